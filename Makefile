@@ -1,0 +1,67 @@
+# Every command sets up what it needs. An active conda or virtual environment is used as it is; else .venv is made.
+PYTHON ?= python3
+TRACK ?= twin
+DATA ?=
+PROFILE ?= default
+PAPER ?=
+SEEDS ?= 0
+JOBS ?= 0
+
+ifeq ($(VIRTUAL_ENV)$(CONDA_PREFIX),)
+PY := .venv/bin/python
+READY := .venv/.ready
+else
+PY := python
+READY :=
+endif
+
+export PYTHONPATH := $(CURDIR)
+RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
+	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS)
+
+.PHONY: help reproduce explain test lint lab audit data bench lock clean
+
+help:  ## these lines
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder> PROFILE=smoke|default|paper PAPER=<key> SEEDS=5 JOBS=2
+	@$(RUN)
+
+explain: $(READY)  ## what reproduce would train, and why (takes the same settings)
+	@$(RUN) --explain
+
+test: $(READY)  ## unit tests, then the committed pages against the code (nbval); uses PAPERLIB_DATA if it is set
+	$(PY) -m pytest -q -n 2 --dist loadfile
+	PAPERLIB_REPLAY=$(CURDIR)/tests/recorded/twin PAPERLIB_OUTPUTS=$(CURDIR)/.cache/nbval \
+		$(PY) -m pytest -q -p no:cacheprovider --nbval-lax --nbval-cell-timeout=300 -W ignore notebooks/executed/twin
+
+lint: $(READY)  ## ruff check and format (notebooks too), mypy over paperlib
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+lab: $(READY)  ## JupyterLab on the notebooks
+	$(PY) -m jupyterlab notebooks
+
+audit: $(READY)  ## the papers' printed numbers, recomputed
+	@$(PY) -m paperlib.audit $(PAPER)
+
+data: $(READY)  ## what each track needs, and whether it is there (DATA=<folder>)
+	@$(PY) -m paperlib.data --data "$(DATA)"
+
+bench: $(READY)  ## speeds, as ratios measured side by side
+	@$(PY) -m paperlib.bench
+
+lock: $(READY)  ## renew requirements.lock from pyproject.toml
+	$(PY) -m uv pip compile --generate-hashes --universal --no-header --no-emit-index-url --python-version 3.11 \
+		--extra notebooks --extra dev --upgrade --quiet pyproject.toml -o requirements.lock
+
+clean:  ## remove generated data, cached runs and the environment
+	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/*-smoke notebooks/executed/*-smoke
+
+.venv/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed; this is {v[0]}.{v[1]}: name another, make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,39 @@
+"""Data sets, each read once from its official layout into a FaceSet or a SequenceSet."""
+
+from paperlib.data.affectnet import load_affectnet
+from paperlib.data.amigos import load_amigos
+from paperlib.data.cache import resolve_inside
+from paperlib.data.ferplus import PROTOCOLS, consensus, load_ferplus, votes_to_ratings
+from paperlib.data.layouts import (
+    data_root,
+    requirements,
+    write_affectnet_csv,
+    write_affectnet_folders,
+    write_amigos,
+    write_ferplus,
+    write_manifest,
+)
+from paperlib.data.manifest import load_manifest
+from paperlib.data.records import FaceSet, SequenceSet, Truth, subset
+
+__all__ = [
+    "PROTOCOLS",
+    "FaceSet",
+    "SequenceSet",
+    "Truth",
+    "consensus",
+    "data_root",
+    "load_affectnet",
+    "load_amigos",
+    "load_ferplus",
+    "load_manifest",
+    "requirements",
+    "resolve_inside",
+    "subset",
+    "votes_to_ratings",
+    "write_affectnet_csv",
+    "write_affectnet_folders",
+    "write_amigos",
+    "write_ferplus",
+    "write_manifest",
+]

@@ -1,0 +1,244 @@
+"""AffectNet in both packagings that its authors have given out.
+
+A. Mollahosseini, B. Hasani and M. H. Mahoor, AffectNet: a database for facial expression, valence, and
+arousal computing in the wild, IEEE Transactions on Affective Computing 10 (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from paperlib.data.cache import Box, Conversion, convert_pictures, converted, resolve_inside
+from paperlib.data.records import FaceSet
+from paperlib.data.tables import Table, read_table
+from paperlib.labels import EXPRESSIONS
+
+CATEGORIES = (*EXPRESSIONS, "none", "uncertain", "no face")  # AffectNet's numbers 0 to 10
+NO_VALUE = -2  # stands where a picture has no valence or arousal
+PICTURES = "Manually_Annotated_Images"
+# The withheld test set was never given out: every paper tests on what the release calls validation.
+CSV_SPLITS = {"train": "training.csv", "test": "validation.csv"}
+FOLDER_SPLITS = {"train": "train_set", "test": "val_set"}
+
+_COLUMNS = (
+    "subDirectory_filePath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+)
+_MEND = "Restore the value from the release, or take the row out."
+
+
+def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
+    """AffectNet's eight categories with valence and arousal, pictures scaled to `size` pixels and 1 or 3
+    `channels`.
+
+    `root` holds either training.csv, validation.csv and Manually_Annotated_Images/, whose pictures are cut to
+    the face box; or train_set/ and val_set/, each with images/<id>.jpg and annotations/<id>_exp, _val, _aro
+    and _lnd.npy. Their validation set is the split "test" here, since it is what papers test on; no picture
+    is "validation". The categories none, uncertain and no face, and pictures without valence or arousal, are
+    counted in `excluded`.
+
+    Raises:
+        FileNotFoundError: neither packaging is there, or one of its files is missing.
+        ValueError: a value, a name or a picture that cannot be: the message names file, row and mend.
+    """
+    root = Path(root)
+    read: Callable[[Path], _Rows]
+    if (root / "training.csv").exists():
+        read, sources = _read_csvs, [*(root / name for name in CSV_SPLITS.values()), root / PICTURES]
+    elif (root / "train_set").is_dir():
+        read, sources = _read_folders, [root / name for name in FOLDER_SPLITS.values()]
+    else:
+        raise FileNotFoundError(
+            f"{root} holds neither training.csv nor train_set/. data/README.md shows AffectNet's two layouts."
+        )
+    arrays, notes = converted(
+        cache,
+        name="affectnet",
+        sources=sources,
+        settings={"size": size, "channels": channels},
+        convert=lambda folder: _convert(folder, read(root), size, channels),
+    )
+    return FaceSet(name="AffectNet", **arrays, **notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """The kept rows of either packaging, before any picture is opened."""
+
+    paths: list[Path]
+    where: list[str]
+    boxes: list[Box] | None
+    split: NDArray[np.str_]
+    expression: NDArray[np.int8]
+    affect: NDArray[np.float32]
+    landmarks: NDArray[np.float32]  # (n, 68, 2) in pixels of the box, or of the picture where there is none
+    excluded: dict[str, int]
+
+
+def _convert(folder: Path, rows: _Rows, size: int, channels: int) -> Conversion:
+    images, scaled_from = convert_pictures(
+        folder, rows.paths, where=rows.where, size=size, channels=channels, boxes=rows.boxes
+    )
+    arrays = {
+        "images": images,
+        "affect": rows.affect,
+        "split": rows.split,
+        "expression": rows.expression,
+        "landmarks": rows.landmarks * (size / scaled_from[:, None, :]),
+    }
+    return arrays, {"excluded": rows.excluded}
+
+
+def _exclusions(
+    expression: NDArray, valence: NDArray, arousal: NDArray
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Which rows stay, and how many go for which reason; a row counts under its first reason."""
+    counts = {name: int((expression == number).sum()) for number, name in enumerate(CATEGORIES)}
+    keep = expression < len(EXPRESSIONS)
+    valueless = keep & ((valence == NO_VALUE) | (arousal == NO_VALUE))
+    excluded = {name: counts[name] for name in CATEGORIES[len(EXPRESSIONS) :]}
+    excluded["no valence or arousal (-2)"] = int(valueless.sum())
+    return keep & ~valueless, {reason: number for reason, number in excluded.items() if number}
+
+
+def _read_csvs(root: Path) -> _Rows:
+    tables, parts = [read_table(root / name, _COLUMNS) for name in CSV_SPLITS.values()], []
+    for table in tables:
+        expression = table.numbers("expression", low=0, high=len(CATEGORIES) - 1, whole=True, mend=_MEND)
+        affect = [_valued(table, column) for column in ("valence", "arousal")]
+        parts.append((expression, *affect))
+    expression, valence, arousal = (np.concatenate(column) for column in zip(*parts, strict=True))
+    keep, excluded = _exclusions(expression, valence, arousal)
+
+    paths, where, boxes, landmarks = [], [], [], []
+    for table, kept in zip(tables, np.split(keep, [len(tables[0])]), strict=True):
+        # rows that are left out may lack a box ("NULL"), so only the others are checked
+        faces = table.rows(kept)
+        left, top = (faces.numbers(c, low=-1e5, high=1e5, mend=_MEND) for c in ("face_x", "face_y"))
+        width, height = (faces.numbers(c, low=1, high=1e5, mend=_MEND) for c in ("face_width", "face_height"))
+        boxes += [tuple(box) for box in np.stack([left, top, left + width, top + height], axis=1).tolist()]
+        places = [faces.where(row) for row in range(len(faces))]
+        names = faces.frame["subDirectory_filePath"]
+        paths += [
+            resolve_inside(root / PICTURES, name, where=at) for name, at in zip(names, places, strict=True)
+        ]
+        landmarks.append(_landmarks(faces) - np.stack([left, top], axis=1)[:, None, :])
+        where += places
+    split = np.repeat(list(CSV_SPLITS), [len(table) for table in tables])
+    return _Rows(
+        paths=paths,
+        where=where,
+        boxes=boxes,
+        split=split[keep],
+        expression=expression[keep].astype(np.int8),
+        affect=np.stack([valence, arousal], axis=1)[keep].astype(np.float32),
+        landmarks=np.concatenate(landmarks).astype(np.float32),
+        excluded=excluded,
+    )
+
+
+def _valued(table: Table, column: str) -> NDArray[np.float64]:
+    values = table.numbers(column, low=NO_VALUE, high=1, mend=_MEND)
+    outside = (values < -1) & (values != NO_VALUE)
+    table.refuse(outside, f"{column} is {{{column}}}, outside -1 to 1 and not -2 for no value", _MEND)
+    return values
+
+
+def _landmarks(table: Table) -> NDArray[np.float64]:
+    """The column of 68 points, x;y;x;y and so on, as (n, 68, 2)."""
+    points = np.full((len(table), 68 * 2), np.nan)
+    for row, text in enumerate(table.frame["facial_landmarks"]):
+        try:
+            points[row] = [float(number) for number in text.split(";")]
+        except ValueError:
+            continue
+    broken = ~np.isfinite(points).all(axis=1)
+    table.refuse(broken, "facial_landmarks is not 68 points, x;y;x;y and so on", _MEND)
+    return points.reshape(-1, 68, 2)
+
+
+def _read_folders(root: Path) -> _Rows:
+    paths, split = [], []
+    for name, folder in FOLDER_SPLITS.items():
+        pictures = sorted(
+            (root / folder / "images").glob("*.jpg"), key=lambda path: (len(path.stem), path.stem)
+        )
+        if not pictures:
+            raise FileNotFoundError(
+                f"{root / folder / 'images'} holds no .jpg picture. Unpack the release there."
+            )
+        paths += [resolve_inside(root, f"{folder}/images/{path.name}", where=path.name) for path in pictures]
+        split += [name] * len(pictures)
+    read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
+        joblib.delayed(_annotations)(path) for path in paths
+    )
+    labels = list(tqdm(read, total=len(paths), desc="reading annotations", unit="img", delay=5))
+    expression, valence, arousal = np.array([label[:3] for label in labels]).T
+    keep, excluded = _exclusions(expression, valence, arousal)
+    kept = np.flatnonzero(keep)
+    return _Rows(
+        paths=[paths[row] for row in kept],
+        where=[f"{paths[row].parents[1].name}/images" for row in kept],
+        boxes=None,
+        split=np.array(split)[keep],
+        expression=expression[keep].astype(np.int8),
+        affect=np.stack([valence, arousal], axis=1)[keep].astype(np.float32),
+        landmarks=np.array([labels[row][3] for row in kept], np.float32),
+        excluded=excluded,
+    )
+
+
+def _annotations(picture: Path) -> tuple[float, float, float, NDArray[np.float32]]:
+    """Category, valence, arousal and landmarks (68, 2) of one picture of the 2021 folders."""
+    stem = picture.parents[1] / "annotations" / picture.stem
+    last = len(CATEGORIES) - 1
+    expression = _number(Path(f"{stem}_exp.npy"), allowed=lambda x: x in range(last + 1), says=f"0 to {last}")
+    valence, arousal = (
+        _number(
+            Path(f"{stem}_{key}.npy"), allowed=lambda x: -1 <= x <= 1 or x == NO_VALUE, says="-1 to 1, or -2"
+        )
+        for key in ("val", "aro")
+    )
+    path = Path(f"{stem}_lnd.npy")
+    points = _array(path)
+    if points.size != 68 * 2 or not np.isfinite(points).all():
+        raise ValueError(
+            f"annotations/{path.name}: not 68 points of x and y. Restore it, or take the picture out."
+        )
+    return expression, valence, arousal, points.reshape(68, 2)
+
+
+def _number(path: Path, *, allowed: Callable[[float], bool], says: str) -> float:
+    values = _array(path)
+    if values.size != 1 or not allowed(values.item()):
+        raise ValueError(
+            f"annotations/{path.name}: {values.tolist()} is not one number from {says}. "
+            "Restore it, or take the picture out."
+        )
+    return values.item()
+
+
+def _array(path: Path) -> NDArray[np.float32]:
+    """The numbers of a .npy file; the release keeps some of them as text."""
+    if not path.is_file():
+        raise FileNotFoundError(f"annotations/{path.name} is not there. Restore it, or take its picture out.")
+    try:
+        return np.load(path, allow_pickle=False).astype(np.float32)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(
+            f"annotations/{path.name}: not numbers ({error}). Restore it, or take its picture out."
+        ) from error

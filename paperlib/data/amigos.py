@@ -1,0 +1,215 @@
+"""AMIGOS: people filmed while they watch videos, three raters for every 20 seconds, action units a frame.
+
+J. A. Miranda-Correa, M. K. Abadi, N. Sebe and I. Patras, AMIGOS: a dataset for affect, personality and mood
+research on individuals and groups, IEEE Transactions on Affective Computing 12 (2021).
+
+The columns of External_Annotations.xlsx are those that the public reader of foteinopoulou2021's first author
+uses. The data set has no action units: they come from a tool of one's own, and the layout here is ours.
+Whether segments count from 0 or from 1 was not to be learnt, so both are read; so are users 7, 07 and P07.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from paperlib.data.cache import Conversion, converted
+from paperlib.data.records import SequenceSet
+from paperlib.data.tables import Table, read_table, read_workbook, refuse_constant_raters
+
+# foteinopoulou2021 does not name its ten. OpenFace measures these; the twin's sequences have the same.
+ACTION_UNITS = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU09", "AU12", "AU15", "AU20", "AU25")
+FRAMES_PER_SECOND = 25
+FRAMES = 20 * FRAMES_PER_SECOND  # of one segment
+RATERS = 3
+ANNOTATIONS = "External_Annotations.xlsx"
+FOLDER = "action_units"
+RATINGS = [[f"{name}_Annotator_{k}" for name in ("Valence", "Arousal")] for k in range(1, RATERS + 1)]
+COLUMNS = ("UserID", "VideoID", "Segment_Index", *(column for pair in RATINGS for column in pair))
+
+_MEND = "Restore the value from the release, or take the row out."
+
+
+def load_amigos(
+    root: Path | str, *, action_units: Sequence[str] = ACTION_UNITS, cache: Path | str
+) -> SequenceSet:
+    """AMIGOS's 20-second segments: features (n, 500, action units), intensities 0 to 5 at 25 frames a second.
+
+    `root` holds External_Annotations.xlsx and action_units/, one file a recording, named <UserID>_<VideoID>
+    and whatever follows after an underscore: OpenFace's .csv, or .json with fps, action_units (names) and
+    frames (a row of intensities each). Ratings beyond [-1, 1] are clipped; frames in which OpenFace found no
+    face hold the last intensities found; a last segment of at least ten seconds is filled up by holding its
+    last frame. All are counted in `adjusted`. Shorter segments, ones without any face and recordings without
+    a file are counted in `excluded`.
+
+    Raises:
+        FileNotFoundError: the annotations or all action units are missing.
+        ValueError: a value that cannot be: the message names file, row and mend.
+    """
+    root = Path(root)
+    arrays, notes = converted(
+        cache,
+        name="amigos",
+        sources=[root / ANNOTATIONS, root / FOLDER],
+        settings={"action_units": list(action_units)},
+        convert=lambda _: _convert(root, action_units),
+    )
+    return SequenceSet(name="AMIGOS", **arrays, **notes)
+
+
+def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
+    table = read_workbook(root / ANNOTATIONS, COLUMNS)
+    ratings, clipped = _ratings(table)
+    subject, recording = _recordings(table)
+    index = table.numbers("Segment_Index", low=0, high=10_000, whole=True, mend=_MEND).astype(int)
+    keys = table.frame.assign(recording=recording, index=index)
+    table.refuse(
+        keys.duplicated(["recording", "index"]).to_numpy(),
+        "user {UserID}, video {VideoID}, segment {Segment_Index} was rated in an earlier row",
+        "Take one of the two rows out.",
+    )
+    files = _files(root / FOLDER)
+    counts: dict[str, int] = {}
+    features: dict[int, NDArray[np.float32]] = {}
+
+    def count(what: str, number: int = 1) -> None:
+        if number:
+            counts[what] = counts.get(what, 0) + number
+
+    missing, short, faceless = (
+        "no action units for the recording",
+        "less than half of the segment on film",
+        "no face found in the segment",
+    )
+    groups = keys.groupby("recording", sort=False).indices
+    for name, rows in tqdm(groups.items(), desc="reading action units", delay=5):
+        if name not in files:
+            count(missing, len(rows))
+            continue
+        intensities, found = _action_units(files[str(name)], action_units)
+        count("frames without a face: last intensities held", int((~found).sum()))
+        for row in rows:
+            start = (index[row] - min(1, index.min())) * FRAMES
+            segment = intensities[start : start + FRAMES]
+            if len(segment) < FRAMES // 2:
+                count(short)
+            elif not found[start : start + FRAMES].any():
+                count(faceless)
+            else:
+                count("last segments filled up to 20 s", int(len(segment) < FRAMES))
+                features[row] = np.pad(segment, ((0, FRAMES - len(segment)), (0, 0)), mode="edge")
+    if not features:
+        raise FileNotFoundError(
+            f"{root / FOLDER} holds no action units for any recording of {ANNOTATIONS}. Name files there "
+            f"<UserID>_<VideoID>.csv (OpenFace) or .json, for example {recording[0]}.csv."
+        )
+    kept = np.array(sorted(features))
+    arrays: dict[str, Any] = {
+        "features": np.stack([features[row] for row in kept]),
+        "affect": ratings[kept].mean(axis=1, dtype=np.float64).astype(np.float32),
+        "ratings": ratings[kept],
+        "subject": subject[kept],
+        "recording": recording[kept],
+    }
+    count("ratings clipped to -1 to 1", clipped)
+    excluded = {what: counts.pop(what) for what in (missing, short, faceless) if what in counts}
+    return arrays, {"excluded": excluded, "adjusted": counts}
+
+
+def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:
+    """(n, 3, 2) ratings, clipped, and how many were; more than a few is another scale, not a slip of the
+    hand."""
+    columns = {
+        column: table.numbers(column, low=-np.inf, high=np.inf, mend=_MEND)
+        for pair in RATINGS
+        for column in pair
+    }
+    for column, values in columns.items():
+        if (np.abs(values) > 1).mean() > 0.05:
+            worst = np.abs(values) == np.abs(values).max()
+            table.refuse(
+                worst, f"{column} is {{{column}}}, and many more lie beyond 1", "Scale ratings to -1 to 1."
+            )
+    refuse_constant_raters(table.path, columns)
+    ratings = np.array([[columns[column] for column in pair] for pair in RATINGS]).transpose(2, 0, 1)
+    return np.clip(ratings, -1, 1).astype(np.float32), int((np.abs(ratings) > 1).sum())
+
+
+def _recordings(table: Table) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """(n,) subject P01 and so on, and (n,) recording P01_18 and so on."""
+    user = table.frame["UserID"].str.strip()
+    video = table.frame["VideoID"].str.strip()
+    table.refuse(~user.str.fullmatch(r"P?\d+").to_numpy(bool), "UserID is {UserID}, not a number", _MEND)
+    table.refuse(
+        ~video.str.fullmatch(r"\w+").to_numpy(bool), "VideoID is {VideoID}, not a number or name", _MEND
+    )
+    subject = [_subject(name) for name in user]
+    return np.array(subject), np.array([f"{who}_{what}" for who, what in zip(subject, video, strict=True)])
+
+
+def _subject(user: str) -> str:
+    return f"P{int(user.removeprefix('P')):02d}"
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Recording -> its file of action units."""
+    files: dict[str, Path] = {}
+    for path in sorted(folder.glob("*")):
+        if path.suffix not in (".csv", ".json") or not (name := re.match(r"(P?\d+)_([^_]+)", path.stem)):
+            continue
+        recording = f"{_subject(name[1])}_{name[2]}"
+        if recording in files:
+            raise ValueError(
+                f"{folder.name}: {files[recording].name} and {path.name} are one recording. Keep one."
+            )
+        files[recording] = path
+    return files
+
+
+def _action_units(path: Path, names: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Intensities (frames, names), and (frames,) whether a face was found."""
+    values, found, fps = (_read_json if path.suffix == ".json" else _read_openface)(path, names)
+    if not np.isclose(fps, FRAMES_PER_SECOND, rtol=0.01):
+        raise ValueError(
+            f"{path.name}: {fps:.4g} frames a second, not {FRAMES_PER_SECOND}. Resample the recording."
+        )
+    held = np.maximum.accumulate(np.where(found, np.arange(len(found)), found.argmax()))
+    return values[held].astype(np.float32), found
+
+
+def _read_openface(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bool_], float]:
+    mend = "Run OpenFace on the recording again, for one face."
+    table = read_table(path, ["frame", "timestamp", "success", *(f"{name}_r" for name in names)])
+    frame = table.numbers("frame", low=0, high=1e7, whole=True, mend=mend)
+    time = table.numbers("timestamp", low=0, high=1e6, mend=mend)
+    found = table.numbers("success", low=0, high=1, whole=True, mend=mend) == 1
+    table.refuse(
+        np.diff(frame, prepend=frame[0] - 1) != 1, "frame {frame} does not follow the row above", mend
+    )
+    values = np.stack([table.numbers(f"{name}_r", low=0, high=5, mend=mend) for name in names], axis=1)
+    seconds = time[-1] - time[0]
+    return values, found, (len(time) - 1) / seconds if seconds > 0 else np.nan
+
+
+def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bool_], float]:
+    mend = "Write fps, action_units (names) and frames (as many intensities each, 0 to 5)."
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        columns = [content["action_units"].index(name) for name in names]
+        values = np.array(content["frames"], float)[:, columns]
+        fps = float(content["fps"])
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"{path.name}: {error} ({type(error).__name__}). {mend}") from error
+    bad = ~((values >= 0) & (values <= 5)).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{path.name}, frame {bad.argmax()} (the first is 0): {values[bad.argmax()].tolist()}. {mend}"
+        )
+    return values, np.ones(len(values), bool), fps

@@ -1,0 +1,244 @@
+"""FER2013 with the FER+ votes: ten people's judgement of each face.
+
+Pictures: I. J. Goodfellow et al., Challenges in representation learning, ICONIP 2013 (fer2013.csv). Votes:
+E. Barsoum, C. Zhang, C. Canton Ferrer and Z. Zhang, Training deep networks for facial expression recognition
+with crowd-sourced label distribution, ICMI 2016, and its release microsoft/FERPlus (MIT licence; the rules
+are in its src/ferplus.py).
+
+The trap: rows of the two files belong together by their order and by nothing else. The number in an image name
+(fer0000123.png) counts only rows that have a name, so it is no row number after the first row without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from paperlib.data.cache import Conversion, converted, fingerprint, open_pictures
+from paperlib.data.records import FaceSet
+from paperlib.data.tables import Table, read_table, read_table_chunks
+from paperlib.labels import EXPRESSIONS
+from paperlib.twin.prototypes import CIRCUMPLEX
+
+SIZE = 48  # pixels
+ORIGINAL = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # FER2013's classes 0 to 6
+VOTES = {  # our category -> its FER+ column
+    "neutral": "neutral",
+    "happy": "happiness",
+    "sad": "sadness",
+    "surprise": "surprise",
+    "fear": "fear",
+    "disgust": "disgust",
+    "anger": "anger",
+    "contempt": "contempt",
+}
+NO_EMOTION = ("unknown", "NF")  # NF: not a face
+SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+
+# name -> which rows it keeps and what label it gives them; every one leaves out rows without an image name
+PROTOCOLS = {
+    "majority": "votes of one are dropped; the winner has more than half of what is left (FER+'s MV)",
+    "argmax10": "the sole winner of all ten columns, if it is an emotion",
+    "argmax8": "the sole winner of the eight emotions",
+    "probability": "votes of one are dropped; the leading emotions, at most three, until they hold three "
+    "quarters; kept if they hold more than half. Training draws a label from `votes` each epoch (FER+'s PLD)",
+    "soft": "as probability, but training uses the whole distribution of `votes` (FER+'s CEL)",
+    "named": "rows with two or more votes for emotions, to have a variance; label as in argmax8, -1 if a tie",
+}
+
+_FETCH = "Fetch fer2013new.csv again."
+
+
+class Consensus(NamedTuple):
+    """What a protocol makes of n rows of votes."""
+
+    expression: NDArray[np.int8]  # (n,) index into EXPRESSIONS, -1 where there is none
+    votes: NDArray[np.int16]  # (n, 8) the votes for emotions that the protocol counts
+    excluded: NDArray[np.str_]  # (n,) why a row is left out, "" where it is kept
+
+
+def load_ferplus(root: Path | str, *, protocol: str = "majority", cache: Path | str) -> FaceSet:
+    """FER2013's pictures with the FER+ votes, those rows that `protocol` (see PROTOCOLS) keeps.
+
+    `root` holds fer2013.csv or fer2013.csv.gz and fer2013new.csv. Images are (n, 48, 48) grey. `votes` are
+    the votes for emotions that the protocol counts, `ratings` every vote for an emotion placed on the
+    circumplex (`votes_to_ratings`), `affect` their mean; `original` is FER2013's own label. Splits Training,
+    PublicTest and PrivateTest are train, validation and test. What the protocol leaves out is counted by
+    reason in `excluded`.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: an unknown protocol, or a cell that cannot be: the message names file, row and mend.
+    """
+    root = Path(root)
+    labels = read_table(root / "fer2013new.csv", ["Usage", "Image name", *VOTES.values(), *NO_EMOTION])
+    votes = np.stack(
+        [labels.numbers(c, low=0, high=10, whole=True, mend=_FETCH) for c in (*VOTES.values(), *NO_EMOTION)]
+    )
+    votes = votes.T.astype(np.int16)
+    labels.refuse(
+        ~np.isin(votes.sum(axis=1), (9, 10)),
+        "the votes do not add up to ten (or the nine of one row)",
+        _FETCH,
+    )
+    label, counted, excluded = consensus(votes, protocol=protocol)
+    nameless = (labels.frame["Image name"].str.strip() == "").to_numpy()
+    excluded = np.where(nameless, "no image name: no usable face", excluded)
+    keep = excluded == ""
+
+    pixels = next(
+        (path for path in (root / "fer2013.csv", root / "fer2013.csv.gz") if path.exists()),
+        root / "fer2013.csv",
+    )
+    stored, _ = converted(
+        cache,
+        name="fer2013",
+        sources=[pixels, labels.path],
+        settings={},
+        convert=lambda folder: _convert(folder, pixels, labels),
+    )
+    ratings = votes_to_ratings(votes[keep, : len(EXPRESSIONS)], CIRCUMPLEX)
+    arrays: dict[str, Any] = {
+        "images": np.asarray(stored["images"])[keep],
+        "original": stored["original"][keep],
+        "split": labels.choices("Usage", SPLITS)[keep],
+        "expression": label[keep],
+        "votes": counted[keep],
+        "ratings": ratings,
+        "affect": np.nanmean(ratings, axis=1, dtype=np.float64).astype(np.float32),
+    }
+    reasons, numbers = np.unique(excluded[~keep], return_counts=True)
+    return FaceSet(
+        name=f"FER+ ({protocol})",
+        fingerprint=fingerprint(arrays),
+        excluded=dict(zip(reasons.tolist(), numbers.tolist(), strict=True)),
+        **arrays,
+    )
+
+
+def consensus(votes: ArrayLike, *, protocol: str) -> Consensus:
+    """What a protocol of PROTOCOLS makes of votes (n, 10): the eight EXPRESSIONS, then unknown and not a
+    face."""
+    votes = np.asarray(votes, np.int16)
+    emotions = votes[:, : len(EXPRESSIONS)]
+    several = np.where(votes == 1, 0, votes)
+    match protocol:
+        case "majority":
+            label = several.argmax(axis=1)
+            won = 2 * several.max(axis=1) > several.sum(axis=1)
+            reason = np.where(label < len(EXPRESSIONS), "", "most say unknown or not a face")
+            reason = np.where(won, reason, "no majority")
+        case "argmax10":
+            label = _sole_winner(votes)
+            reason = np.select(
+                [label < 0, label >= len(EXPRESSIONS)], ["tie", "most say unknown or not a face"], ""
+            )
+        case "argmax8":
+            label = _sole_winner(emotions)
+            reason = np.select([~emotions.any(axis=1), label < 0], ["no vote for an emotion", "tie"], "")
+        case "probability" | "soft":
+            emotions, reason = _leading(several)
+            label = _sole_winner(emotions)
+        case "named":
+            label = _sole_winner(emotions)
+            reason = np.where(emotions.sum(axis=1) < 2, "fewer than two votes for an emotion", "")
+        case _:
+            raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}; got {protocol!r}")
+    return Consensus(np.where(reason == "", label, -1).astype(np.int8), emotions, reason)
+
+
+def _sole_winner(votes: NDArray[np.int16]) -> NDArray[np.intp]:
+    """The column with the most votes, -1 where it shares them: (n, columns) to (n,)."""
+    winners = votes == votes.max(axis=1, keepdims=True)
+    return np.where(winners.sum(axis=1) == 1, votes.argmax(axis=1), -1)
+
+
+def _leading(votes: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.str_]]:
+    """FER+'s rule for distributions: emotions taken from the top, all that tie at once; unknown and NF end
+    it."""
+    total = votes.sum(axis=1)
+    left, taken = votes.copy(), np.zeros_like(votes[:, : len(EXPRESSIONS)])
+    open_, blank = np.ones(len(votes), bool), np.zeros(len(votes), bool)
+    for _ in range(3):
+        number = (taken > 0).sum(axis=1)
+        open_ &= (4 * taken.sum(axis=1) < 3 * total) & (number < 3)
+        top = left.max(axis=1, keepdims=True)
+        tied = (left == top) & open_[:, None]
+        taken += np.where(tied, left, 0)[:, : len(EXPRESSIONS)]
+        left[tied] = 0
+        ended = tied[:, len(EXPRESSIONS) :].any(axis=1)
+        blank |= ended & ~taken.any(axis=1)
+        open_ &= ~ended
+    scattered = (2 * taken.sum(axis=1) <= total) | ((taken > 0).sum(axis=1) > 3)
+    reason = np.select(
+        [blank, scattered], ["most say unknown or not a face", "no three emotions hold more than half"], ""
+    )
+    return taken, reason
+
+
+def votes_to_ratings(votes: ArrayLike, coordinates: Mapping[str, tuple[float, float]]) -> NDArray[np.float32]:
+    """Each vote for an emotion as the rating of one rater: (n, 8) votes in EXPRESSIONS order to (n, K, 2).
+
+    `coordinates` gives a category's (valence, arousal). K is the most votes a row has; rows with fewer end in
+    NaN (voters who chose unknown, or not a face). Who voted is not published, so position k is no person:
+    raters stand in the order of EXPRESSIONS.
+    """
+    votes = np.asarray(votes)
+    places = np.array([*(coordinates[name] for name in EXPRESSIONS), (np.nan, np.nan)], np.float32)
+    up_to = votes.cumsum(axis=1)
+    rater = np.arange(up_to.max(initial=0))
+    return places[(rater[None, :, None] >= up_to[:, None, :]).sum(axis=2)]
+
+
+def _convert(folder: Path, path: Path, labels: Table) -> Conversion:
+    """Every row of fer2013.csv: its pixels, and its label as an index into EXPRESSIONS."""
+    mend = f"Fetch {path.name} again."
+    images = open_pictures(folder, len(labels), size=SIZE, channels=1)
+    original = np.empty(len(labels), np.int8)
+    to_ours = np.array([EXPRESSIONS.index(name) for name in ORIGINAL])
+    usage = labels.frame["Usage"].str.strip().to_numpy()
+    done = 0
+    with tqdm(total=len(labels), desc=f"reading {path.name}", unit="img", delay=2) as progress:
+        for chunk in read_table_chunks(path, ["emotion", "pixels", "Usage"], rows=2_000):
+            rows = slice(done, done + len(chunk))
+            done += len(chunk)
+            if done > len(labels):
+                break
+            chunk.choices("Usage", SPLITS, mend=mend)
+            different = chunk.frame["Usage"].str.strip().to_numpy() != usage[rows]
+            chunk.refuse(
+                different, f"Usage is {{Usage}}, another than in the same row of {labels.path.name}", mend
+            )
+            emotion = chunk.numbers("emotion", low=0, high=len(ORIGINAL) - 1, whole=True, mend=mend)
+            original[rows] = to_ours[emotion.astype(int)]
+            images[rows] = _pixels(chunk, mend)
+            progress.update(len(chunk))
+    if done != len(labels):
+        more = "more" if done > len(labels) else f"{done:,}"
+        raise ValueError(
+            f"{path.name} has {more} rows and {labels.path.name} {len(labels):,}, but rows belong together "
+            "by their order. Fetch both files again, and sort or filter neither."
+        )
+    return {"images": images, "original": original}, {}
+
+
+def _pixels(chunk: Table, mend: str) -> NDArray[np.uint8]:
+    pictures = np.empty((len(chunk), SIZE * SIZE), np.uint8)
+    for row, text in enumerate(chunk.frame["pixels"]):
+        try:
+            values = bytes(map(int, text.split()))  # bytes() refuses what is not 0 to 255
+        except ValueError as error:
+            raise ValueError(
+                f"{chunk.where(row)}: pixels must be whole numbers from 0 to 255 ({error}). {mend}"
+            ) from None
+        if len(values) != SIZE * SIZE:
+            raise ValueError(
+                f"{chunk.where(row)}: {len(values)} pixels, not {SIZE} x {SIZE} = {SIZE * SIZE}. {mend}"
+            )
+        pictures[row] = np.frombuffer(values, np.uint8)
+    return pictures.reshape(-1, SIZE, SIZE)

@@ -1,0 +1,203 @@
+"""Records written out in the official layouts, and what each layout consists of."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from paperlib.data import affectnet, amigos, ferplus, manifest
+from paperlib.data.records import FaceSet, SequenceSet
+from paperlib.labels import AFFECT, EXPRESSIONS
+
+# track -> what its folder holds; of several names, one is enough
+REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "ferplus": (("fer2013.csv", "fer2013.csv.gz"), ("fer2013new.csv",)),
+    "affectnet": (
+        ("training.csv", "train_set"),
+        ("validation.csv", "val_set"),
+        (affectnet.PICTURES, "train_set"),
+    ),
+    "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
+    "manifest": ((manifest.NAME,),),
+}
+
+
+def data_root(track: str, root: Path | str | None = None) -> Path | None:
+    """The folder of a track's files: `root` (else the environment variable PAPERLIB_DATA), or its folder
+    `track`.
+
+    None where neither is given.
+    """
+    given = root or os.environ.get("PAPERLIB_DATA")
+    if not given:
+        return None
+    return Path(given) / track if (Path(given) / track).is_dir() else Path(given)
+
+
+def requirements(track: str, root: Path | str | None = None) -> list[tuple[str, bool]]:
+    """What a track needs in its folder (see `data_root`), and whether it is there; `a or b` where one is
+    enough."""
+    if track not in REQUIRED:
+        raise ValueError(f"track must be one of {', '.join(REQUIRED)}; got {track!r}")
+    folder = data_root(track, root)
+    return [
+        (" or ".join(names), folder is not None and any((folder / name).exists() for name in names))
+        for names in REQUIRED[track]
+    ]
+
+
+def write_ferplus(faces: FaceSet, root: Path | str) -> None:
+    """fer2013.csv.gz and fer2013new.csv from 48-pixel grey faces with `votes`, at most ten a face.
+
+    FER2013's own label is `original`, which knows no contempt. Votes up to ten are unknown; a face without
+    any vote is ten times "not a face", and has no image name.
+    """
+    if (
+        faces.images.shape[1:] != (ferplus.SIZE, ferplus.SIZE)
+        or faces.votes is None
+        or faces.original is None
+    ):
+        raise ValueError("FER+ needs grey pictures of 48 x 48 pixels, votes, and an original label")
+    ours = {EXPRESSIONS.index(name): number for number, name in enumerate(ferplus.ORIGINAL)}
+    if not set(faces.original.tolist()) <= set(ours):
+        raise ValueError("FER2013's original label is never contempt (7) and never missing (-1)")
+    usage = pd.Series(faces.split).map({ours: theirs for theirs, ours in ferplus.SPLITS.items()})
+    pixels = [" ".join(map(str, image.ravel())) for image in faces.images]
+    table = {"emotion": pd.Series(faces.original).map(ours), "pixels": pixels, "Usage": usage}
+    root = _folder(root)
+    pd.DataFrame(table).to_csv(root / "fer2013.csv.gz", index=False)
+
+    total = faces.votes.sum(axis=1)
+    named = total > 0
+    names = [f"fer{number:07d}.png" for number in named.cumsum() - 1]
+    columns = {"Usage": usage, "Image name": np.where(named, names, "")}
+    for name, theirs in sorted(ferplus.VOTES.items(), key=lambda pair: list(ferplus.VOTES).index(pair[0])):
+        columns[theirs] = faces.votes[:, EXPRESSIONS.index(name)]
+    columns |= {"unknown": np.where(named, 10 - total, 0), "NF": np.where(named, 0, 10)}
+    pd.DataFrame(columns).to_csv(root / "fer2013new.csv", index=False)
+
+
+def write_affectnet_csv(faces: FaceSet, root: Path | str) -> None:
+    """training.csv, validation.csv (split test) and Manually_Annotated_Images/, face box: the whole
+    picture."""
+    root, size = _folder(root), faces.images.shape[1]
+    names = _write_pictures(faces.images, root / affectnet.PICTURES / "1", "png")
+    expression, affect, landmarks = _affectnet_labels(faces)
+    table = pd.DataFrame({"subDirectory_filePath": [f"1/{name}" for name in names]})
+    table[["face_x", "face_y", "face_width", "face_height"]] = 0, 0, size, size
+    table["facial_landmarks"] = [";".join(map(str, points.ravel())) for points in landmarks]
+    table["expression"], table["valence"], table["arousal"] = expression, affect[:, 0], affect[:, 1]
+    for split, name in affectnet.CSV_SPLITS.items():
+        table[faces.split == split].to_csv(root / name, index=False)
+
+
+def write_affectnet_folders(faces: FaceSet, root: Path | str) -> None:
+    """train_set/ and val_set/ (split test) of <id>.jpg and annotations; JPEG does not keep pixels exactly."""
+    expression, affect, landmarks = _affectnet_labels(faces)
+    for split, folder in affectnet.FOLDER_SPLITS.items():
+        rows = np.flatnonzero(faces.split == split)
+        names = _write_pictures(faces.images[rows], Path(root) / folder / "images", "jpg")
+        annotations = _folder(Path(root) / folder / "annotations")
+        for row, name in zip(rows, names, strict=True):
+            values = {"val": str(affect[row, 0]), "aro": str(affect[row, 1]), "exp": str(expression[row])}
+            for key, value in values.items():
+                np.save(annotations / f"{Path(name).stem}_{key}.npy", np.array(value))
+            np.save(annotations / f"{Path(name).stem}_lnd.npy", landmarks[row].ravel())
+
+
+def _affectnet_labels(faces: FaceSet) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+    if (
+        faces.expression is None
+        or faces.landmarks is None
+        or not set(faces.split) <= set(affectnet.CSV_SPLITS)
+    ):
+        raise ValueError("AffectNet needs expression and landmarks, and has the splits train and test")
+    none = affectnet.CATEGORIES.index("none")
+    expression = np.where(faces.expression < 0, none, faces.expression).astype(np.int8)
+    return expression, np.where(np.isnan(faces.affect), affectnet.NO_VALUE, faces.affect), faces.landmarks
+
+
+def write_amigos(sequences: SequenceSet, root: Path | str, *, action_units: str = "openface") -> None:
+    """External_Annotations.xlsx and a file of action units per recording, "openface" (.csv) or "json".
+
+    Features are (n, 500, 10), in the order of amigos.ACTION_UNITS; a recording's segments stand in their
+    order. Subjects become P01, P02 and so on, in order of appearance, and so do the videos of each: 1, 2 and
+    so on.
+    """
+    if action_units not in ("openface", "json"):
+        raise ValueError(f'action_units must be "openface" or "json"; got {action_units!r}')
+    if sequences.features.shape[1:] != (amigos.FRAMES, len(amigos.ACTION_UNITS)):
+        raise ValueError(f"AMIGOS needs features (n, 500, 10); got {sequences.features.shape}")
+    root = _folder(root)
+    keys = pd.DataFrame({"subject": sequences.subject, "recording": sequences.recording})
+    keys["user"] = pd.factorize(keys["subject"])[0] + 1
+    keys["video"] = keys.groupby("user")["recording"].transform(lambda names: pd.factorize(names)[0] + 1)
+    keys["segment"] = keys.groupby(["user", "video"]).cumcount()
+    table = pd.DataFrame({"UserID": keys["user"], "VideoID": keys["video"], "Segment_Index": keys["segment"]})
+    for k, pair in enumerate(amigos.RATINGS):
+        table[pair] = sequences.ratings[:, k].astype(float)
+    table.to_excel(root / amigos.ANNOTATIONS, index=False)
+    keys["file"] = [f"P{user:02d}_{video}" for user, video in zip(keys["user"], keys["video"], strict=True)]
+    for name, rows in keys.groupby("file").indices.items():
+        path = _folder(root / amigos.FOLDER) / str(name)
+        frames = sequences.features[rows].reshape(-1, len(amigos.ACTION_UNITS))
+        _write_openface(path, frames) if action_units == "openface" else _write_json(path, frames)
+
+
+def _write_openface(path: Path, frames: NDArray[np.float32]) -> None:
+    number = np.arange(len(frames))
+    table = {
+        "frame": number + 1,
+        "timestamp": number / amigos.FRAMES_PER_SECOND,
+        "confidence": 0.98,
+        "success": 1,
+    }
+    columns = {f"{name}_r": frames[:, k] for k, name in enumerate(amigos.ACTION_UNITS)}
+    pd.DataFrame({**table, **columns}).to_csv(path.with_suffix(".csv"), index=False)
+
+
+def _write_json(path: Path, frames: NDArray[np.float32]) -> None:
+    content = {
+        "fps": amigos.FRAMES_PER_SECOND,
+        "action_units": list(amigos.ACTION_UNITS),
+        "frames": frames.astype(float).tolist(),
+    }
+    path.with_suffix(".json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_manifest(faces: FaceSet, root: Path | str) -> None:
+    """manifest.csv with images/ and, where there are any, landmarks/."""
+    root = _folder(root)
+    names = _write_pictures(faces.images, root / "images", "png")
+    table = pd.DataFrame({"path": [f"images/{name}" for name in names], "split": faces.split})
+    if faces.subject is not None:
+        table["subject"] = faces.subject
+    if faces.expression is not None:
+        table["expression"] = [EXPRESSIONS[number] if number >= 0 else "" for number in faces.expression]
+    table[list(AFFECT)] = faces.affect
+    for k in range(0 if faces.ratings is None else faces.ratings.shape[1]):
+        table[[f"rater_{k + 1}_{dimension}" for dimension in AFFECT]] = faces.ratings[:, k]  # type: ignore[index]
+    if faces.landmarks is not None:
+        folder = _folder(root / "landmarks")
+        for name, points in zip(names, faces.landmarks, strict=True):
+            np.save(folder / f"{Path(name).stem}.npy", points)
+        table["landmarks"] = [f"landmarks/{Path(name).stem}.npy" for name in names]
+    table.to_csv(root / manifest.NAME, index=False)
+
+
+def _write_pictures(images: NDArray[np.uint8], folder: Path, suffix: str) -> list[str]:
+    names = [f"{number:06d}.{suffix}" for number in range(len(images))]
+    for name, image in zip(names, images, strict=True):
+        Image.fromarray(image).save(_folder(folder) / name, quality=95)
+    return names
+
+
+def _folder(path: Path | str) -> Path:
+    Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)

@@ -1,0 +1,151 @@
+"""A data set of one's own: pictures listed in a CSV, so that no code is needed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperlib.data.cache import Conversion, convert_pictures, converted, resolve_inside
+from paperlib.data.records import FaceSet
+from paperlib.data.tables import Table, read_header, read_table, refuse_constant_raters
+from paperlib.labels import AFFECT, EXPRESSIONS
+
+NAME = "manifest.csv"
+SPLITS = ("train", "validation", "test")
+_MEND = "Correct the cell, or take the row out."
+
+
+def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
+    """Pictures listed in a CSV, or in the manifest.csv of a folder, scaled to `size` pixels and 1 or 3
+    `channels`.
+
+    Columns, in any order; others are not read:
+        path: the picture, relative to the CSV's folder and inside it; pictures show the cropped face split:
+        train, validation or test subject: who is shown, if known expression: a name of labels.EXPRESSIONS, or
+        empty valence, arousal: -1 to 1, both or neither in a row; without these columns, the mean of the
+        raters rater_<name>_valence, rater_<name>_arousal: one pair of columns for each rater, both or neither
+        in a row landmarks: a .npy of (68, 2) x and y in the picture's pixels, or empty
+
+    Raises:
+        FileNotFoundError: the CSV, a picture or a landmark file is missing.
+        ValueError: a value, a name or a picture that cannot be: the message names file, row and mend.
+    """
+    path = Path(path) / NAME if Path(path).is_dir() else Path(path)
+    header = [name.strip() for name in read_header(path)]
+    raters = _raters(path, header)
+    pairs = [f"rater_{name}_{dimension}" for name in raters for dimension in AFFECT]
+    given = [*AFFECT] if set(AFFECT) & set(header) else []
+    if not (given or raters or "expression" in header):
+        raise ValueError(
+            f"{path.name}, row 1 (the header): no label. Add valence and arousal, raters, or expression."
+        )
+    table = read_table(
+        path, ["path", "split", *given, *pairs], optional=["subject", "expression", "landmarks"]
+    )
+    table.refuse((table.frame["path"].str.strip() == "").to_numpy(), "path is empty", _MEND)
+    pictures = [file for file in _inside(table, "path") if file is not None]
+    landmarks = _inside(table, "landmarks") if "landmarks" in table.frame else []
+    arrays, notes = converted(
+        cache,
+        name="manifest",
+        sources=[path, *filter(None, [*pictures, *landmarks])],
+        settings={"size": size, "channels": channels},
+        convert=lambda folder: _convert(folder, table, pictures, landmarks, raters, size, channels),
+    )
+    return FaceSet(name=path.parent.resolve().name, **arrays, **notes)
+
+
+def _raters(path: Path, header: list[str]) -> list[str]:
+    """The names of the raters, in the order of their columns."""
+    matches = {
+        name: re.fullmatch(r"rater_(.+)_(valence|arousal)", name)
+        for name in header
+        if name.startswith("rater")
+    }
+    if odd := [name for name, match in matches.items() if match is None]:
+        raise ValueError(
+            f"{path.name}, row 1 (the header): {', '.join(odd)} is no rater's column. "
+            "Name them rater_<name>_valence and rater_<name>_arousal."
+        )
+    return list(dict.fromkeys(match[1] for match in matches.values() if match))
+
+
+def _inside(table: Table, column: str) -> list[Path | None]:
+    root = table.path.parent
+    names = table.frame[column].str.strip()
+    return [
+        resolve_inside(root, name, where=table.where(row)) if name else None for row, name in enumerate(names)
+    ]
+
+
+def _convert(
+    folder: Path,
+    table: Table,
+    pictures: list[Path],
+    landmarks: list[Path | None],
+    raters: list[str],
+    size: int,
+    channels: int,
+) -> Conversion:
+    arrays: dict[str, Any] = {"split": table.choices("split", {name: name for name in SPLITS})}
+    if "subject" in table.frame:
+        subject = table.frame["subject"].str.strip()
+        table.refuse((subject == "").to_numpy(), "subject is empty", "Name it, or leave the whole column out")
+        arrays["subject"] = np.array(subject.tolist())
+    if "expression" in table.frame:
+        numbers = {name: number for number, name in enumerate(EXPRESSIONS)} | {"": -1}
+        arrays["expression"] = table.choices("expression", numbers).astype(np.int8)
+    if raters:
+        ratings = np.stack([_affect(table, f"rater_{name}_") for name in raters], axis=1)
+        columns = {
+            f"rater_{n}_{d}": ratings[:, i, j] for i, n in enumerate(raters) for j, d in enumerate(AFFECT)
+        }
+        refuse_constant_raters(table.path, columns)
+        arrays["ratings"] = ratings.astype(np.float32)
+    if "valence" in table.frame:
+        affect = _affect(table, "")
+    elif raters:
+        rated = np.isfinite(ratings).sum(axis=1)
+        affect = np.where(rated > 0, np.nansum(ratings, axis=1) / np.maximum(rated, 1), np.nan)
+    else:
+        affect = np.full((len(table), 2), np.nan)
+    arrays["affect"] = affect.astype(np.float32)
+    points = [_points(file, table.where(row)) for row, file in enumerate(landmarks)]
+    places = [table.where(row) for row in range(len(table))]
+    images, scaled_from = convert_pictures(folder, pictures, where=places, size=size, channels=channels)
+    if points:
+        arrays["landmarks"] = (np.stack(points) * (size / scaled_from[:, None, :])).astype(np.float32)
+    return {"images": images, **arrays}, {}
+
+
+def _affect(table: Table, prefix: str) -> NDArray[np.float64]:
+    """(n, 2) of the columns <prefix>valence and <prefix>arousal, NaN where both are empty."""
+    both = np.stack(
+        [table.numbers(f"{prefix}{d}", low=-1, high=1, blank=True, mend=_MEND) for d in AFFECT], axis=1
+    )
+    table.refuse(
+        np.isnan(both).sum(axis=1) == 1, f"{prefix}valence without {prefix}arousal, or the other way", _MEND
+    )
+    return both
+
+
+def _points(path: Path | None, where: str) -> NDArray[np.float64]:
+    if path is None:
+        return np.full((68, 2), np.nan)
+    if not path.is_file():
+        raise FileNotFoundError(f"{where}: there is no {path.name}. Restore it, or empty the cell.")
+    try:
+        points = np.load(path, allow_pickle=False).astype(float)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(
+            f"{where}: {path.name} is not a .npy of numbers ({error}). Save it with numpy.save."
+        ) from error
+    if points.shape != (68, 2) or not np.isfinite(points).all():
+        raise ValueError(
+            f"{where}: {path.name} has shape {points.shape}, or NaN. Save (68, 2) finite x and y."
+        )
+    return points

@@ -1,0 +1,81 @@
+"""The two record types that every data set is read into, and the truth that only a twin knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """What a twin knows and a data set of people cannot: n items, two dimensions (valence, arousal)."""
+
+    affect: NDArray[np.float32]  # (n, 2) noise-free label in [-1, 1]
+    variance: NDArray[np.float32]  # (n, 2) variance of one rater's rating, in squared label units
+    mislabelled: NDArray[np.bool_]  # (n,) the category label was replaced by a wrong one
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceSet:
+    """Pictures of faces with the labels a data set has; what it lacks is None.
+
+    n faces, K raters. Valence comes before arousal in every array with a dimension of two.
+    Rows are in the data set's own order.
+    """
+
+    name: str
+    images: NDArray[np.uint8]  # (n, size, size) grey or (n, size, size, 3) RGB; may be a memory map
+    affect: NDArray[np.float32]  # (n, 2) the label to learn, in [-1, 1]; NaN where it has none
+    split: NDArray[np.str_]  # (n,) "train", "validation" or "test"
+    fingerprint: str  # changes whenever any of the above could
+    expression: NDArray[np.int8] | None = None  # (n,) index into labels.EXPRESSIONS, -1 where it has none
+    original: NDArray[np.int8] | None = (
+        None  # (n,) the label the data set was first published with, same index
+    )
+    ratings: NDArray[np.float32] | None = None  # (n, K, 2) single raters' labels, NaN where one is missing
+    votes: NDArray[np.int16] | None = None  # (n, 8) raters per category of labels.EXPRESSIONS
+    subject: NDArray[np.str_] | None = None  # (n,) who is shown; pictures of one subject are not independent
+    landmarks: NDArray[np.float32] | None = None  # (n, 68, 2) x, y in pixels of `images`
+    truth: Truth | None = None
+    excluded: dict[str, int] = field(default_factory=dict)  # reason -> number of rows the protocol left out
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceSet:
+    """Recordings cut into segments, each a series of features with one label; n segments, T frames, K
+    raters."""
+
+    name: str
+    features: NDArray[np.float32]  # (n, T, channels), e.g. action-unit intensities 0 to 5, 25 frames a second
+    affect: NDArray[np.float32]  # (n, 2) mean of the raters, in [-1, 1]
+    ratings: NDArray[np.float32]  # (n, K, 2)
+    subject: NDArray[np.str_]  # (n,) who is recorded: the unit that is left out, and resampled
+    recording: NDArray[np.str_]  # (n,) which recording the segment was cut from
+    fingerprint: str
+    truth: Truth | None = None
+    excluded: dict[str, int] = field(default_factory=dict)
+    adjusted: dict[str, int] = field(default_factory=dict)  # what was changed -> how many of them
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+Record = TypeVar("Record", FaceSet, SequenceSet)
+
+
+def subset(record: Record, rows: NDArray) -> Record:
+    """The given rows (an index or a mask over n) of every per-row field, truth included."""
+    n = len(record)
+
+    def take(owner: object) -> dict[str, Any]:
+        values = {f.name: getattr(owner, f.name) for f in fields(owner)}  # type: ignore[arg-type]
+        return {k: v[rows] for k, v in values.items() if isinstance(v, np.ndarray) and len(v) == n}
+
+    truth = replace(record.truth, **take(record.truth)) if record.truth is not None else None
+    return replace(record, **take(record), truth=truth)

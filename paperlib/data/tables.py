@@ -1,0 +1,180 @@
+"""Tables from elsewhere: read as text, checked cell by cell, refused in one sentence that names file and
+row."""
+
+from __future__ import annotations
+
+import gzip
+import warnings
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+_NOT_CSV = (
+    pd.errors.ParserError,
+    pd.errors.ParserWarning,
+    pd.errors.EmptyDataError,
+    UnicodeDecodeError,
+    EOFError,
+    gzip.BadGzipFile,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Some columns of a table file, cells as they stand there, with the checks that every adapter needs.
+
+    A row is named as a person counts in the file: the header is row 1, so the first row of data is row 2.
+    """
+
+    path: Path
+    frame: pd.DataFrame  # its index counts the file's rows of data from 0
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def where(self, row: int) -> str:
+        """The place of a row of `frame`, for a message."""
+        return f"{self.path.name}, row {self.frame.index[row] + 2} (the header is row 1)"
+
+    def rows(self, mask: NDArray[np.bool_]) -> Table:
+        """Only those rows, which keep their places."""
+        return Table(self.path, self.frame[mask])
+
+    def refuse(self, bad: NDArray[np.bool_], problem: str, mend: str) -> None:
+        """Raise ValueError for the first bad row; `{column}` in `problem` shows the cell of that column."""
+        if bad.any():
+            row = int(np.argmax(bad))
+            cells = {str(name): repr(cell) for name, cell in self.frame.iloc[row].items()}
+            more = f" ({bad.sum()} rows like it)" if bad.sum() > 1 else ""
+            raise ValueError(f"{self.where(row)}: {problem.format(**cells)}{more}. {mend}")
+
+    def numbers(
+        self, column: str, *, low: float, high: float, whole: bool = False, blank: bool = False, mend: str
+    ) -> NDArray[np.float64]:
+        """A column as (n,) finite numbers in [low, high]; with `blank`, NaN where the cell is empty."""
+        text = self.frame[column].astype(str).str.strip()
+        values = pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
+        empty = (text == "").to_numpy(bool) if blank else np.zeros(len(text), bool)
+        self.refuse(~np.isfinite(values) & ~empty, f"{column} is {{{column}}}, not a number", mend)
+        if whole:
+            self.refuse(values % 1 > 0, f"{column} is {{{column}}}, not a whole number", mend)
+        outside = (values < low) | (values > high)
+        self.refuse(outside, f"{column} is {{{column}}}, outside {low:g} to {high:g}", mend)
+        return values
+
+    def choices(self, column: str, meaning: Mapping[str, Any], *, mend: str = "") -> NDArray:
+        """A column whose cells must be keys of `meaning`, as (n,) of what they mean."""
+        values = self.frame[column].astype(str).str.strip().map(dict(meaning))
+        known = ", ".join(key or "an empty cell" for key in meaning)
+        self.refuse(
+            values.isna().to_numpy(bool), f"{column} is {{{column}}}", f"Use one of: {known}. {mend}".strip()
+        )
+        return np.array(values.tolist())
+
+
+def read_table(path: Path, columns: Collection[str], *, optional: Collection[str] = ()) -> Table:
+    """The named columns of a CSV (gzip by its suffix); `optional` ones only where the file has them.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a CSV, or a column is missing.
+    """
+    (table,) = read_table_chunks(path, columns, optional=optional, rows=2**62)
+    return table
+
+
+def read_table_chunks(
+    path: Path, columns: Collection[str], *, optional: Collection[str] = (), rows: int
+) -> Iterator[Table]:
+    """As `read_table`, at most `rows` rows at a time, so that memory stays bounded."""
+    header = read_header(path)
+    wanted = [column for column in header if column.strip() in {*columns, *optional}]
+    if missing := [column for column in columns if column not in {name.strip() for name in wanted}]:
+        raise _wrong_columns(path, missing, header)
+    options: dict[str, Any] = {
+        "usecols": wanted,
+        "dtype": str,
+        "keep_default_na": False,
+        "skip_blank_lines": False,
+        "index_col": False,
+        "encoding": "utf-8-sig",
+    }
+    empty = True
+    try:
+        with warnings.catch_warnings():
+            # pandas only warns of a row that is longer than the header, and drops what is left over
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            with pd.read_csv(path, chunksize=rows, **options) as reader:
+                for frame in reader:
+                    empty &= frame.empty
+                    yield Table(path, frame.fillna("").rename(columns=str.strip))
+    except _NOT_CSV as error:
+        raise ValueError(
+            f"{path.name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV."
+        ) from error
+    if empty:
+        raise ValueError(f"{path.name} has a header and no rows. Fetch the file again.")
+
+
+def read_header(path: Path) -> list[str]:
+    """The column names of a CSV, as they stand in its first row."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there. data/README.md says where it comes from and where to put it."
+        )
+    try:
+        return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+        EOFError,
+        gzip.BadGzipFile,
+    ) as error:
+        raise ValueError(
+            f"{path.name} is not a CSV file: {error}. Fetch it again, or save it as CSV."
+        ) from error
+
+
+def read_workbook(path: Path, columns: Collection[str]) -> Table:
+    """The named columns of a workbook's first sheet. Raises as `read_table`."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there. data/README.md says where it comes from and where to put it."
+        )
+    try:
+        frame = pd.read_excel(path, dtype=str, keep_default_na=False).rename(
+            columns=lambda name: str(name).strip()
+        )
+    except (zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise ValueError(f"{path.name} is not a workbook: {error}. Save it as .xlsx.") from error
+    if missing := [column for column in columns if column not in frame.columns]:
+        raise _wrong_columns(path, missing, list(frame.columns))
+    return Table(path, frame[list(columns)])
+
+
+def refuse_constant_raters(path: Path, ratings: Mapping[str, NDArray[np.float64]]) -> None:
+    """ValueError if a rater's column, NaN where there is no rating, holds one value only, in two rows or
+    more."""
+    for column, values in ratings.items():
+        given = values[np.isfinite(values)]
+        if len(given) > 1 and given.min() == given.max():
+            raise ValueError(
+                f"{path.name}, column {column}: all {len(given)} ratings are {given[0]:g}. A rater who never "
+                "varies correlates with nobody: restore the ratings, or take the rater's columns out."
+            )
+
+
+def _wrong_columns(path: Path, missing: list[str], header: list[str]) -> ValueError:
+    return ValueError(
+        f"{path.name}, row 1 (the header): no column {', '.join(missing)}, only {', '.join(header[:15])}. "
+        "Name the columns as data/README.md lists them."
+    )

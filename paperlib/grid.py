@@ -1,0 +1,210 @@
+"""Runs and grids: each run is trained once, kept on disk, and known by everything that can change its result."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from paperlib.provenance import code_of, digest, libraries
+from paperlib.tracks import Track
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("PAPERLIB_CACHE", ROOT / ".cache"))
+# Set to a folder of recorded runs, notebooks read them instead of training; see `record`.
+REPLAY = "PAPERLIB_REPLAY"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training: a task, its settings, a seed, and the data it sees.
+
+    `task` is "module:function"; the function is called as task(track, settings, seed, checkpoint) and returns named
+    arrays. `settings` must survive JSON.
+    """
+
+    task: str
+    track: Track
+    data: str  # fingerprint of what `track` gives
+    settings: Mapping[str, Any]
+    seed: int
+
+    @property
+    def identity(self) -> str:
+        """What was asked for: the same on every machine and for every version of the code."""
+        return digest(json.dumps([self.task, self.data, dict(self.settings), self.seed], sort_keys=True))
+
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        """What else can change the numbers: the code the task reaches, the libraries, the arithmetic."""
+        from paperlib.training import native_precision  # torch takes seconds to import; a no-op need not
+
+        return {"code": code_of(self.task), "libraries": libraries(), "precision": native_precision()}
+
+    @property
+    def key(self) -> str:
+        return digest(self.identity + json.dumps(self.circumstances, sort_keys=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The product of a run: `arrays` by name, and how long it took."""
+
+    run: Run
+    key: str
+    seconds: float
+    arrays: Mapping[str, NDArray]
+
+    def __getitem__(self, name: str) -> NDArray:
+        return self.arrays[name]
+
+
+def run_missing(runs: Iterable[Run], *, jobs: int = 1, progress: bool = True) -> list[Result]:
+    """The results of these runs, in order; what is not in the cache is computed first, `jobs` at a time.
+
+    A run uses one thread whatever `jobs` is, so parallelism changes no sum. A run that fails does not stop the others;
+    afterwards the first error is raised. Under PAPERLIB_REPLAY nothing is trained and recorded runs are read.
+    """
+    runs = list(runs)
+    if REPLAY in os.environ:
+        return _replayed(runs, Path(os.environ[REPLAY]))
+    missing = list({run.key: run for run in runs if not _folder(run.key).is_dir()}.values())
+    if missing:
+        work = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_attempt)(r) for r in missing)
+        errors = [
+            e for e in tqdm(work, total=len(missing), unit="run", disable=not progress, smoothing=0) if e
+        ]
+        if errors:
+            raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed; the first: {errors[0]}")
+    return [_read(run) for run in runs]
+
+
+def missing_runs(runs: Iterable[Run]) -> list[tuple[Run, str]]:
+    """The runs that are not in the cache, each with the reason why."""
+    return [(run, _reason(run)) for run in runs if not _folder(run.key).is_dir()]
+
+
+def record(results: Sequence[Result], path: Path) -> None:
+    """Write results into one .npz that `PAPERLIB_REPLAY` can name the folder of, known by identity, without code.
+
+    Pages are checked against it: statistics of fixed predictions agree to the last printed digit on any machine, while
+    trained ones do not.
+    """
+    arrays = {f"{r.run.identity}/{name}": a for r in results for name, a in r.arrays.items()}
+    seconds = {f"{r.run.identity}/seconds": np.float64(r.seconds) for r in results}
+    code = digest(json.dumps([code_of(t) for t in sorted({r.run.task for r in results})]))
+    _write_npz(path, {**arrays, **seconds, "code": np.array(code)})
+
+
+def recorded_code(path: Path) -> str:
+    """The fingerprint of the code that made a recording, to compare with `code_of` its tasks today."""
+    with np.load(path, allow_pickle=False) as file:
+        return str(file["code"])
+
+
+def _folder(key: str) -> Path:
+    return CACHE / "runs" / key
+
+
+def _attempt(run: Run) -> str | None:
+    try:
+        _compute(run)
+    except Exception as error:  # one bad run must not lose the others' work
+        return f"{run.task} {dict(run.settings)} seed {run.seed}: {type(error).__name__}: {error}"
+    return None
+
+
+def _compute(run: Run) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    module, _, function = run.task.partition(":")
+    checkpoint = CACHE / "checkpoints" / f"{run.key}.ckpt"
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    arrays = getattr(importlib.import_module(module), function)(run.track, run.settings, run.seed, checkpoint)
+    about = {
+        "task": run.task,
+        "settings": dict(run.settings),
+        "seed": run.seed,
+        "data": run.data,
+        "identity": run.identity,
+        "circumstances": run.circumstances,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    final = _folder(run.key)
+    temporary = final.with_name(f"{run.key}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    np.savez(temporary / "arrays.npz", **arrays)
+    (temporary / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True))
+    try:
+        os.rename(temporary, final)
+    except OSError:  # another process finished the same run first
+        shutil.rmtree(temporary)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _read(run: Run) -> Result:
+    folder = _folder(run.key)
+    about = json.loads((folder / "run.json").read_text())
+    with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return Result(run=run, key=run.key, seconds=about["seconds"], arrays=arrays)
+
+
+def _replayed(runs: Sequence[Run], folder: Path) -> list[Result]:
+    stored: dict[str, NDArray] = {}
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path, allow_pickle=False) as file:
+            stored |= {name: file[name] for name in file.files}
+    results = []
+    for run in runs:
+        prefix = f"{run.identity}/"
+        arrays = {name.removeprefix(prefix): a for name, a in stored.items() if name.startswith(prefix)}
+        if not arrays:
+            raise LookupError(
+                f"no recorded run of {run.task} {dict(run.settings)} seed {run.seed} in {folder}"
+            )
+        seconds = float(arrays.pop("seconds"))
+        results.append(Result(run=run, key=run.identity, seconds=seconds, arrays=arrays))
+    return results
+
+
+def _reason(run: Run) -> str:
+    """Why the run is not in the cache: never run, or what changed since it last was."""
+    for path in sorted((CACHE / "runs").glob("*/run.json"), key=lambda p: -p.stat().st_mtime):
+        about = json.loads(path.read_text())
+        if about["identity"] == run.identity:
+            now, before = _flat(run.circumstances), _flat(about["circumstances"])
+            changed = sorted(k for k in now.keys() | before.keys() if now.get(k) != before.get(k))
+            return "changed: " + ", ".join(changed)
+    return "never run"
+
+
+def _flat(nested: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        k if not isinstance(v, Mapping) else str(inner): str(v if not isinstance(v, Mapping) else v[inner])
+        for k, v in nested.items()
+        for inner in (v if isinstance(v, Mapping) else [k])
+    }
+
+
+def _write_npz(path: Path, arrays: Mapping[str, NDArray]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    os.replace(temporary, path)

@@ -1,0 +1,243 @@
+"""The ledger: every number that a page shows, with where it came from; and the tables made of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from paperlib.grid import ROOT, Result
+from paperlib.stats import Interval, Verdict, mean_interval
+from paperlib.tracks import Track
+
+
+def variant(track: Track) -> str:
+    """The folder name of a track's pages and figures; profiles other than the default have their own."""
+    return track.name if track.profile == "default" else f"{track.name}-{track.profile}"
+
+
+def outputs(track: Track, key: str) -> Path:
+    """Where a paper's tables, figures and ledger go; PAPERLIB_OUTPUTS replaces the repository's `figures`."""
+    return Path(os.environ.get("PAPERLIB_OUTPUTS", ROOT / "figures")) / variant(track) / key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One number: what it is, what the paper printed, what was measured and how surely.
+
+    `spread` is the standard deviation over seeds (n - 1). `interval` says what low and high are.
+    """
+
+    artefact: str  # e.g. "foteinopoulou2021/table2"
+    row: str
+    column: str
+    measured: float
+    unit: str = ""
+    track: str
+    profile: str
+    data: str  # fingerprint
+    n: int  # items behind the number
+    values: tuple[float, ...] = ()  # one per seed
+    spread: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    interval: str = ""
+    printed: str = ""
+    printed_on: str = ""
+    claim: str = ""
+    verdict: str = ""
+    runs: tuple[str, ...] = ()  # keys in the cache
+
+    @property
+    def seeds(self) -> int:
+        return len(self.values)
+
+
+@dataclass
+class Ledger:
+    """The entries of one paper on one track, in the order in which the page makes them."""
+
+    key: str
+    track: Track
+    data: dict[str, str]  # what was read ("faces", "sequences") -> fingerprint
+    entries: list[Entry] = field(default_factory=list)
+
+    def add(
+        self,
+        artefact: str,
+        row: str,
+        column: str,
+        *,
+        source: str,
+        n: int,
+        values: Sequence[float] | None = None,
+        interval: Interval | float | None = None,
+        about: str = "",
+        results: Iterable[Result] = (),
+        **rest: Any,
+    ) -> Entry:
+        """Record a number: from `values`, one a seed, with the t interval of their mean; or a single one.
+
+        `source` names the data in `self.data`; `about` says what an interval that is not over seeds is.
+        """
+        measured: dict[str, Any]
+        if values is not None:
+            over = mean_interval(values)
+            measured = {
+                "measured": over.estimate,
+                "values": tuple(float(v) for v in values),
+                "spread": over.sd,
+                "low": over.low,
+                "high": over.high,
+                "interval": about or f"95 % t interval over {over.n} seeds",
+            }
+        elif isinstance(interval, Interval):
+            measured = {
+                "measured": interval.estimate,
+                "low": interval.low,
+                "high": interval.high,
+                "interval": about,
+            }
+        else:
+            measured = {"measured": math.nan if interval is None else float(interval)}
+        entry = Entry(
+            artefact=f"{self.key}/{artefact}",
+            row=row,
+            column=column,
+            track=self.track.name,
+            profile=self.track.profile,
+            data=self.data.get(source, ""),
+            n=int(n),
+            runs=tuple(r.key for r in results),
+            **measured,
+            **rest,
+        )
+        self.entries.append(entry)
+        return entry
+
+    def not_attempted(self, artefact: str, claim: str, why: str, **rest: Any) -> Entry:
+        """Record that a claim could not be tested on this track, and why."""
+        verdict = f"{Verdict.NOT_ATTEMPTED}: {why}"
+        return self.add(artefact, claim, "", source="", n=0, claim=claim, verdict=verdict, **rest)
+
+    def table(self, artefact: str) -> ArtefactTable:
+        entries = [e for e in self.entries if e.artefact == f"{self.key}/{artefact}"]
+        if not entries:
+            raise LookupError(f"nothing was recorded for {self.key}/{artefact}")
+        return ArtefactTable(artefact=artefact, entries=entries)
+
+    def verdicts(self) -> pd.DataFrame:
+        """One line a claim: artefact, claim, verdict."""
+        rows = [(e.artefact.partition("/")[2], e.claim, e.verdict) for e in self.entries if e.verdict]
+        return pd.DataFrame(rows, columns=["artefact", "claim", "verdict"])
+
+    def write(self, path: Path) -> None:
+        """Write the ledger as JSON, whole or not at all; NaN becomes null."""
+        payload = {
+            "key": self.key,
+            "track": self.track.name,
+            "profile": self.track.profile,
+            "data": self.data,
+            "entries": [_plain(asdict(e)) for e in self.entries],
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(payload, indent=1, allow_nan=False) + "\n")
+        os.replace(temporary, path)
+
+
+@dataclass(frozen=True)
+class ArtefactTable:
+    """Printed beside measured beside verdict; shows itself in a notebook, saves itself as CSV and LaTeX."""
+
+    artefact: str
+    entries: Sequence[Entry]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One line an entry, with words and rounded numbers as the page shows them."""
+        lines = [
+            {
+                "row": e.row,
+                "column": e.column,
+                "printed": f"{e.printed} ({e.printed_on})" if e.printed and e.printed_on else e.printed,
+                "measured": _number(e),
+                "95 % interval": _interval(e),
+                "n": e.n or "",
+                "seeds": e.seeds or "",
+                "verdict": e.verdict,
+            }
+            for e in self.entries
+        ]
+        frame = pd.DataFrame(lines)
+        return frame.loc[:, (frame != "").any()]
+
+    @property
+    def caption(self) -> str:
+        first = self.entries[0]
+        kinds = sorted({e.interval for e in self.entries if e.interval})
+        parts = [f"{first.artefact}. Track {first.track}, profile {first.profile}"]
+        if any(e.seeds for e in self.entries):
+            parts.append("mean ± standard deviation over seeds")
+        return "; ".join([*parts, *(f"interval: {k}" for k in kinds)]) + "."
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.frame.to_csv(folder / f"{self.artefact}.csv", index=False)
+        styler = self.frame.style.hide(axis="index").format(escape="latex")
+        latex = styler.to_latex(hrules=True, caption=self.caption.replace("%", r"\%").replace("±", r"$\pm$"))
+        (folder / f"{self.artefact}.tex").write_text(latex.replace(" ± ", r" $\pm$ "))
+
+    def text(self) -> str:
+        """Fixed-width lines for a checked cell: compared to the letter when the page is tested."""
+        columns = [c for c in ("row", "column", "measured", "n", "seeds", "verdict") if c in self.frame]
+        cells = [columns, *self.frame[columns].astype(str).to_numpy().tolist()]
+        widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+        return "\n".join(
+            "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
+        )
+
+    def _repr_html_(self) -> str:
+        colours = {
+            Verdict.HELD: "#d7ecd9",
+            Verdict.DID_NOT_HOLD: "#f6d9c5",
+            Verdict.CANNOT_TELL: "#eeeeee",
+        }
+
+        def shade(verdict: str) -> str:
+            colour = colours.get(verdict.partition(":")[0])  # type: ignore[call-overload]
+            return f"background-color: {colour}; color: black" if colour else ""
+
+        styler = self.frame.style.hide(axis="index").set_caption(self.caption)
+        styler = styler.set_uuid(self.artefact).set_table_styles(
+            [{"selector": "th, td", "props": "text-align: left"}]
+        )
+        if "verdict" in self.frame:
+            styler = styler.map(shade, subset=["verdict"])
+        return styler.to_html()
+
+
+def _number(entry: Entry) -> str:
+    if math.isnan(entry.measured):
+        return ""
+    if entry.seeds > 1:
+        return f"{entry.measured:.3f} ± {entry.spread:.3f}"
+    return f"{entry.measured:.3f}"
+
+
+def _interval(entry: Entry) -> str:
+    return "" if math.isnan(entry.low) else f"[{entry.low:.3f}, {entry.high:.3f}]"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

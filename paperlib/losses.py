@@ -1,0 +1,74 @@
+"""Losses of the papers, one function and one formula each.
+
+A network with a variance head predicts a mean and s = log(variance) for every label. Every loss here takes
+`(mean, log_variance, target)` of equal shape and returns one value per element; the caller averages. All are
+computed from s and exp(-s), never from the variance itself, and stay finite for |s| <= `MAX_LOG_VARIANCE`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+# exp(-s) of a float32 overflows near s = -88; a label on [-1, 1] has no use for a variance outside e^-20 .. e^20.
+MAX_LOG_VARIANCE = 20.0
+
+
+def squared_error(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
+    """(target - mean)^2, the baseline of foteinopoulou2021 (eq. 3); the log variance is not used."""
+    return (target - mean).square()
+
+
+def kl_as_printed(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
+    """KL loss of foteinopoulou2021, eqs. 1 and 2, to the letter; e = target - mean, s = log variance.
+
+    e^2 exp(-s) / 2 + s / 2       where |e| <= 1    (eq. 1)
+    (|e| - 1/2) exp(-s) + s       where |e| > 1     (eq. 2)
+
+    The two meet only at s = 0: crossing |e| = 1 the value jumps by s / 2, downwards where the variance is below 1.
+    """
+    error, s = (target - mean).abs(), _bounded(log_variance)
+    near = error.square() * torch.exp(-s) / 2 + s / 2
+    far = (error - 0.5) * torch.exp(-s) + s
+    return torch.where(error <= 1, near, far)
+
+
+def kl_continuous(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
+    """KL loss of He et al. 2019 (CVPR, eqs. 9 and 10), from which foteinopoulou2021 starts: s / 2 in both branches.
+
+    smooth_l1(e) exp(-s) + s / 2, with smooth_l1(e) = e^2 / 2 where |e| <= 1 and |e| - 1/2 beyond: value and gradient
+    are continuous. Where |e| <= 1 it is the Gaussian negative log-likelihood less log(2 pi) / 2.
+    """
+    s = _bounded(log_variance)
+    return torch.nn.functional.smooth_l1_loss(mean, target, reduction="none") * torch.exp(-s) + s / 2
+
+
+def gaussian_nll(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
+    """Negative log-likelihood in nats of the target under N(mean, exp(log_variance)) (Nix & Weigend 1994)."""
+    s = _bounded(log_variance)
+    return ((target - mean).square() * torch.exp(-s) + s + math.log(2 * math.pi)) / 2
+
+
+def beta_nll(mean: Tensor, log_variance: Tensor, target: Tensor, *, beta: float = 0.5) -> Tensor:
+    """Gaussian NLL weighted by variance^beta, the weight held constant (Seitzer et al., ICLR 2022, eq. 5).
+
+    beta = 0 is the plain NLL; beta = 1 gives the mean the gradient of a squared error. 0.5 is the authors' advice.
+    """
+    weight = torch.exp(beta * _bounded(log_variance)).detach()
+    return weight * gaussian_nll(mean, log_variance, target)
+
+
+def _bounded(log_variance: Tensor) -> Tensor:
+    return log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "mse": squared_error,
+    "kl_as_printed": kl_as_printed,
+    "kl_continuous": kl_continuous,
+    "gaussian_nll": gaussian_nll,
+    "beta_nll": beta_nll,
+}

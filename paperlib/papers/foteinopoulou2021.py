@@ -1,0 +1,831 @@
+"""foteinopoulou2021: the grid of runs behind its artefacts, and every number of its page.
+
+A notebook makes a `Study`, which trains what is missing, and asks it for one artefact after the other; each writes
+its numbers to the ledger and gives back the table. Two kinds of interval are used, and each number says which:
+over items (a bootstrap of subjects, or of pictures where subjects are unknown, of the average over seeds) where the
+question is whether a relation exists, and over seeds (a paired t interval) where two methods are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperlib import metrics, stats
+from paperlib.data.records import FaceSet, SequenceSet, subset
+from paperlib.grid import Result, Run, run_missing
+from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
+from paperlib.ledger import ArtefactTable, Ledger
+from paperlib.published import read_table
+from paperlib.tracks import Track
+
+KEY = "foteinopoulou2021"
+FACES, SEQUENCES = (
+    "paperlib.tasks.label_variance:train_faces",
+    "paperlib.tasks.label_variance:train_sequences",
+)
+DIMENSIONS = ("arousal", "valence")  # the paper's order
+BASELINE, PROPOSED = "MSE", "KL as printed"
+
+# name -> (loss, target): what is trained on faces. MC dropout and the ensemble come from these runs.
+METHODS = {
+    BASELINE: ("mse", "mean"),
+    PROPOSED: ("kl_as_printed", "mean"),
+    "KL continuous": ("kl_continuous", "mean"),
+    "Gaussian NLL": ("gaussian_nll", "mean"),
+    "beta-NLL": ("beta_nll", "mean"),
+    "KL, one rater": ("kl_continuous", "rating"),
+    "vote distribution": ("votes", "mean"),
+}
+NEEDS_RATERS = ("KL, one rater", "vote distribution")
+RIVALS = (*list(METHODS)[1:], "MC dropout", "deep ensemble")
+LEVELS = np.arange(0.05, 1.0, 0.05)
+
+# Table IV's rows: row -> backbone here, by profile
+BACKBONES = {
+    "paper": {"wideResNet": "wide_resnet50_2", "VGG16": "vgg16", "ResNet18 (pretrained)": "resnet18"},
+    "default": {
+        "wideResNet": "compact_wide_resnet",
+        "VGG16": "compact_vgg",
+        "ResNet18 (pretrained)": "compact_resnet",
+    },
+}
+MAIN = "ResNet18 (pretrained)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """What a profile spends. `paper` is the paper's own, with what it leaves open filled in and named."""
+
+    faces: Mapping[str, Any]
+    sequences: Mapping[str, Any]
+    folds: int | None  # groups of subjects left out; None: one subject at a time
+    seeds: int
+    seeds_of_backbones: int  # for the two backbones that only Table IV needs
+    pretrained: bool = False
+    draws: int = 1000  # of a bootstrap
+
+
+def protocol(track: Track) -> Protocol:
+    """The protocol of the track's profile; the real faces of FER+ get more steps than the twin's."""
+    if track.profile == "paper":
+        return Protocol(
+            # Not given by the paper: momentum, and how many epochs convergence took.
+            faces={
+                "optimiser": "sgd",
+                "learning_rate": 1e-4,
+                "momentum": 0.9,
+                "decay": 0.8,
+                "decay_every": 100,
+                "batch": 128,
+                "epochs": 200,
+            },
+            sequences={
+                "optimiser": "adam",
+                "learning_rate": 0.01,
+                "decay": 0.1,
+                "decay_every": 100,
+                "batch": 512,
+                "epochs": 300,
+            },
+            folds=None,
+            seeds=5,
+            seeds_of_backbones=5,
+            pretrained=_imagenet_weights(),
+            draws=5000,
+        )
+    adamw = {"optimiser": "adamw", "learning_rate": 2e-3, "weight_decay": 0.05, "batch": 128}
+    adam = {"optimiser": "adam", "learning_rate": 0.01, "batch": 128}
+    if track.profile == "smoke":
+        return Protocol(
+            faces=adamw | {"epochs": 1},
+            sequences=adam | {"epochs": 2},
+            folds=4,
+            seeds=2,
+            seeds_of_backbones=2,
+            draws=100,
+        )
+    return Protocol(
+        faces=adamw | {"epochs": 5 if track.name == "twin" else 10},
+        sequences=adam | {"epochs": 40},
+        folds=8,
+        seeds=5,
+        seeds_of_backbones=5 if track.name == "twin" else 3,
+    )
+
+
+def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], list[Run]]:
+    """The runs of every artefact, by (backbone or "NetVLAD", method); `seeds` replaces the profile's number."""
+    plan = protocol(track)
+    runs: dict[tuple[str, str], list[Run]] = {}
+    backbones = BACKBONES.get(track.profile, BACKBONES["default"])
+    faces, sequences = track.faces(), track.sequences()
+    if faces is not None:
+        methods = [m for m in METHODS if m not in NEEDS_RATERS or faces.ratings is not None]
+        if faces.votes is None:
+            methods = [m for m in methods if m != "vote distribution"]
+        for row, backbone in backbones.items():
+            count = seeds or (plan.seeds if row == MAIN else plan.seeds_of_backbones)
+            for method in methods if row == MAIN else (BASELINE, PROPOSED):
+                loss, target = METHODS[method]
+                settings = {
+                    "backbone": backbone,
+                    "pretrained": plan.pretrained and row == MAIN,
+                    "dropout": 0.2,
+                    "loss": loss,
+                    "target": target,
+                    "schedule": plan.faces,
+                }
+                runs[row, method] = _seeded(FACES, track, faces.fingerprint, settings, count)
+    if sequences is not None:
+        for method in (BASELINE, PROPOSED, "KL continuous"):
+            settings = {
+                "loss": METHODS[method][0],
+                "centroids": 8,
+                "hidden": 32,
+                "folds": plan.folds,
+                "schedule": plan.sequences,
+            }
+            runs["NetVLAD", method] = _seeded(
+                SEQUENCES, track, sequences.fingerprint, settings, seeds or plan.seeds
+            )
+    return runs
+
+
+def _seeded(task: str, track: Track, data: str, settings: Mapping[str, Any], count: int) -> list[Run]:
+    return [Run(task=task, track=track, data=data, settings=settings, seed=s) for s in range(count)]
+
+
+def _imagenet_weights() -> bool:
+    from paperlib.models.backbones import weights_available
+
+    return weights_available("resnet18")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One method's Gaussians for the same items, one (n, 2) array a seed."""
+
+    mean: Sequence[NDArray]
+    variance: Sequence[NDArray]
+    results: Sequence[Result]
+
+    @property
+    def average_variance(self) -> NDArray:
+        return np.mean(self.variance, axis=0)
+
+
+@dataclass
+class Study:
+    """All of the paper's runs on one track, and the numbers made of them."""
+
+    track: Track
+    seeds: int | None = None
+    jobs: int = 1
+    results: dict[tuple[str, str], list[Result]] = field(init=False)
+    ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        runs = grid(self.track, seeds=self.seeds)
+        done = iter(run_missing([run for group in runs.values() for run in group], jobs=self.jobs))
+        self.results = {name: [next(done) for _ in group] for name, group in runs.items()}
+        everything = {"faces": self.track.faces(), "sequences": self.track.sequences()}
+        self.ledger = Ledger(
+            KEY, self.track, {k: v.fingerprint for k, v in everything.items() if v is not None}
+        )
+
+    @cached_property
+    def faces(self) -> FaceSet | None:
+        """The test faces."""
+        faces = self.track.faces()
+        return None if faces is None else subset(faces, faces.split == "test")
+
+    @cached_property
+    def sequences(self) -> SequenceSet | None:
+        return self.track.sequences()
+
+    @property
+    def draws(self) -> int:
+        return protocol(self.track).draws
+
+    def predicted(self, backbone: str, method: str) -> Predicted:
+        """What a method predicts: (n_test, 2) for faces, (n, 2) out of fold for sequences."""
+        if method == "MC dropout":
+            results = self.results[backbone, BASELINE]
+            return Predicted(
+                [r["dropout_mean"] for r in results], [r["dropout_variance"] for r in results], results
+            )
+        if method == "deep ensemble":
+            return ensemble(self.predicted(backbone, "Gaussian NLL"))
+        results = self.results[backbone, method]
+        return Predicted([r["mean"] for r in results], [np.exp(r["log_variance"]) for r in results], results)
+
+    def methods(self) -> list[str]:
+        """The rivals that this track's labels and seeds allow, the proposed one first."""
+        trained = {m for b, m in self.results if b == MAIN}
+        derived = {"MC dropout"} | ({"deep ensemble"} if len(self.results[MAIN, BASELINE]) > 2 else set())
+        return [m for m in RIVALS if m in trained | derived]
+
+    def noisy(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Test faces that have a category and a label (n,), and which of those the released rules call noisy (n,)."""
+        assert self.faces is not None
+        category = self.faces.expression if self.faces.original is None else self.faces.original
+        if category is None:
+            return np.zeros(len(self.faces), dtype=bool), np.zeros(0, dtype=bool)
+        judged = (category >= 0) & np.isfinite(self.faces.affect).all(axis=1)
+        return judged, is_noisy(category[judged], self.faces.affect[judged])
+
+    # artefacts
+
+    def table1(self) -> ArtefactTable:
+        """Table I: Pearson correlations of every two raters; where raters have no names, of any two (ICC)."""
+        printed = read_table(KEY, 1)
+        record = self.sequences
+        if record is not None:
+            pairs = [(0, 1), (0, 2), (1, 2)]
+            for d in DIMENSIONS:
+                ratings = record.ratings[..., AFFECT.index(d)]
+                for a, b in pairs:
+                    cell = printed.query(f"dimension == '{d}' and row == '#{a + 1}' and column == '#{b + 1}'")
+                    both = self._over_items(_pcc, ratings[:, a], ratings[:, b], clusters=record.subject)
+                    self.ledger.add(
+                        "table1",
+                        f"{d}: raters {a + 1} and {b + 1}",
+                        "PCC",
+                        source="sequences",
+                        n=len(record),
+                        interval=both,
+                        about="95 % bootstrap of subjects",
+                        printed=_printed(cell),
+                        printed_on="AMIGOS",
+                    )
+            valence, arousal = record.ratings[..., 0], record.ratings[..., 1]
+            gap = self._over_items(
+                lambda v, a: _mean_pair(v) - _mean_pair(a), valence, arousal, clusters=record.subject
+            )
+            n, source, about = len(record), "sequences", "95 % bootstrap of subjects"
+        else:
+            gap, n, source, about = self._agreement_of_nameless_raters()
+        claim = "raters agree less on arousal than on valence"
+        if gap is None:
+            self.ledger.not_attempted("table1", claim, "no single ratings")
+        else:
+            self.ledger.add(
+                "table1",
+                "valence - arousal",
+                "agreement",
+                source=source,
+                n=n,
+                interval=gap,
+                about=about,
+                claim=claim,
+                verdict=stats.verdict(gap, 1),
+            )
+        return self.ledger.table("table1")
+
+    def _agreement_of_nameless_raters(self) -> tuple[stats.Interval | None, int, str, str]:
+        faces = self.faces
+        if faces is None or faces.ratings is None:
+            return None, 0, "", ""
+        about = f"95 % bootstrap of {self._unit_of_faces}"
+        clusters = faces.subject
+        for d in DIMENSIONS:
+            ratings = faces.ratings[..., AFFECT.index(d)]
+            one = self._over_items(stats.icc1, ratings, clusters=clusters)
+            self.ledger.add(
+                "table1",
+                f"{d}: any two raters",
+                "ICC(1)",
+                source="faces",
+                n=len(faces),
+                interval=one,
+                about=about,
+            )
+        gap = self._over_items(
+            lambda r: stats.icc1(r[..., 0]) - stats.icc1(r[..., 1]), faces.ratings, clusters=clusters
+        )
+        return gap, len(faces), "faces", about
+
+    def table2(self) -> ArtefactTable:
+        """Table II: PCC of learned and raters' variance, the ceiling that K raters set, and the truth's where known."""
+        printed = read_table(KEY, 2)
+        for source, record, backbone in (
+            ("sequences", self.sequences, "NetVLAD"),
+            ("faces", self.faces, MAIN),
+        ):
+            if record is None or record.ratings is None:
+                continue
+            items, observed = _rated(record)
+            predicted = self.predicted(backbone, PROPOSED)
+            about = f"95 % bootstrap of {'subjects' if record.subject is not None else 'pictures'}"
+            for d in DIMENSIONS:
+                j = AFFECT.index(d)
+                y = observed[:, j]
+                values = [_pcc(v[items, j], y) for v in predicted.variance]
+                over_items = self._over_items(
+                    _mean_pcc,
+                    np.stack([v[items, j] for v in predicted.variance], axis=1),
+                    y,
+                    clusters=None if record.subject is None else record.subject[items],
+                )
+                self.ledger.add(
+                    "table2",
+                    f"{source}: {d}",
+                    "PCC with raters' variance",
+                    source=source,
+                    n=len(y),
+                    values=values,
+                    results=predicted.results,
+                    printed=_printed(printed.query(f"dimension == '{d}'")),
+                    printed_on="AMIGOS",
+                )
+                self.ledger.add(
+                    "table2",
+                    f"{source}: {d}",
+                    "the same, average of seeds",
+                    source=source,
+                    n=len(y),
+                    interval=over_items,
+                    about=about,
+                    claim=f"learned and raters' variance correlate positively ({source}, {d})",
+                    verdict=stats.verdict(over_items, 1),
+                )
+                self.ledger.add(
+                    "table2",
+                    f"{source}: {d}",
+                    f"ceiling with {record.ratings.shape[1]} raters, from ratings",
+                    source=source,
+                    n=len(y),
+                    interval=float(self._ceiling(record, items)[j]),
+                )
+                if record.truth is not None:
+                    self.ledger.add(
+                        "table2",
+                        f"{source}: {d}",
+                        "PCC of true and raters' variance",
+                        source=source,
+                        n=len(y),
+                        interval=_pcc(record.truth.variance[items, j], y),
+                    )
+                    self.ledger.add(
+                        "table2",
+                        f"{source}: {d}",
+                        "PCC with the true variance",
+                        source=source,
+                        n=len(record),
+                        values=[_pcc(v[:, j], record.truth.variance[:, j]) for v in predicted.variance],
+                        results=predicted.results,
+                    )
+        return self.ledger.table("table2")
+
+    def _ceiling(self, record: FaceSet | SequenceSet, items: NDArray) -> NDArray:
+        """From the ratings of those items that have enough of them, whatever is known of the truth."""
+        assert record.ratings is not None
+        few = record.ratings.shape[1] <= 3
+        ratings = record.ratings[items]
+        enough = np.isfinite(ratings[..., 0]).sum(axis=1) >= (2 if few else 4)
+        return np.asarray(
+            stats.variance_ceiling_from_ratings(
+                ratings[enough], gaussian=few, same_raters=self.track.name != "ferplus"
+            )
+        )
+
+    def readings(self) -> ArtefactTable:
+        """Table II under other readings of what was correlated: log variance, deviation, or averaged per subject."""
+        for source, record, backbone in (
+            ("sequences", self.sequences, "NetVLAD"),
+            ("faces", self.faces, MAIN),
+        ):
+            if record is None or record.ratings is None:
+                continue
+            items, observed = _rated(record)
+            predicted = self.predicted(backbone, PROPOSED)
+            for d in DIMENSIONS:
+                j = AFFECT.index(d)
+                y = observed[:, j]
+                pairs: dict[str, Callable[[NDArray], float]] = {
+                    "variance, pooled": lambda v, y=y: _pcc(v, y),
+                    "log variance, pooled": lambda v, y=y: _pcc(np.log(v), y),
+                    "standard deviations, pooled": lambda v, y=y: _pcc(np.sqrt(v), np.sqrt(y)),
+                }
+                if record.subject is not None and source == "sequences":
+                    subjects = record.subject[items]
+                    pairs["variance, averaged over subjects"] = lambda v, y=y, s=subjects: _per_subject(
+                        v, y, s
+                    )
+                for name, correlate in pairs.items():
+                    self.ledger.add(
+                        "table2_readings",
+                        f"{source}: {d}",
+                        name,
+                        source=source,
+                        n=len(y),
+                        values=[correlate(v[items, j]) for v in predicted.variance],
+                        results=predicted.results,
+                    )
+        return self.ledger.table("table2_readings")
+
+    def table3(self) -> ArtefactTable:
+        """Table III: mean predicted variance of clean and noisy faces, the difference, and its t-tests."""
+        claim = "faces with contradicting labels get a higher predicted variance ({})"
+        if self.faces is None or not self.noisy()[1].any():
+            why = "no faces" if self.faces is None else "no categories beside valence and arousal"
+            for d in DIMENSIONS:
+                self.ledger.not_attempted("table3", claim.format(d), why)
+            return self.ledger.table("table3")
+        printed = read_table(KEY, 3)
+        judged, noisy = self.noisy()
+        predicted = self.predicted(MAIN, PROPOSED)
+        clusters = None if self.faces.subject is None else self.faces.subject[judged]
+        for d in DIMENSIONS:
+            j = AFFECT.index(d)
+            per_seed = [v[judged, j] for v in predicted.variance]
+            for row, mask in (("clean", ~noisy), ("noisy", noisy)):
+                cell = printed.query(
+                    f"dimension == '{d}' and quantity == 'mean_variance' and row.str.contains('{row}')"
+                )
+                self.ledger.add(
+                    "table3",
+                    f"{d}: {row}",
+                    "mean predicted variance",
+                    source="faces",
+                    n=mask.sum(),
+                    values=[v[mask].mean() for v in per_seed],
+                    results=predicted.results,
+                    printed=_printed(cell),
+                    printed_on="AffectNet",
+                )
+                self.ledger.add(
+                    "table3",
+                    f"{d}: {row}",
+                    "standard deviation over faces",
+                    source="faces",
+                    n=mask.sum(),
+                    values=[v[mask].std(ddof=1) for v in per_seed],
+                    results=predicted.results,
+                )
+            average = np.mean(per_seed, axis=0)
+            difference = self._over_items(
+                lambda v, bad: v[bad].mean() - v[~bad].mean(), average, noisy, clusters=clusters
+            )
+            self.ledger.add(
+                "table3",
+                f"{d}: noisy - clean",
+                "difference, average of seeds",
+                source="faces",
+                n=len(noisy),
+                interval=difference,
+                about=f"95 % bootstrap of {self._unit_of_faces}",
+                claim=claim.format(d),
+                verdict=stats.verdict(difference, 1),
+            )
+            tests = [
+                stats.t_test(v[noisy], v[~noisy], equal_variance=False, alternative="greater")
+                for v in per_seed
+            ]
+            for column, values in {
+                "Welch t, faces as samples": [t.statistic for t in tests],
+                "one-tailed p": [t.p for t in tests],
+                "Hedges' g": [t.hedges_g for t in tests],
+            }.items():
+                self.ledger.add(
+                    "table3",
+                    f"{d}: noisy - clean",
+                    column,
+                    source="faces",
+                    n=len(noisy),
+                    values=values,
+                    results=predicted.results,
+                )
+        return self.ledger.table("table3")
+
+    def table4(self) -> ArtefactTable:
+        """Table IV: RMSE and PCC of baseline and proposed on every backbone, and their paired differences."""
+        if self.faces is None:
+            return self._no_comparison("table4", "no faces")
+        rows = list(BACKBONES["default"])
+        for row in rows:
+            self._scores(
+                "table4",
+                row,
+                self.faces.affect,
+                "faces",
+                {"RMSE": metrics.rmse, "PCC": metrics.pcc},
+                "AffectNet",
+            )
+        self._summarise("table4", "PCC is better with the proposed loss on every backbone", "PCC")
+        self._summarise("table4", "RMSE is better with the proposed loss on every backbone", "RMSE")
+        return self.ledger.table("table4")
+
+    def table5(self) -> ArtefactTable:
+        """Table V: MSE and PCC of baseline and proposed NetVLAD, subjects left out, and their paired differences."""
+        if self.sequences is None:
+            return self._no_comparison("table5", "no recordings")
+        self._scores(
+            "table5",
+            "NetVLAD",
+            self.sequences.affect,
+            "sequences",
+            {"MSE": metrics.mse, "PCC": metrics.pcc},
+            "AMIGOS",
+        )
+        self._summarise("table5", "PCC is better with the proposed loss", "PCC")
+        self._summarise("table5", "MSE is better with the proposed loss", "MSE")
+        return self.ledger.table("table5")
+
+    def _no_comparison(self, artefact: str, why: str) -> ArtefactTable:
+        for metric in ("PCC", "RMSE" if artefact == "table4" else "MSE"):
+            self.ledger.not_attempted(artefact, f"{metric} is better with the proposed loss", why)
+        return self.ledger.table(artefact)
+
+    def _scores(
+        self,
+        artefact: str,
+        row: str,
+        target: NDArray,
+        source: str,
+        measures: Mapping[str, Callable[..., Any]],
+        printed_on: str,
+    ) -> None:
+        """Record every measure of baseline and proposed, and the difference over seeds, better being positive."""
+        printed = read_table(KEY, int(artefact[-1]))
+        labelled = np.isfinite(target).all(axis=1)
+        for d in DIMENSIONS:
+            j = AFFECT.index(d)
+            for metric, measure in measures.items():
+                by_method = {}
+                for method, suffix in ((BASELINE, ""), (PROPOSED, " proposed")):
+                    predicted = self.predicted(row, method)
+                    values = [float(measure(m[labelled, j], target[labelled, j])) for m in predicted.mean]
+                    by_method[method] = values
+                    cell = printed.query(
+                        f"dimension == '{d}' and quantity == '{metric.lower()}' and row == '{row}{suffix}'"
+                    )
+                    self.ledger.add(
+                        artefact,
+                        f"{row}: {method}",
+                        f"{d} {metric}",
+                        source=source,
+                        n=labelled.sum(),
+                        values=values,
+                        results=predicted.results,
+                        printed=_printed(cell),
+                        printed_on=printed_on,
+                    )
+                gain = 1 if metric == "PCC" else -1
+                better = stats.paired_difference(
+                    gain * np.array(by_method[PROPOSED]), gain * np.array(by_method[BASELINE])
+                )
+                self.ledger.add(
+                    artefact,
+                    f"{row}: gain",
+                    f"{d} {metric}",
+                    source=source,
+                    n=labelled.sum(),
+                    values=(gain * (np.array(by_method[PROPOSED]) - by_method[BASELINE])).tolist(),
+                    claim=f"{metric} of {d} is better with the proposed loss ({row})",
+                    verdict=stats.verdict(better, 1),
+                )
+
+    def _summarise(self, artefact: str, claim: str, metric: str) -> None:
+        """One verdict over all of a table's differences: held only where each is, refuted where one is."""
+        verdicts = [
+            e.verdict
+            for e in self.ledger.entries
+            if e.artefact == f"{KEY}/{artefact}"
+            and e.row.endswith("gain")
+            and e.column.endswith(f" {metric}")
+        ]
+        if stats.Verdict.DID_NOT_HOLD in verdicts:
+            verdict = stats.Verdict.DID_NOT_HOLD
+        elif set(verdicts) == {stats.Verdict.HELD}:
+            verdict = stats.Verdict.HELD
+        else:
+            verdict = stats.Verdict.CANNOT_TELL
+        held = verdicts.count(stats.Verdict.HELD)
+        self.ledger.add(
+            artefact,
+            "all of the above",
+            f"{metric} gains held",
+            source="",
+            n=len(verdicts),
+            interval=float(held),
+            claim=claim,
+            verdict=verdict,
+        )
+
+    def loss_forms(self) -> ArtefactTable:
+        """Beyond: does the jump of the printed loss at |error| = 1 matter? Paired with the continuous form."""
+        for source, record, backbone in (
+            ("sequences", self.sequences, "NetVLAD"),
+            ("faces", self.faces, MAIN),
+        ):
+            if record is None:
+                continue
+            forms = {m: self.predicted(backbone, m) for m in (PROPOSED, "KL continuous")}
+            labelled = np.isfinite(record.affect).all(axis=1)
+            observed = None if record.ratings is None else stats.observed_variance(record.ratings)
+            for d in DIMENSIONS:
+                j = AFFECT.index(d)
+                y = record.affect[labelled, j]
+                far = [float(np.mean(np.abs(m[labelled, j] - y) > 1)) for m in forms[PROPOSED].mean]
+                self.ledger.add(
+                    "loss_forms",
+                    f"{source}: {d}",
+                    "share of errors above 1",
+                    source=source,
+                    n=len(y),
+                    values=far,
+                )
+                measured = {"PCC": [[_pcc(m[labelled, j], y) for m in p.mean] for p in forms.values()]}
+                if observed is not None:
+                    rated = np.isfinite(observed[:, j])
+                    measured["PCC of variances"] = [
+                        [_pcc(v[rated, j], observed[rated, j]) for v in p.variance] for p in forms.values()
+                    ]
+                for name, (as_printed, continuous) in measured.items():
+                    self.ledger.add(
+                        "loss_forms",
+                        f"{source}: {d}",
+                        f"{name}, printed - continuous",
+                        source=source,
+                        n=len(y),
+                        values=(np.array(as_printed) - continuous).tolist(),
+                    )
+        return self.ledger.table("loss_forms")
+
+    def rivals(self) -> ArtefactTable:
+        """Beyond: every method's accuracy, knowledge of the raters' variance, calibration and training time."""
+        if self.faces is None:
+            self.ledger.not_attempted("rivals", "the proposed loss beats its rivals", "no faces")
+            return self.ledger.table("rivals")
+        for method in (BASELINE, *self.methods()):
+            for d in DIMENSIONS:
+                for name, values in self._judged(method, AFFECT.index(d)).items():
+                    self.ledger.add(
+                        "rivals",
+                        method,
+                        f"{d}: {name}",
+                        source="faces",
+                        n=len(self.faces),
+                        values=values,
+                        results=self.predicted(MAIN, method if method != BASELINE else BASELINE).results,
+                    )
+            self.ledger.add(
+                "rivals",
+                method,
+                "training time, MSE = 1",
+                source="faces",
+                n=len(self.faces),
+                values=self._relative_time(method),
+            )
+        return self.ledger.table("rivals")
+
+    def _judged(self, method: str, j: int) -> dict[str, list[float]]:
+        """A method's measures, one value a seed; those of the variance only where the method has one."""
+        assert self.faces is not None
+        predicted = self.predicted(MAIN, method)
+        labelled = np.isfinite(self.faces.affect).all(axis=1)
+        y = self.faces.affect[labelled, j]
+        out = {
+            "PCC": [_pcc(m[labelled, j], y) for m in predicted.mean],
+            "RMSE": [float(metrics.rmse(m[labelled, j], y)) for m in predicted.mean],
+        }
+        if method == BASELINE:
+            return out
+        both = [
+            (m[labelled, j], v[labelled, j]) for m, v in zip(predicted.mean, predicted.variance, strict=True)
+        ]
+        out["NLL of the label"] = [float(metrics.gaussian_nll(m, v, y)) for m, v in both]
+        out["95 % coverage of the label"] = [float(metrics.interval_coverage(m, v, y)) for m, v in both]
+        if self.faces.ratings is not None:
+            observed = stats.observed_variance(self.faces.ratings)[:, j]
+            rated = np.isfinite(observed)
+            out["PCC with raters' variance"] = [
+                _pcc(v[rated, j], observed[rated]) for v in predicted.variance
+            ]
+            item, rater = np.nonzero(np.isfinite(self.faces.ratings[..., j]))
+            single = self.faces.ratings[item, rater, j]
+            out["95 % coverage of one rater"] = [
+                float(metrics.interval_coverage(m[item, j], v[item, j], single))
+                for m, v in zip(predicted.mean, predicted.variance, strict=True)
+            ]
+        if self.faces.truth is not None:
+            truth = self.faces.truth.variance[:, j]
+            out["PCC with the true variance"] = [_pcc(v[:, j], truth) for v in predicted.variance]
+        return out
+
+    def _relative_time(self, method: str) -> list[float]:
+        baseline = np.mean([r.seconds for r in self.results[MAIN, BASELINE]])
+        seconds = [r.seconds for r in self.predicted(MAIN, method).results]
+        if method == "deep ensemble":
+            seconds = [float(np.sum(seconds) - s) for s in seconds]
+        return [float(s / baseline) for s in seconds]
+
+    def against_rivals(self) -> ArtefactTable:
+        """Beyond: the proposed loss less each rival, paired over seeds, on the raters' (and the true) variance."""
+        if self.faces is None or self.faces.ratings is None:
+            self.ledger.not_attempted(
+                "against_rivals", "the proposed loss beats its rivals", "no single ratings"
+            )
+            return self.ledger.table("against_rivals")
+        measures = ["PCC with raters' variance"]
+        measures += ["PCC with the true variance"] if self.faces.truth is not None else []
+        for d in DIMENSIONS:
+            j = AFFECT.index(d)
+            ours = self._judged(PROPOSED, j)
+            for method in self.methods()[1:]:
+                theirs = self._judged(method, j)
+                for name in measures:
+                    gain = stats.paired_difference(ours[name], theirs[name])
+                    self.ledger.add(
+                        "against_rivals",
+                        f"less {method}",
+                        f"{d}: {name}",
+                        source="faces",
+                        n=len(self.faces),
+                        values=(np.array(ours[name]) - theirs[name]).tolist(),
+                        claim=f"KL as printed knows the raters' variance better than {method} ({d}, {name[9:]})",
+                        verdict=stats.verdict(gain, 1),
+                    )
+        return self.ledger.table("against_rivals")
+
+    def coverage(self) -> dict[str, NDArray]:
+        """Share of labels inside the central interval of each level in LEVELS, by method: (levels, 2), seeds averaged."""
+        assert self.faces is not None
+        labelled = np.isfinite(self.faces.affect).all(axis=1)
+        y = self.faces.affect[labelled]
+        curves = {}
+        for method in self.methods():
+            p = self.predicted(MAIN, method)
+            each = [
+                metrics.coverage_curve(m[labelled], v[labelled], y, LEVELS)
+                for m, v in zip(p.mean, p.variance, strict=True)
+            ]
+            curves[method] = np.mean(each, axis=0)
+        return curves
+
+    @property
+    def _unit_of_faces(self) -> str:
+        return "pictures" if self.faces is None or self.faces.subject is None else "subjects"
+
+    def _over_items(
+        self, statistic: Callable[..., float], *arrays: NDArray, clusters: NDArray | None
+    ) -> stats.Interval:
+        return stats.cluster_bootstrap(statistic, *arrays, clusters=clusters, seed=0, draws=self.draws)
+
+
+def ensemble(members: Predicted) -> Predicted:
+    """Deep ensembles (Lakshminarayanan et al. 2017, sec. 2.4): the Gaussian of the mixture's mean and variance.
+
+    From S seeds, S ensembles of S - 1 members, each leaving one seed out. They share members, so their spread
+    understates that of independent ensembles.
+    """
+    seeds = range(len(members.mean))
+    mean, variance = [], []
+    for left_out in seeds:
+        m = np.stack([members.mean[s] for s in seeds if s != left_out])
+        v = np.stack([members.variance[s] for s in seeds if s != left_out])
+        mean.append(m.mean(axis=0))
+        variance.append(v.mean(axis=0) + m.var(axis=0))
+    return Predicted(mean, variance, members.results)
+
+
+def _pcc(a: NDArray, b: NDArray) -> float:
+    return float(metrics.pcc(a, b))
+
+
+def _mean_pcc(columns: NDArray, y: NDArray) -> float:
+    return float(np.mean([_pcc(columns[:, k], y) for k in range(columns.shape[1])]))
+
+
+def _mean_pair(ratings: NDArray) -> float:
+    matrix = np.corrcoef(ratings, rowvar=False)
+    return float(matrix[np.triu_indices(len(matrix), 1)].mean())
+
+
+def _per_subject(v: NDArray, y: NDArray, subjects: NDArray) -> float:
+    """Mean over subjects of the correlation within each; a subject whose raters never differ has none."""
+    within = [(v[subjects == s], y[subjects == s]) for s in np.unique(subjects)]
+    return float(np.mean([_pcc(a, b) for a, b in within if np.ptp(a) > 0 and np.ptp(b) > 0]))
+
+
+def _rated(record: FaceSet | SequenceSet) -> tuple[NDArray, NDArray]:
+    """Which items (indices) have a raters' variance in both dimensions, and that variance (n, 2), over K - 1."""
+    assert record.ratings is not None
+    observed = stats.observed_variance(record.ratings)
+    items = np.flatnonzero(np.isfinite(observed).all(axis=1))
+    return items, observed[items]
+
+
+def _printed(cell: Any) -> str:
+    """A printed cell as printed; empty where the paper has none."""
+    return "" if cell.empty else str(cell["printed"].iloc[0])
+
+
+__all__ = ["EXPRESSIONS", "KEY", "Study", "ensemble", "grid", "protocol"]

@@ -1,0 +1,127 @@
+"""What a result depends on: the definitions its code reaches, the libraries and the machine's arithmetic."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+# A data set is known by its fingerprint, so the code that read it is not asked again; the grid only carries runs.
+NOT_FOLLOWED = ("paperlib.data", "paperlib.tracks", "paperlib.grid")
+
+
+@cache
+def code_of(definition: str) -> dict[str, str]:
+    """Every definition of paperlib that "module:name" reaches, each with a hash of its code.
+
+    Followed are the names that a function, class or constant reads, through `from paperlib.x import y` and
+    `from paperlib import x`. Comments, docstrings and layout do not count, so rewording trains nothing again.
+
+    Raises:
+        LookupError: the definition does not exist.
+    """
+    found: dict[str, str] = {}
+    waiting = [definition]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        module, _, local = name.partition(":")
+        definitions, imports = _parsed(module)
+        if local not in definitions:
+            raise LookupError(f"{module} has no definition {local!r}")
+        found[name] = digest("\n".join(ast.unparse(node) for node in definitions[local]))
+        for read in _names_read(definitions[local]):
+            head, _, attribute = read.partition(".")
+            if head in definitions:
+                waiting.append(f"{module}:{head}")
+            elif head in imports:
+                target, original = imports[head]
+                if original is not None and _source(f"{target}.{original}") is not None:
+                    target, original = f"{target}.{original}", attribute or None
+                if original is not None and not target.startswith(NOT_FOLLOWED):
+                    waiting.append(_home(target, original))
+    return dict(sorted(found.items()))
+
+
+@cache
+def source_fingerprint() -> str:
+    """A hash of all of paperlib's source: what an executed page depends on."""
+    root = Path(__file__).parent
+    return digest("\n".join(p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))))
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Versions of the libraries whose arithmetic can change a trained number."""
+    return {name: importlib.metadata.version(name) for name in ("numpy", "torch", "torchvision")}
+
+
+def digest(text: str) -> str:
+    """Sixteen hexadecimal digits of the text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _parsed(module: str) -> tuple[dict[str, list[ast.stmt]], dict[str, tuple[str, str | None]]]:
+    source = _source(module)
+    if source is None:
+        raise LookupError(f"there is no module {module}")
+    definitions: dict[str, list[ast.stmt]] = {}
+    imports: dict[str, tuple[str, str | None]] = {}
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):  # an import inside a function counts too
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("paperlib"):
+            for alias in node.names:
+                imports[alias.asname or alias.name] = (node.module or "", alias.name)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            definitions.setdefault(node.name, []).append(_without_docstrings(node))
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                for name in {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}:
+                    definitions.setdefault(name, []).append(node)
+    return definitions, imports
+
+
+def _home(module: str, name: str) -> str:
+    """Where a name that a package's __init__ passes on is defined."""
+    definitions, imports = _parsed(module)
+    if name not in definitions and name in imports:
+        return _home(*imports[name])  # type: ignore[arg-type]
+    return f"{module}:{name}"
+
+
+@cache
+def _source(module: str) -> Path | None:
+    """The module's file; its package is not imported, which for torch's users takes seconds."""
+    package, *inner = module.split(".")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin) if not inner else Path(spec.origin).parent.joinpath(*inner)
+    files = (path, path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+def _names_read(nodes: list[ast.stmt]) -> Iterator[str]:
+    for top in nodes:
+        for node in ast.walk(top):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                yield f"{node.value.id}.{node.attr}"
+            elif isinstance(node, ast.Name):
+                yield node.id
+
+
+def _without_docstrings(node: ast.stmt) -> ast.stmt:
+    for child in ast.walk(node):
+        if (
+            isinstance(child, ast.FunctionDef | ast.ClassDef)
+            and ast.get_docstring(child, clean=False) is not None
+        ):
+            child.body = child.body[1:] or [ast.Pass()]
+    return node

@@ -1,0 +1,194 @@
+"""`make reproduce`: train what is missing, execute the pages, say what came out."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import nbformat
+
+from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
+from paperlib.ledger import outputs, variant
+from paperlib.provenance import digest, source_fingerprint
+from paperlib.tracks import PROFILES, TRACKS, Track
+
+NOTEBOOKS = ROOT / "notebooks"
+RECORDED = ROOT / "tests" / "recorded"  # runs behind the committed pages, for the tests
+PAPERS = {"foteinopoulou2021": "01_foteinopoulou2021"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        track = Track(name=options.track, root=options.data, profile=options.profile)
+        for key in [options.paper] if options.paper else list(PAPERS):
+            if options.explain:
+                _explain(key, track, options.seeds)
+            else:
+                page = reproduce(key, track, seeds=options.seeds, jobs=options.jobs or joblib.cpu_count())
+                _summarise(key, track, page)
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(f"reproduce: {error}")
+    return 0
+
+
+def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path:
+    """Make one paper's page on one track, with its tables, figures and ledger; returns the executed notebook.
+
+    Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor what was made.
+    """
+    page = NOTEBOOKS / "executed" / variant(track) / f"{PAPERS[key]}.ipynb"
+    stamp = CACHE / "stamps" / variant(track) / f"{key}-{seeds}.json"
+    asked = _asked(key, track, seeds)
+    if stamp.is_file() and json.loads(stamp.read_text()) == {"asked": asked, "made": _made(key, track, page)}:
+        return page
+    paper = importlib.import_module(f"paperlib.papers.{key}")
+    runs = [run for group in paper.grid(track, seeds=seeds or None).values() for run in group]
+    missing = missing_runs(runs)
+    if missing:
+        _say(f"{key}: {len(missing)} of {len(runs)} runs to train, {jobs} at a time")
+    results = run_missing(runs, jobs=jobs)
+    _say(f"{key}: executing the notebook")
+    execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", page, track, seeds=seeds)
+    if variant(track) == "twin" and not seeds:
+        record(results, RECORDED / variant(track) / f"{key}.npz")
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    _replace(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
+    return page
+
+
+def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None:
+    """Execute a notebook with papermill into `page`: whole and verified, or not at all.
+
+    The data folder reaches the kernel through PAPERLIB_DATA, so that no page holds a machine's path.
+
+    Raises:
+        RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
+    """
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.WARNING)
+    parameters = {"track": track.name, "profile": track.profile, "seeds": seeds}
+    unknown = parameters.keys() - papermill.inspect_notebook(str(notebook)).keys()
+    if unknown:
+        raise RuntimeError(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}")
+    os.environ["PAPERLIB_DATA"] = track.root
+    page.parent.mkdir(parents=True, exist_ok=True)
+    temporary = CACHE / "executing" / f"{variant(track)}-{notebook.name}"
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(temporary),
+            parameters,
+            cwd=str(NOTEBOOKS),
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=3600,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise RuntimeError(f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}") from None
+    executed: Any = nbformat.read(temporary, as_version=4)
+    faults = list(_faults(executed))
+    if faults:
+        raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
+    _replace(page, nbformat.writes(_without_times(executed)) + "\n")
+    temporary.unlink()
+
+
+def _faults(notebook: Any) -> Iterator[str]:
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and cell.source.strip():
+            # A killed kernel leaves cells marked as completed; only the missing count tells.
+            if cell.execution_count is None:
+                yield f"cell {number} was not executed"
+            for output in cell.outputs:
+                if output.output_type == "error" or output.get("name") == "stderr":
+                    yield f"cell {number} wrote: {output.get('text', output.get('evalue', ''))[:200]}"
+
+
+def _without_times(notebook: Any) -> Any:
+    """Drop what differs between two identical executions, so that git shows a change only where there is one."""
+    notebook.metadata.pop("papermill", None)
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        cell.id = f"cell-{number}"
+    return notebook
+
+
+def _asked(key: str, track: Track, seeds: int) -> str:
+    files = sorted(p for p in Path(track.root).rglob("*") if p.is_file()) if track.root else []
+    data = [(str(p.relative_to(track.root)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    published = sorted((ROOT / "data" / "published" / key).glob("*"))
+    parts = [source_fingerprint(), (NOTEBOOKS / f"{PAPERS[key]}.ipynb").read_text(), str(track), str(seeds), str(data)]
+    lock = (ROOT / "requirements.lock").read_text()
+    return digest("\n".join([*parts, lock, *(p.read_text() for p in published)]))
+
+
+def _made(key: str, track: Track, page: Path) -> str:
+    made = [page, *sorted(outputs(track, key).glob("*"))]
+    return digest("".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in made if p.is_file()))
+
+
+def _summarise(key: str, track: Track, page: Path) -> None:
+    folder = outputs(track, key)
+    entries = json.loads((folder / "ledger.json").read_text())["entries"]
+    verdicts = [e for e in entries if e["verdict"]]
+    made = sorted(folder.glob("*"))
+    _say(f"\n{key} on track {track.name}, profile {track.profile}")
+    _say(f"  page     {page.relative_to(ROOT)}")
+    _say(
+        f"  beside   {folder.relative_to(ROOT)}/ ({sum(p.suffix == '.png' for p in made)} figures, "
+        f"{sum(p.suffix == '.csv' for p in made)} tables, ledger.json with {len(entries)} numbers)"
+    )
+    for e in verdicts:
+        _say(f"  {e['verdict'].partition(':')[0]:>18}  {e['artefact'].partition('/')[2]}: {e['claim']}")
+
+
+def _explain(key: str, track: Track, seeds: int) -> None:
+    paper = importlib.import_module(f"paperlib.papers.{key}")
+    runs: list[Run] = [run for group in paper.grid(track, seeds=seeds or None).values() for run in group]
+    missing = missing_runs(runs)
+    _say(f"{key}: {len(runs) - len(missing)} of {len(runs)} runs are there")
+    for run, why in missing:
+        _say(f"  would train {dict(run.settings)} seed {run.seed}: {why}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make reproduce", description=__doc__)
+    parser.add_argument("--track", default="twin", choices=TRACKS)
+    parser.add_argument("--data", default="", help="folder of the track's files, in their official layout")
+    parser.add_argument("--profile", default="default", choices=PROFILES)
+    parser.add_argument("--paper", default="", choices=["", *PAPERS], help="one paper; all by default")
+    parser.add_argument("--seeds", type=int, default=0, help="0: as many as the profile says")
+    parser.add_argument("--jobs", type=int, default=0, help="runs at a time; 0: one a core")
+    parser.add_argument("--explain", action="store_true", help="say what would be trained and why, and stop")
+    return parser
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    started = time.perf_counter()
+    code = main()
+    _say(f"\n{time.perf_counter() - started:.0f} s")
+    sys.exit(code)

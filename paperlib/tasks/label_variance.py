@@ -1,0 +1,186 @@
+"""foteinopoulou2021's runs: train on faces or on action-unit series, predict the held-out labels' Gaussians."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
+from torch import Tensor, nn
+
+from paperlib import losses
+from paperlib.data.records import FaceSet
+from paperlib.labels import EXPRESSIONS
+from paperlib.models.backbones import build_backbone
+from paperlib.models.label_variance import LabelVarianceNet, NetVLADBackbone, VoteNet
+from paperlib.tracks import Track
+from paperlib.training import Rows, Schedule, fit
+from paperlib.twin.prototypes import CIRCUMPLEX
+
+SHIFT = 3  # pixels, each way: augmentation of training pictures, beside mirroring
+DROPOUT_SAMPLES = 20  # MC dropout (Gal & Ghahramani 2016)
+
+
+def train_faces(
+    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
+) -> dict[str, NDArray[np.float32]]:
+    """Train on the training split, predict the test split; the last epoch's weights, chosen by nobody.
+
+    Settings: `backbone`, `pretrained`, `dropout` (in the heads), `schedule` (see `training.Schedule`), `loss`: a name in
+    `losses.LOSSES`, or "votes" for a classifier of the vote distribution; `target`: "mean" (the label) or "rating"
+    (one rater's rating of every face, drawn once by the seed, as AffectNet has one annotator a face).
+
+    Returns:
+        mean, log_variance (n_test, 2); with dropout also dropout_mean and dropout_variance, over 20 passes.
+    """
+    faces = track.faces()
+    assert faces is not None
+    torch.manual_seed(seed)
+    channels = 1 if faces.images.ndim == 3 else 3
+    backbone, features = build_backbone(
+        settings["backbone"], channels=channels, pretrained=settings["pretrained"]
+    )
+    train = np.flatnonzero((faces.split == "train") & np.isfinite(faces.affect).all(axis=1))
+    test = np.flatnonzero(faces.split == "test")
+    schedule = Schedule(**settings["schedule"])
+    model: LabelVarianceNet | VoteNet
+    if settings["loss"] == "votes":
+        coordinates = torch.tensor([CIRCUMPLEX[e] for e in EXPRESSIONS], dtype=torch.float32)
+        model = VoteNet(backbone, features, coordinates=coordinates)
+    else:
+        model = LabelVarianceNet(backbone, features, dropout=settings["dropout"])
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rows = Rows(faces.images[train], _targets(faces, settings, seed)[train])
+    fit(model, _loss_of_pictures(settings["loss"]), rows, schedule, seed=seed, checkpoint=checkpoint)
+    return predict(model, faces.images[test], batch=schedule.batch)
+
+
+def train_sequences(
+    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
+) -> dict[str, NDArray[np.float32]]:
+    """Leave subjects out in `folds` groups (None: one subject at a time), predict every segment once.
+
+    Returns:
+        mean, log_variance (n, 2), each from the network that never saw the segment's subject.
+    """
+    sequences = track.sequences()
+    assert sequences is not None
+    schedule = Schedule(**settings["schedule"])
+    folds = settings["folds"] or len(np.unique(sequences.subject))
+    x = np.asarray(sequences.features, dtype=np.float32)
+    out = {name: np.full_like(sequences.affect, np.nan) for name in ("mean", "log_variance")}
+    for fold, (train, test) in enumerate(GroupKFold(folds).split(x, groups=sequences.subject)):
+        torch.manual_seed(1000 * seed + fold)
+        backbone = NetVLADBackbone(x.shape[2], centroids=settings["centroids"])
+        backbone.standardise_by(torch.from_numpy(x[train]))
+        model = LabelVarianceNet(backbone, backbone.features, hidden=settings["hidden"])
+        rows = Rows(x[train], sequences.affect[train])
+        fold_checkpoint = checkpoint.with_suffix(f".{fold}.ckpt")
+        fit(model, _loss_of_labels(settings["loss"]), rows, schedule, seed=seed, checkpoint=fold_checkpoint)
+        fold_checkpoint.unlink(missing_ok=True)
+        with torch.inference_mode():
+            predicted = model(torch.from_numpy(x[test]))
+        out["mean"][test], out["log_variance"][test] = predicted.mean.numpy(), predicted.log_variance.numpy()
+    return out
+
+
+def predict(
+    model: LabelVarianceNet | VoteNet, images: NDArray[np.uint8], *, batch: int = 256
+) -> dict[str, NDArray[np.float32]]:
+    """Gaussians of the labels of pictures (n, size, size[, 3]) in fp32; see `train_faces` for what is returned."""
+    model.eval()
+    device = next(model.parameters()).device
+    parts: list[dict[str, Tensor]] = []
+    dropout = [m for m in model.modules() if isinstance(m, nn.Dropout) and m.p > 0]
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        for start in range(0, len(images), batch):
+            x = as_input(torch.from_numpy(np.ascontiguousarray(images[start : start + batch])).to(device))
+            if isinstance(model, VoteNet):
+                parts.append(model.distribution(model(x))._asdict())
+                continue
+            features = model.backbone(x)
+            part = {"mean": model.mean_head(features), "log_variance": model.variance_head(features)}
+            if dropout:
+                for module in dropout:
+                    module.train()
+                draws = torch.stack([model.mean_head(features) for _ in range(DROPOUT_SAMPLES)])
+                model.eval()
+                part |= {"dropout_mean": draws.mean(dim=0), "dropout_variance": draws.var(dim=0)}
+            parts.append(part)
+    return {name: torch.cat([p[name] for p in parts]).float().cpu().numpy() for name in parts[0]}
+
+
+def as_input(images: Tensor) -> Tensor:
+    """uint8 (n, size, size[, 3]) to float (n, channels, size, size), channels last in memory, about -2 to 2.
+
+    Grey pictures: (x / 255 - 0.5) / 0.25. Colour: ImageNet's mean and standard deviation, as torchvision's weights
+    expect.
+    """
+    if images.ndim == 3:
+        return ((images.unsqueeze(1).float() / 255 - 0.5) / 0.25).contiguous(
+            memory_format=torch.channels_last
+        )
+    mean = torch.tensor([0.485, 0.456, 0.406], device=images.device)
+    std = torch.tensor([0.229, 0.224, 0.225], device=images.device)
+    return ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+
+
+def augment(x: Tensor, *, shift: int = SHIFT) -> Tensor:
+    """Mirror each picture of (n, channels, h, w) with probability 1/2 and move it up to `shift` pixels, edges repeated.
+
+    Draws from torch's generator, which the loop seeds for every epoch.
+    """
+    n, _, height, width = x.shape
+    mirrored = torch.rand(n, device=x.device) < 0.5
+    x = torch.where(mirrored.view(n, 1, 1, 1), x.flip(3), x)
+    dy, dx = torch.randint(-shift, shift + 1, (2, n), device=x.device)
+    row = (torch.arange(height, device=x.device) + dy.unsqueeze(1)).clamp(0, height - 1)
+    column = (torch.arange(width, device=x.device) + dx.unsqueeze(1)).clamp(0, width - 1)
+    item = torch.arange(n, device=x.device)
+    moved = x.permute(0, 2, 3, 1)[item.view(n, 1, 1), row.unsqueeze(2), column.unsqueeze(1)]
+    return moved.permute(0, 3, 1, 2)
+
+
+def _loss_of_labels(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
+    """The mean over batch and dimensions of one of `losses.LOSSES`, in fp32."""
+
+    def loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        predicted = model(batch[0])
+        return losses.LOSSES[name](predicted.mean.float(), predicted.log_variance.float(), batch[1]).mean()
+
+    return loss
+
+
+def _loss_of_pictures(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
+    """The loss by name over augmented pictures, or the cross-entropy to a vote distribution."""
+
+    def of_votes(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        return F.cross_entropy(model(augment(as_input(batch[0]))).float(), batch[1])
+
+    def of_labels(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        return _loss_of_labels(name)(model, (augment(as_input(batch[0])), batch[1]))
+
+    return of_votes if name == "votes" else of_labels
+
+
+def one_rating(ratings: NDArray[np.float32], *, seed: int) -> NDArray[np.float32]:
+    """One rating drawn for each item of (n, K, 2) among those that are not NaN, and never changed again: (n, 2)."""
+    chance = np.random.default_rng(seed).random(ratings.shape[:2])
+    chance[~np.isfinite(ratings).all(axis=2)] = -1
+    return ratings[np.arange(len(ratings)), chance.argmax(axis=1)]
+
+
+def _targets(faces: FaceSet, settings: Mapping[str, Any], seed: int) -> NDArray[np.float32]:
+    if settings["loss"] == "votes":
+        assert faces.votes is not None
+        return (faces.votes / np.maximum(faces.votes.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+    if settings["target"] == "rating":
+        assert faces.ratings is not None
+        return one_rating(faces.ratings, seed=seed)
+    return faces.affect

@@ -1,0 +1,83 @@
+"""Tracks: the data that a notebook runs on, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from paperlib.data.records import FaceSet, SequenceSet
+
+TRACKS = ("twin", "ferplus", "affectnet", "amigos", "manifest")
+PROFILES = ("smoke", "default", "paper")
+
+# faces, their size in pixels and colour channels; segments per subject
+TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "default": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
+AFFECTNET_SIZE = {"smoke": (48, 1), "default": (64, 1), "paper": (224, 3)}  # pixels, channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """A data set, where it lies, and how much of it a profile uses.
+
+    Raises:
+        ValueError: the name or the profile does not exist, or a track other than the twin has no folder.
+    """
+
+    name: str = "twin"
+    root: str = ""
+    profile: str = "default"
+
+    def __post_init__(self) -> None:
+        if self.name not in TRACKS:
+            raise ValueError(f"TRACK must be one of {', '.join(TRACKS)}; got {self.name!r}")
+        if self.profile not in PROFILES:
+            raise ValueError(f"PROFILE must be one of {', '.join(PROFILES)}; got {self.profile!r}")
+        if self.name != "twin" and not self.root:
+            raise ValueError(f"track {self.name} reads files: name their folder, DATA=<folder>")
+
+    def faces(self) -> FaceSet | None:
+        """The track's pictures of faces; None where it has none."""
+        return _faces(self)
+
+    def sequences(self) -> SequenceSet | None:
+        """The track's recordings; None where it has none."""
+        return _sequences(self)
+
+
+@lru_cache(maxsize=2)
+def _faces(track: Track) -> FaceSet | None:
+    from paperlib import data, twin
+
+    root, cache = Path(track.root), _cache()
+    match track.name:
+        case "twin":
+            n, size, channels, _ = TWIN_SIZE[track.profile]
+            return twin.make_faces(n, seed=0, size=size, channels=channels)
+        case "ferplus":
+            return data.load_ferplus(root, protocol="named", cache=cache)
+        case "affectnet":
+            size, channels = AFFECTNET_SIZE[track.profile]
+            return data.load_affectnet(root, size=size, channels=channels, cache=cache)
+        case "manifest":
+            size, channels = AFFECTNET_SIZE[track.profile]
+            return data.load_manifest(root, size=size, channels=channels, cache=cache)
+    return None
+
+
+@lru_cache(maxsize=2)
+def _sequences(track: Track) -> SequenceSet | None:
+    from paperlib import data, twin
+
+    match track.name:
+        case "twin":
+            return twin.make_sequences(seed=0, recordings=TWIN_SIZE[track.profile][3])
+        case "amigos":
+            return data.load_amigos(Path(track.root), cache=_cache())
+    return None
+
+
+def _cache() -> Path:
+    from paperlib.grid import CACHE
+
+    return CACHE / "data"

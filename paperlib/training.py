@@ -1,0 +1,224 @@
+"""One training loop for every paper: seeded, resumable, on whatever device Fabric finds."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How a network is trained; everything here can change its result.
+
+    The learning rate follows half a cosine to zero, after a linear warm-up over the first tenth of the steps, when
+    `decay_every` is None; else it is multiplied by `decay` every `decay_every` epochs. `patience` stops after that
+    many epochs without a better validation value and goes back to the best weights; None trains to the last epoch
+    and keeps it.
+    """
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    optimiser: str = "adamw"
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    decay: float = 1.0
+    decay_every: int | None = None
+    accumulate: int = 1  # batches per optimiser step
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.optimiser not in OPTIMISERS:
+            raise ValueError(f"optimiser must be one of {sorted(OPTIMISERS)}; got {self.optimiser!r}")
+        if min(self.epochs, self.batch, self.accumulate) < 1:
+            raise ValueError("epochs, batch and accumulate must be at least 1")
+
+    def learning_rate_at(self, epoch: int, progress: float) -> float:
+        """The learning rate in this epoch (from 0), `progress` in [0, 1] through the whole training."""
+        if self.decay_every is not None:
+            return self.learning_rate * self.decay ** (epoch // self.decay_every)
+        warm_up = min(1.0, 10 * progress + 1e-3)
+        return self.learning_rate * warm_up * (1 + math.cos(math.pi * progress)) / 2
+
+
+@dataclass
+class History:
+    """Means over each epoch's steps, and the validation value after it (NaN without validation)."""
+
+    loss: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+
+
+class Rows(Dataset):
+    """Arrays of equal length, read a batch of rows at a time; a memory map stays on disk until its rows are asked for.
+
+    `rows[indices]` gives one tensor per array, `rows[i]` of a shuffled batch never copies the whole.
+    """
+
+    def __init__(self, *arrays: np.ndarray) -> None:
+        if len({len(a) for a in arrays}) != 1:
+            raise ValueError(f"arrays must have equal length; got {[len(a) for a in arrays]}")
+        self.arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, indices: Any) -> tuple[Tensor, ...]:
+        return tuple(torch.from_numpy(np.ascontiguousarray(a[indices])) for a in self.arrays)
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Shuffled batches whose order depends on the seed and the epoch alone, so that a resumed epoch repeats itself.
+
+    Each of `world` processes takes its own slice of every batch. A last batch of one sample is dropped, because batch
+    statistics of one sample are undefined.
+    """
+
+    def __init__(self, n: int, batch: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.n, self.batch, self.seed, self.rank, self.world, self.epoch = n, batch, seed, rank, world, 0
+
+    def __len__(self) -> int:
+        return math.ceil(self.n / self.batch) - (self.n % self.batch == 1 and self.n > 1)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.n)
+        for step in range(len(self)):
+            rows = order[step * self.batch : (step + 1) * self.batch]
+            yield rows[self.rank :: self.world].tolist()
+
+
+def fit(
+    model: nn.Module,
+    loss: Callable[[nn.Module, tuple[Tensor, ...]], Tensor],
+    rows: Rows,
+    schedule: Schedule,
+    *,
+    seed: int,
+    fabric: Fabric | None = None,
+    validate: Callable[[nn.Module], float] | None = None,
+    checkpoint: Path | None = None,
+    workers: int = 0,
+) -> History:
+    """Train `model` in place; the same arguments on the same machine give the same weights, interrupted or not.
+
+    Args:
+        loss: the mean loss of a batch, called as loss(model, batch) with the arrays of `rows` on the device.
+        validate: a value to minimise, asked after every epoch; needed for `schedule.patience`.
+        checkpoint: written after every epoch (to a temporary name, then renamed), read if it is there, and removed at
+            the end by the caller who no longer needs it.
+        workers: processes that read rows ahead of the loop; 0 reads in the loop.
+
+    Raises:
+        FloatingPointError: the loss of a step is not finite; names epoch and step.
+    """
+    if schedule.patience is not None and validate is None:
+        raise ValueError("schedule.patience needs `validate`")
+    fabric = fabric or make_fabric()
+    kwargs: dict[str, float] = {"lr": schedule.learning_rate, "weight_decay": schedule.weight_decay}
+    if schedule.optimiser == "sgd":
+        kwargs["momentum"] = schedule.momentum
+    optimiser = OPTIMISERS[schedule.optimiser](model.parameters(), **kwargs)  # type: ignore[arg-type]
+    network, optimiser = fabric.setup(model, optimiser)
+
+    sampler = EpochBatches(
+        len(rows), schedule.batch, seed=seed, rank=fabric.global_rank, world=fabric.world_size
+    )
+    loader = DataLoader(rows, sampler=sampler, batch_size=None, num_workers=workers)
+    history, first, best, best_weights = History(), 0, math.inf, None
+    if checkpoint is not None and checkpoint.is_file():
+        state = fabric.load(checkpoint, {"model": network, "optimiser": optimiser}, weights_only=True)
+        history, first = History(**state["history"]), state["epoch"]
+        best, best_weights = state["best"], state["best_weights"]
+
+    steps = len(sampler)
+    for epoch in range(first, schedule.epochs):
+        if _stopped(history, schedule):
+            break
+        sampler.epoch = epoch
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch, 1]).generate_state(1)[0]))
+        network.train()
+        total = 0.0
+        for step, batch in enumerate(loader):
+            progress = (epoch + step / steps) / schedule.epochs
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.learning_rate_at(epoch, progress)
+            last = (step + 1) % schedule.accumulate == 0 or step + 1 == steps
+            window = min(schedule.accumulate, steps - step // schedule.accumulate * schedule.accumulate)
+            with fabric.no_backward_sync(network, enabled=not last):
+                value = loss(network, fabric.to_device(batch))
+                fabric.backward(value / window)
+            total += value.item()
+            if not math.isfinite(total):
+                raise FloatingPointError(f"the loss is {value.item()} in epoch {epoch + 1}, step {step + 1}")
+            if last:
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
+        history.loss.append(total / steps)
+        network.eval()
+        history.validation.append(validate(network) if validate else math.nan)
+        if schedule.patience is not None and history.validation[-1] < best:
+            best, best_weights = history.validation[-1], copy.deepcopy(model.state_dict())
+        if checkpoint is not None:
+            _save(
+                fabric,
+                checkpoint,
+                {
+                    "model": network,
+                    "optimiser": optimiser,
+                    "history": vars(history),
+                    "epoch": epoch + 1,
+                    "best": best,
+                    "best_weights": best_weights,
+                },
+            )
+    if best_weights is not None:
+        model.load_state_dict(best_weights)
+    model.eval()
+    return history
+
+
+def make_fabric(*, accelerator: str = "auto", devices: int = 1, precision: str | None = None) -> Fabric:
+    """Fabric on a GPU if there is one; in bf16 where the device computes it natively, else in fp32."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces bf16 at every call
+    return Fabric(
+        accelerator=accelerator, devices=devices, precision=precision or native_precision(accelerator)
+    )  # type: ignore[arg-type]
+
+
+def native_precision(accelerator: str = "auto") -> str:
+    """ "bf16-mixed" where the device has bf16 arithmetic, else "32-true" (emulated bf16 is slower than fp32)."""
+    if accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def _stopped(history: History, schedule: Schedule) -> bool:
+    if schedule.patience is None or not history.validation:
+        return False
+    return len(history.validation) - 1 - int(np.argmin(history.validation)) >= schedule.patience
+
+
+def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    fabric.save(temporary, state)
+    fabric.barrier()
+    if fabric.is_global_zero:
+        os.replace(temporary, path)

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperlib.labels import CLEANING_RULES, EXPRESSIONS, flip_labels, is_noisy
+
+
+def noisy(expression, valence, arousal, *, dtype=np.float64, rules="release"):
+    affect = np.array([[valence, arousal]], dtype=dtype)
+    return bool(is_noisy([EXPRESSIONS.index(expression)], affect, rules=rules)[0])
+
+
+@pytest.mark.parametrize(
+    ("expression", "arousal", "valence", "expected"),
+    [
+        ("contempt", 0.65, -0.65, False),
+        ("fear", 0.53, -0.06, False),
+        ("sad", -0.24, -0.66, False),
+        ("fear", -0.32, -0.08, True),
+        ("neutral", -0.23, -0.37, True),
+        ("neutral", -0.29, 0.36, True),
+    ],
+)
+@pytest.mark.parametrize("rules", CLEANING_RULES)
+def test_faces_of_foteinopoulou2021_figure_6(expression, arousal, valence, expected, rules):
+    assert noisy(expression, valence, arousal, rules=rules) is expected
+
+
+# One row a rule, read off the released loader: a point on the bound, and one just past it on the other side.
+E = 1e-6
+BOUNDS = [
+    ("neutral", (0.2, 0.0), True, (0.2 - E, 0.0)),
+    ("happy", (0.0, 0.5), True, (E, 0.5)),
+    ("happy", (0.2, 0.0), True, (0.2 + E, 0.0)),
+    ("sad", (0.0, -0.5), True, (-E, -0.5)),
+    ("sad", (-0.2, 0.0), True, (-0.2 - E, 0.0)),
+    ("surprise", (0.5, 0.0), True, (0.5, E)),
+    ("surprise", (0.0, 0.2), True, (0.0, 0.2 + E)),
+    ("fear", (-0.5, 0.0), False, (-0.5, -E)),
+    ("fear", (0.0, 0.5), False, (E, 0.5)),
+    ("fear", (-0.2, 0.0), True, (-0.2 - E, 0.0)),
+    ("disgust", (0.0, 0.5), True, (-E, 0.5)),
+    ("disgust", (-0.3, 0.0), True, (-0.3 - E, 0.0)),
+    ("anger", (-0.5, 0.0), True, (-0.5, E)),
+    ("anger", (0.0, 0.2), True, (0.0, 0.2 + E)),
+    ("contempt", (0.0, 0.5), True, (-E, 0.5)),
+    ("contempt", (-0.2, 0.0), True, (-0.2 - E, 0.0)),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("expression", "on", "noisy_on_bound", "past"), BOUNDS)
+def test_every_rule_at_its_bound(expression, on, noisy_on_bound, past, dtype):
+    assert noisy(expression, *on, dtype=dtype) is noisy_on_bound
+    assert noisy(expression, *past, dtype=dtype) is not noisy_on_bound
+
+
+def test_every_rule_has_a_bound_tested():
+    assert sorted(row[0] for row in BOUNDS) == sorted(rule.expression for rule in CLEANING_RULES["release"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_intensity_is_euclidean(dtype):
+    assert noisy("happy", 0.12, 0.16, dtype=dtype)
+    assert not noisy("happy", 0.121, 0.16, dtype=dtype)
+
+
+def test_as_printed_asks_happy_for_arousal_instead_of_valence():
+    assert noisy("happy", 0.6, -0.2, rules="as_printed") and not noisy("happy", 0.6, -0.2)
+    assert noisy("happy", -0.6, 0.2) and not noisy("happy", -0.6, 0.2, rules="as_printed")
+    assert not noisy("happy", 0.6, 0.0, rules="as_printed")
+    assert noisy("happy", 0.1, 0.1, rules="as_printed")
+
+
+def test_rule_sets_differ_for_happy_only():
+    rng = np.random.default_rng(0)
+    expression, affect = rng.integers(0, 8, 4000), rng.uniform(-1, 1, (4000, 2))
+    differ = is_noisy(expression, affect) != is_noisy(expression, affect, rules="as_printed")
+    assert set(expression[differ]) == {EXPRESSIONS.index("happy")}
+
+
+def test_a_row_that_cannot_be_judged_is_refused():
+    affect = np.zeros((2, 2))
+    with pytest.raises(ValueError, match=r"0 to 7; 1 of 2 are not .*\(-1\)"):
+        is_noisy(np.array([0, -1]), affect)
+    with pytest.raises(ValueError, match="row 1: valence, arousal must lie"):
+        is_noisy(np.array([0, 1]), np.array([[0, 0], [0.1, np.nan]]))
+    with pytest.raises(ValueError, match="1 of 2 rows"):
+        is_noisy(np.array([0, 1]), np.array([[0, 0], [-2.0, -2.0]]))
+    with pytest.raises(ValueError, match="release, as_printed"):
+        is_noisy(np.array([0, 1]), affect, rules="supplement")
+    with pytest.raises(ValueError, match=r"\(n,\) and \(n, 2\)"):
+        is_noisy(np.array([0, 1]), affect[:, 0])
+
+
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=60),
+    st.integers(0, 100).map(lambda percent: percent / 100),
+    st.integers(0, 2**32 - 1),
+)
+def test_flips_are_exact_in_number_and_never_return_the_same_class(labels, share, seed):
+    before = np.array(labels, dtype=np.int8)
+    flipped, indices = flip_labels(before, share, classes=7, seed=seed)
+    assert len(indices) == round(share * len(before))
+    assert np.array_equal(np.flatnonzero(flipped != before), indices)
+    assert flipped.dtype == before.dtype and flipped.min() >= 0 and flipped.max() < 7
+    assert before.tolist() == labels
+
+
+def test_flips_reach_the_other_classes_equally_and_repeat_by_seed():
+    flipped, _ = flip_labels(np.full(70_000, 3), 1.0, classes=8, seed=1)
+    counts = np.bincount(flipped, minlength=8)
+    assert counts[3] == 0
+    np.testing.assert_allclose(np.delete(counts, 3), 10_000, rtol=0.04)
+    again, _ = flip_labels(np.full(70_000, 3), 1.0, classes=8, seed=1)
+    assert np.array_equal(again, flipped)
+    other, _ = flip_labels(np.full(70_000, 3), 1.0, classes=8, seed=2)
+    assert not np.array_equal(other, flipped)
+
+
+def test_impossible_flips_are_refused():
+    with pytest.raises(ValueError, match=r"share must lie in \[0, 1\]"):
+        flip_labels([0, 1], 30, classes=8, seed=0)
+    with pytest.raises(ValueError, match="categories must be integers 0 to 6"):
+        flip_labels([0, 7], 0.5, classes=7, seed=0)

@@ -1,0 +1,257 @@
+import numpy as np
+import pytest
+import torch
+import torchmetrics.functional as tm
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy import stats
+from sklearn.metrics import f1_score
+
+from paperlib import metrics
+from paperlib.metrics import (
+    accuracy,
+    ccc,
+    coverage_curve,
+    coverage_error,
+    gaussian_nll,
+    interval_coverage,
+    macro_f1,
+    mse,
+    pcc,
+    rmse,
+    sagr,
+)
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(0)
+    target = rng.uniform(-1, 1, size=(200, 2))
+    return 0.6 * target + rng.normal(0.1, 0.3, size=(200, 2)), target
+
+
+# Hand cases and other libraries
+
+
+def test_errors_by_hand():
+    assert mse([0.0, 0.5], [1.0, 0.0]) == pytest.approx(0.625)
+    assert rmse([0.0, 0.5], [1.0, 0.0]) == pytest.approx(0.625**0.5)
+
+
+def test_concordance_divides_by_n_where_torchmetrics_divides_by_n_minus_1():
+    predicted, target = [0.0, 1.0], [0.0, 2.0]
+    assert ccc(predicted, target) == pytest.approx(2 * 0.5 / (0.25 + 1 + 0.25))
+    other = tm.concordance_corrcoef(torch.tensor(predicted), torch.tensor(target))
+    assert other.item() == pytest.approx(2 * 1 / (0.5 + 2 + 0.25))
+
+
+def test_concordance_charges_for_a_constant_shift(pair):
+    _, x = pair
+    assert_allclose(ccc(x + 0.3, x), 1 / (1 + 0.3**2 / (2 * x.var(axis=0))), rtol=1e-12)
+
+
+def test_torchmetrics_agrees_where_the_definitions_do(pair):
+    predicted, target = map(torch.from_numpy, pair)
+    columns = [(predicted[:, i], target[:, i]) for i in range(2)]
+    assert_allclose(mse(predicted, target), [tm.mean_squared_error(*c) for c in columns], rtol=1e-12)
+    assert_allclose(pcc(predicted, target), [tm.pearson_corrcoef(*c) for c in columns], rtol=1e-9)
+
+
+def test_torchmetrics_concordance_converges_to_ours():
+    x = torch.from_numpy(np.random.default_rng(1).normal(size=100_000))
+    y = 0.5 * x + 0.1
+    assert ccc(x, y) == pytest.approx(tm.concordance_corrcoef(x, y).item(), abs=1e-5)
+
+
+def test_scipy_pearson_agrees(pair):
+    predicted, target = pair
+    expected = [stats.pearsonr(predicted[:, i], target[:, i]).statistic for i in range(2)]
+    assert_allclose(pcc(predicted, target), expected, rtol=1e-12)
+
+
+def test_concordance_is_pearson_times_bias_correction(pair):
+    predicted, target = pair
+    ratio = predicted.std(0) / target.std(0)
+    shift = (predicted.mean(0) - target.mean(0)) / np.sqrt(predicted.std(0) * target.std(0))
+    assert_allclose(ccc(predicted, target), pcc(predicted, target) * 2 / (ratio + 1 / ratio + shift**2))
+
+
+def test_zero_is_a_sign_of_its_own():
+    assert sagr([0.0, 0.0, -0.0, 0.2, -0.1], [0.0, 0.5, 0.0, 0.1, -0.9]) == pytest.approx(4 / 5)
+    assert sagr([0.0, 0.0], [1.0, -1.0]) == 0
+
+
+def test_macro_f1_and_accuracy_by_hand():
+    predicted, target = [0, 0, 1, 3], [0, 1, 1, 1]
+    assert accuracy(predicted, target) == 0.5
+    # class 0: 2/3, class 1: 2 * 1 * (1/3) / (4/3) = 1/2, class 3 never true: 0, class 2: nowhere
+    assert macro_f1(predicted, target) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+
+
+def test_macro_f1_agrees_with_torchmetrics_when_every_class_occurs():
+    rng = np.random.default_rng(3)
+    predicted, target = rng.integers(0, 8, size=(2, 500))
+    other = tm.f1_score(
+        torch.tensor(predicted), torch.tensor(target), task="multiclass", num_classes=8, average="macro"
+    )
+    assert macro_f1(predicted, target) == pytest.approx(other.item(), abs=1e-6)
+    assert macro_f1(predicted, target) == f1_score(target, predicted, average="macro")
+    assert accuracy(predicted, target) == (predicted == target).mean()
+
+
+# Inputs
+
+
+@pytest.mark.parametrize("metric", [mse, rmse, sagr, pcc, ccc])
+def test_columns_are_scored_apart_and_tensors_like_arrays(metric, pair):
+    predicted, target = pair
+    expected = [metric(predicted[:, i], target[:, i]) for i in range(2)]
+    assert all(np.ndim(value) == 0 for value in expected)
+    assert_allclose(metric(predicted, target), expected, rtol=1e-12)
+    tensor = torch.tensor(predicted, requires_grad=True)
+    assert_allclose(metric(tensor, torch.tensor(target)), expected, rtol=1e-12)
+
+
+def test_low_precision_is_scored_in_float64():
+    x = torch.tensor([0.5, 0.25, -0.75, 1.0], dtype=torch.bfloat16)
+    assert mse(x, torch.zeros(4)) == (0.25 + 0.0625 + 0.5625 + 1) / 4
+    assert pcc(x, -x) == -1
+
+
+@pytest.mark.parametrize("metric", [mse, rmse, sagr, pcc, ccc])
+@pytest.mark.parametrize(
+    ("predicted", "target", "message"),
+    [
+        ([[0.1, 0.2], [0.1, np.nan]], [[0.1, 0.2], [0.3, 0.4]], "predicted, column 1: 1 of 2 rows"),
+        ([0.1, 0.2], [np.inf, 0.2], "target, column 0: 1 of 2 rows"),
+        ([0.1, 0.2], [0.1, 0.2, 0.3], "one shape"),
+        ([[0.1], [0.2]], [0.1, 0.2], "one shape"),
+        ([], [], "at least one row"),
+        (0.5, 0.5, "at least one row"),
+    ],
+)
+def test_bad_input_is_named(metric, predicted, target, message):
+    with pytest.raises(ValueError, match=message):
+        metric(predicted, target)
+
+
+@pytest.mark.parametrize("metric", [accuracy, macro_f1])
+@pytest.mark.parametrize("labels", [[0, -1, 2], [0.5, 1, 2], [[0], [1], [2]]])
+def test_what_is_no_class_is_refused(metric, labels):
+    with pytest.raises(ValueError, match="class indices from 0"):
+        metric(labels, labels)
+
+
+# Where nothing is defined
+
+
+def test_constant_side():
+    varied, constant = [0.1, 0.2, 0.4], [0.3, 0.3, 0.3]
+    with pytest.warns(RuntimeWarning, match=r"pcc is undefined in column \[0\]"):
+        assert np.isnan(pcc(constant, varied))
+    assert ccc(constant, varied) == 0
+    assert ccc(varied, constant) == 0
+    with pytest.warns(RuntimeWarning, match="both sides are constant"):
+        assert np.isnan(ccc(constant, constant))
+
+
+def test_two_constants_are_undefined_in_float32_too():
+    # 0.3 in float32 has a standard deviation above zero by rounding: torchmetrics 1.9 calls this PCC 1 or -1.
+    constant = torch.full((7,), 0.3)
+    with pytest.warns(RuntimeWarning, match="pcc"):
+        assert np.isnan(pcc(constant, constant))
+
+
+def test_only_the_constant_column_is_undefined():
+    predicted = np.array([[0.3, 0.1], [0.3, 0.2], [0.3, 0.3]])
+    with pytest.warns(RuntimeWarning, match=r"column \[0\]"):
+        value = pcc(predicted, predicted)
+    assert_allclose(value, [np.nan, 1])
+
+
+def test_single_row():
+    assert mse([0.5], [0.0]) == 0.25
+    assert sagr([0.5], [0.1]) == 1
+    for metric in (pcc, ccc):
+        with pytest.warns(RuntimeWarning):
+            assert np.isnan(metric([0.5], [0.5]))
+
+
+# Properties
+
+label = st.integers(-1000, 1000).map(lambda x: x / 1000)
+pairs = st.lists(st.tuples(label, label), min_size=2, max_size=30).map(lambda rows: np.array(rows).T)
+
+
+def _varied(*sides):
+    assume(all(side.max() > side.min() for side in sides))
+
+
+@given(pairs)
+def test_concordance_never_exceeds_correlation(xy):
+    x, y = xy
+    _varied(x, y)
+    assert abs(ccc(x, y)) <= abs(pcc(x, y)) + 1e-12
+    assert abs(pcc(x, y)) <= 1
+
+
+@given(pairs, st.integers(1, 50), st.integers(-50, 50))
+def test_invariances(xy, scale, shift):
+    x, y = xy
+    _varied(x, y)
+    scale, shift = scale / 10, shift / 10
+    assert_allclose(pcc(scale * x + shift, y), pcc(x, y), atol=1e-9)
+    assert_allclose(pcc(-x, y), -pcc(x, y), atol=1e-12)
+    assert_allclose(ccc(scale * x + shift, scale * y + shift), ccc(x, y), atol=1e-9)
+    assert_allclose([ccc(x, y), pcc(x, y), mse(x, y), sagr(x, y)], [m(y, x) for m in (ccc, pcc, mse, sagr)])
+    assert_allclose(rmse(scale * x, scale * y), scale * rmse(x, y), atol=1e-12)
+
+
+# Calibration
+
+
+def test_nll_is_that_of_scipy_and_torch(pair):
+    mean, target = pair
+    variance = np.random.default_rng(4).uniform(0.01, 0.5, size=mean.shape)
+    expected = -stats.norm.logpdf(target, mean, np.sqrt(variance)).mean(axis=0)
+    assert_allclose(gaussian_nll(mean, variance, target), expected, rtol=1e-12)
+    loss = torch.nn.GaussianNLLLoss(full=True)(*(torch.from_numpy(x) for x in (mean, target, variance)))
+    assert gaussian_nll(mean, variance, target).mean() == pytest.approx(loss.item(), rel=1e-12)
+
+
+def test_coverage_counts_the_targets_between_scipys_bounds(pair):
+    mean, target = pair
+    variance = np.random.default_rng(5).uniform(0.01, 0.5, size=mean.shape)
+    for level in (0.1, 0.5, 0.95):
+        low, high = stats.norm.interval(level, mean, np.sqrt(variance))
+        expected = ((low <= target) & (target <= high)).mean(axis=0)
+        assert_allclose(interval_coverage(mean, variance, target, level), expected)
+        assert_allclose(coverage_curve(mean, variance, target, [0.0, level, 1.0])[1], expected)
+
+
+def test_a_calibrated_prediction_lies_on_the_diagonal_and_a_bold_one_below():
+    rng = np.random.default_rng(6)
+    sd = rng.uniform(0.1, 1, size=(40_000, 2))
+    target = rng.normal(0, sd)
+    levels = np.array([0.2, 0.5, 0.8, 0.95])
+    curve = coverage_curve(np.zeros_like(sd), sd**2, target, levels)
+    assert_allclose(curve, np.tile(levels[:, None], 2), atol=0.01)
+    assert np.all(coverage_error(np.zeros_like(sd), sd**2, target) < 0.01)
+    half = interval_coverage(np.zeros_like(sd), sd**2 / 4, target, 0.95)
+    assert_allclose(half, 2 * stats.norm.cdf(1.959964 / 2) - 1, atol=0.01)
+
+
+def test_coverage_error_of_boundless_caution():
+    assert coverage_error(np.zeros(9), np.full(9, 1e9), np.ones(9), [0.5, 0.9]) == pytest.approx(
+        (0.5 + 0.1) / 2
+    )
+    levels = np.array(metrics.COVERAGE_LEVELS)
+    assert coverage_error(np.zeros(9), np.full(9, 1e9), np.ones(9)) == pytest.approx(np.mean(1 - levels))
+
+
+def test_impossible_predictions_are_refused():
+    with pytest.raises(ValueError, match="variance must be positive; 1 of 2"):
+        gaussian_nll([0.0, 0.0], [1.0, 0.0], [0.0, 0.0])
+    with pytest.raises(ValueError, match=r"levels must be a list of numbers in \[0, 1\]"):
+        coverage_curve([0.0], [1.0], [0.0], [95])
