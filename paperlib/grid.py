@@ -148,12 +148,14 @@ def _compute(run: Run) -> None:
     temporary = final.with_name(f"{run.key}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    np.savez(temporary / "arrays.npz", **arrays)
+    np.savez(temporary / "arrays.npz", allow_pickle=False, **arrays)
     (temporary / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True))
     try:
         os.rename(temporary, final)
     except OSError:  # another process finished the same run first
         shutil.rmtree(temporary)
+        if not final.is_dir():
+            raise
     checkpoint.unlink(missing_ok=True)
 
 
@@ -185,7 +187,8 @@ def _replayed(runs: Sequence[Run], folder: Path) -> list[Result]:
 
 def _reason(run: Run) -> str:
     """Why the run is not in the cache: never run, or what changed since it last was."""
-    for path in sorted((CACHE / "runs").glob("*/run.json"), key=lambda p: -p.stat().st_mtime):
+    finished = [p for p in (CACHE / "runs").glob("*/run.json") if "." not in p.parent.name]
+    for path in sorted(finished, key=lambda p: -p.stat().st_mtime):
         about = json.loads(path.read_text())
         if about["identity"] == run.identity:
             now, before = _flat(run.circumstances), _flat(about["circumstances"])
@@ -206,5 +209,5 @@ def _write_npz(path: Path, arrays: Mapping[str, NDArray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     os.replace(temporary, path)

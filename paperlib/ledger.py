@@ -50,7 +50,7 @@ class Entry:
     interval: str = ""
     printed: str = ""
     printed_on: str = ""
-    claim: str = ""
+    claim: str = ""  # of the paper, in our words; a verdict without one answers a question of ours
     verdict: str = ""
     runs: tuple[str, ...] = ()  # keys in the cache
 
@@ -133,8 +133,8 @@ class Ledger:
         return ArtefactTable(artefact=artefact, entries=entries)
 
     def verdicts(self) -> pd.DataFrame:
-        """One line a claim: artefact, claim, verdict."""
-        rows = [(e.artefact.partition("/")[2], e.claim, e.verdict) for e in self.entries if e.verdict]
+        """One line a claim of the paper: artefact, claim, verdict."""
+        rows = [(e.artefact.partition("/")[2], e.claim, e.verdict) for e in self.entries if e.claim]
         return pd.DataFrame(rows, columns=["artefact", "claim", "verdict"])
 
     def write(self, path: Path) -> None:
@@ -191,8 +191,10 @@ class ArtefactTable:
         folder.mkdir(parents=True, exist_ok=True)
         self.frame.to_csv(folder / f"{self.artefact}.csv", index=False)
         styler = self.frame.style.hide(axis="index").format(escape="latex")
-        latex = styler.to_latex(hrules=True, caption=self.caption.replace("%", r"\%").replace("±", r"$\pm$"))
-        (folder / f"{self.artefact}.tex").write_text(latex.replace(" ± ", r" $\pm$ "))
+        styler = styler.format_index(escape="latex", axis="columns")
+        caption = self.caption.translate({ord(c): f"\\{c}" for c in "%&#_$"})
+        latex = styler.to_latex(hrules=True, caption=caption)
+        (folder / f"{self.artefact}.tex").write_text(latex.replace("±", r"$\pm$"))
 
     def text(self) -> str:
         """Fixed-width lines for a checked cell: compared to the letter when the page is tested."""
@@ -214,7 +216,7 @@ class ArtefactTable:
             colour = colours.get(verdict.partition(":")[0])  # type: ignore[call-overload]
             return f"background-color: {colour}; color: black" if colour else ""
 
-        styler = self.frame.style.hide(axis="index").set_caption(self.caption)
+        styler = self.frame.style.hide(axis="index").format(escape="html").set_caption(self.caption)
         styler = styler.set_uuid(self.artefact).set_table_styles(
             [{"selector": "th, td", "props": "text-align: left"}]
         )

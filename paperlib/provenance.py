@@ -103,8 +103,10 @@ def _source(module: str) -> Path | None:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return None
-    path = Path(spec.origin) if not inner else Path(spec.origin).parent.joinpath(*inner)
-    files = (path, path.with_suffix(".py"), path / "__init__.py")
+    if not inner:
+        return Path(spec.origin)
+    places = [Path(folder, *inner) for folder in spec.submodule_search_locations or ()]
+    files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
     return next((file for file in files if file.is_file()), None)
 
 

@@ -63,7 +63,8 @@ def read_table(key: str, number: int) -> pd.DataFrame:
     """Table `number` of paper `key`, one printed number per line.
 
     Columns: row and column (the printed headings), dimension (valence, arousal or ""), quantity, printed,
-    bold (missing where the source does not show it), value, half_unit, cell ("table1: row | column | quantity").
+    bold (missing where the source does not show it), value, half_unit, and cell, its name
+    ("table1: row | column | quantity").
     """
     path = _folder(key) / f"table{number}.csv"
     frame = _with_numbers(_read(path, TABLE_COLUMNS), path)

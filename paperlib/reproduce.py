@@ -76,6 +76,7 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
         RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
     """
     import papermill
+    from traitlets.config import Config
 
     logging.getLogger("papermill").setLevel(logging.WARNING)
     parameters = {"track": track.name, "profile": track.profile, "seeds": seeds}
@@ -95,6 +96,8 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
             kernel_name="python3",
             progress_bar=False,
             execution_timeout=3600,
+            # Sockets in the file system: over TCP, kernels that start at once take each other's ports.
+            config=Config({"KernelManager": {"transport": "ipc"}}),
         )
     except papermill.PapermillExecutionError as error:
         raise RuntimeError(f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}") from None
@@ -144,7 +147,7 @@ def _made(key: str, track: Track, page: Path) -> str:
 def _summarise(key: str, track: Track, page: Path) -> None:
     folder = outputs(track, key)
     entries = json.loads((folder / "ledger.json").read_text())["entries"]
-    verdicts = [e for e in entries if e["verdict"]]
+    verdicts = [e for e in entries if e["claim"]]
     made = sorted(folder.glob("*"))
     _say(f"\n{key} on track {track.name}, profile {track.profile}")
     _say(f"  page     {page.relative_to(ROOT)}")

@@ -70,33 +70,37 @@ class History:
 class Rows(Dataset):
     """Arrays of equal length, read a batch of rows at a time; a memory map stays on disk until its rows are asked for.
 
-    `rows[indices]` gives one tensor per array, `rows[i]` of a shuffled batch never copies the whole.
+    `rows[indices]` gives one tensor per array. `at` selects the rows to use, by index, without copying them:
+    `indices` count within it.
     """
 
-    def __init__(self, *arrays: np.ndarray) -> None:
+    def __init__(self, *arrays: np.ndarray, at: np.ndarray | None = None) -> None:
         if len({len(a) for a in arrays}) != 1:
             raise ValueError(f"arrays must have equal length; got {[len(a) for a in arrays]}")
         self.arrays = arrays
+        self.at = np.arange(len(arrays[0])) if at is None else at
 
     def __len__(self) -> int:
-        return len(self.arrays[0])
+        return len(self.at)
 
     def __getitem__(self, indices: Any) -> tuple[Tensor, ...]:
-        return tuple(torch.from_numpy(np.ascontiguousarray(a[indices])) for a in self.arrays)
+        rows = self.at[indices]
+        return tuple(torch.from_numpy(np.ascontiguousarray(a[rows])) for a in self.arrays)
 
 
 class EpochBatches(Sampler[list[int]]):
     """Shuffled batches whose order depends on the seed and the epoch alone, so that a resumed epoch repeats itself.
 
-    Each of `world` processes takes its own slice of every batch. A last batch of one sample is dropped, because batch
-    statistics of one sample are undefined.
+    Each of `world` processes takes its own slice of every batch. A last batch that would leave one of them with
+    fewer than two samples is dropped, because batch statistics of one sample are undefined.
     """
 
     def __init__(self, n: int, batch: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
         self.n, self.batch, self.seed, self.rank, self.world, self.epoch = n, batch, seed, rank, world, 0
 
     def __len__(self) -> int:
-        return math.ceil(self.n / self.batch) - (self.n % self.batch == 1 and self.n > 1)
+        too_small = self.n > self.batch and 0 < self.n % self.batch < 2 * self.world
+        return math.ceil(self.n / self.batch) - too_small
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.n)
@@ -127,7 +131,8 @@ def fit(
         workers: processes that read rows ahead of the loop; 0 reads in the loop.
 
     Raises:
-        FloatingPointError: the loss of a step is not finite; names epoch and step.
+        FloatingPointError: the loss of a step or a validation value is not finite; names epoch and step.
+        ValueError: the checkpoint is damaged, or of another network.
     """
     if schedule.patience is not None and validate is None:
         raise ValueError("schedule.patience needs `validate`")
@@ -144,7 +149,11 @@ def fit(
     loader = DataLoader(rows, sampler=sampler, batch_size=None, num_workers=workers)
     history, first, best, best_weights = History(), 0, math.inf, None
     if checkpoint is not None and checkpoint.is_file():
-        state = fabric.load(checkpoint, {"model": network, "optimiser": optimiser}, weights_only=True)
+        try:
+            state = fabric.load(checkpoint, {"model": network, "optimiser": optimiser}, weights_only=True)
+        except Exception as error:  # torch raises a different one for every way a file can be broken
+            message = f"{checkpoint} cannot be resumed from; delete it to start over ({error})"
+            raise ValueError(message) from error
         history, first = History(**state["history"]), state["epoch"]
         best, best_weights = state["best"], state["best_weights"]
 
@@ -173,7 +182,10 @@ def fit(
                 optimiser.zero_grad(set_to_none=True)
         history.loss.append(total / steps)
         network.eval()
-        history.validation.append(validate(network) if validate else math.nan)
+        validation = validate(network) if validate else math.nan
+        if validate and not math.isfinite(validation):
+            raise FloatingPointError(f"the validation value is {validation} after epoch {epoch + 1}")
+        history.validation.append(validation)
         if schedule.patience is not None and history.validation[-1] < best:
             best, best_weights = history.validation[-1], copy.deepcopy(model.state_dict())
         if checkpoint is not None:

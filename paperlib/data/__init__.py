@@ -2,10 +2,9 @@
 
 from paperlib.data.affectnet import load_affectnet
 from paperlib.data.amigos import load_amigos
-from paperlib.data.cache import resolve_inside
+from paperlib.data.cache import data_root, resolve_inside
 from paperlib.data.ferplus import PROTOCOLS, consensus, load_ferplus, votes_to_ratings
 from paperlib.data.layouts import (
-    data_root,
     requirements,
     write_affectnet_csv,
     write_affectnet_folders,

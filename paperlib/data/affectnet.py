@@ -7,6 +7,7 @@ arousal computing in the wild, IEEE Transactions on Affective Computing 10 (2019
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from paperlib.data.cache import Box, Conversion, convert_pictures, converted, resolve_inside
+from paperlib.data.cache import Box, Conversion, convert_pictures, converted, data_root, resolve_inside
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_table
 from paperlib.labels import EXPRESSIONS
@@ -42,20 +43,19 @@ _MEND = "Restore the value from the release, or take the row out."
 
 
 def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
-    """AffectNet's eight categories with valence and arousal, pictures scaled to `size` pixels and 1 or 3
-    `channels`.
+    """AffectNet's eight categories with valence and arousal, as pictures of `size` pixels, 1 or 3 channels.
 
-    `root` holds either training.csv, validation.csv and Manually_Annotated_Images/, whose pictures are cut to
-    the face box; or train_set/ and val_set/, each with images/<id>.jpg and annotations/<id>_exp, _val, _aro
-    and _lnd.npy. Their validation set is the split "test" here, since it is what papers test on; no picture
-    is "validation". The categories none, uncertain and no face, and pictures without valence or arousal, are
-    counted in `excluded`.
+    `root`, or its folder affectnet, holds either training.csv, validation.csv and Manually_Annotated_Images/,
+    whose pictures are cut to the face box; or train_set/ and val_set/, each with images/<id>.jpg and
+    annotations/<id>_exp, _val, _aro and _lnd.npy. Their validation set is the split "test" here, since it is
+    what papers test on; no picture is "validation". The categories none, uncertain and no face, and pictures
+    without valence or arousal, are counted in `excluded`.
 
     Raises:
         FileNotFoundError: neither packaging is there, or one of its files is missing.
         ValueError: a value, a name or a picture that cannot be: the message names file, row and mend.
     """
-    root = Path(root)
+    root = data_root("affectnet", root)
     read: Callable[[Path], _Rows]
     if (root / "training.csv").exists():
         read, sources = _read_csvs, [*(root / name for name in CSV_SPLITS.values()), root / PICTURES]
@@ -162,10 +162,9 @@ def _landmarks(table: Table) -> NDArray[np.float64]:
     """The column of 68 points, x;y;x;y and so on, as (n, 68, 2)."""
     points = np.full((len(table), 68 * 2), np.nan)
     for row, text in enumerate(table.frame["facial_landmarks"]):
-        try:
-            points[row] = [float(number) for number in text.split(";")]
-        except ValueError:
-            continue
+        numbers = text.split(";")
+        with suppress(ValueError):  # leaves NaN, refused below
+            points[row] = [float(number) for number in numbers] if len(numbers) == 68 * 2 else np.nan
     broken = ~np.isfinite(points).all(axis=1)
     table.refuse(broken, "facial_landmarks is not 68 points, x;y;x;y and so on", _MEND)
     return points.reshape(-1, 68, 2)
@@ -186,8 +185,8 @@ def _read_folders(root: Path) -> _Rows:
     read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
         joblib.delayed(_annotations)(path) for path in paths
     )
-    labels = list(tqdm(read, total=len(paths), desc="reading annotations", unit="img", delay=5))
-    expression, valence, arousal = np.array([label[:3] for label in labels]).T
+    labels = np.stack(list(tqdm(read, total=len(paths), desc="reading annotations", unit="img", delay=5)))
+    expression, valence, arousal = labels[:, :3].T
     keep, excluded = _exclusions(expression, valence, arousal)
     kept = np.flatnonzero(keep)
     return _Rows(
@@ -196,49 +195,39 @@ def _read_folders(root: Path) -> _Rows:
         boxes=None,
         split=np.array(split)[keep],
         expression=expression[keep].astype(np.int8),
-        affect=np.stack([valence, arousal], axis=1)[keep].astype(np.float32),
-        landmarks=np.array([labels[row][3] for row in kept], np.float32),
+        affect=labels[keep, 1:3],
+        landmarks=labels[keep, 3:].reshape(-1, 68, 2),
         excluded=excluded,
     )
 
 
-def _annotations(picture: Path) -> tuple[float, float, float, NDArray[np.float32]]:
-    """Category, valence, arousal and landmarks (68, 2) of one picture of the 2021 folders."""
-    stem = picture.parents[1] / "annotations" / picture.stem
-    last = len(CATEGORIES) - 1
-    expression = _number(Path(f"{stem}_exp.npy"), allowed=lambda x: x in range(last + 1), says=f"0 to {last}")
-    valence, arousal = (
-        _number(
-            Path(f"{stem}_{key}.npy"), allowed=lambda x: -1 <= x <= 1 or x == NO_VALUE, says="-1 to 1, or -2"
-        )
-        for key in ("val", "aro")
-    )
-    path = Path(f"{stem}_lnd.npy")
-    points = _array(path)
-    if points.size != 68 * 2 or not np.isfinite(points).all():
-        raise ValueError(
-            f"annotations/{path.name}: not 68 points of x and y. Restore it, or take the picture out."
-        )
-    return expression, valence, arousal, points.reshape(68, 2)
+def _is_value(x: NDArray[np.float32]) -> bool:
+    return x.size == 1 and bool(-1 <= x[0] <= 1 or x[0] == NO_VALUE)
 
 
-def _number(path: Path, *, allowed: Callable[[float], bool], says: str) -> float:
-    values = _array(path)
-    if values.size != 1 or not allowed(values.item()):
-        raise ValueError(
-            f"annotations/{path.name}: {values.tolist()} is not one number from {says}. "
-            "Restore it, or take the picture out."
-        )
-    return values.item()
+# annotation file's ending -> what it holds, and whether its numbers can be that
+_ANNOTATIONS: dict[str, tuple[str, Callable[[NDArray[np.float32]], bool]]] = {
+    "exp": ("one category, 0 to 10", lambda x: x.size == 1 and x[0] in range(len(CATEGORIES))),
+    "val": ("one number from -1 to 1, or -2", _is_value),
+    "aro": ("one number from -1 to 1, or -2", _is_value),
+    "lnd": ("68 points of x and y", lambda x: x.size == 68 * 2 and bool(np.isfinite(x).all())),
+}
 
 
-def _array(path: Path) -> NDArray[np.float32]:
-    """The numbers of a .npy file; the release keeps some of them as text."""
-    if not path.is_file():
-        raise FileNotFoundError(f"annotations/{path.name} is not there. Restore it, or take its picture out.")
-    try:
-        return np.load(path, allow_pickle=False).astype(np.float32)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(
-            f"annotations/{path.name}: not numbers ({error}). Restore it, or take its picture out."
-        ) from error
+def _annotations(picture: Path) -> NDArray[np.float32]:
+    """A picture of the 2021 folders: (139,) category, valence, arousal and the numbers of the landmarks."""
+    folder = picture.parents[1] / "annotations"
+    values = []
+    for ending, (what, possible) in _ANNOTATIONS.items():
+        path = folder / f"{picture.stem}_{ending}.npy"
+        name = f"{folder.parent.name}/{folder.name}/{path.name}"
+        if not path.is_file():
+            raise FileNotFoundError(f"{name} is not there. Restore it, or take its picture out.")
+        try:
+            # the release keeps some numbers as text
+            values.append(np.load(path, allow_pickle=False).astype(np.float32).ravel())
+        except (ValueError, EOFError, OSError):
+            values.append(np.empty(0, np.float32))
+        if not possible(values[-1]):
+            raise ValueError(f"{name} does not hold {what}. Restore it, or take its picture out.")
+    return np.concatenate(values)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from paperlib.data.cache import Conversion, converted
+from paperlib.data.cache import Conversion, converted, data_root
 from paperlib.data.records import SequenceSet
 from paperlib.data.tables import Table, read_table, read_workbook, refuse_constant_raters
 
@@ -42,18 +42,18 @@ def load_amigos(
 ) -> SequenceSet:
     """AMIGOS's 20-second segments: features (n, 500, action units), intensities 0 to 5 at 25 frames a second.
 
-    `root` holds External_Annotations.xlsx and action_units/, one file a recording, named <UserID>_<VideoID>
-    and whatever follows after an underscore: OpenFace's .csv, or .json with fps, action_units (names) and
-    frames (a row of intensities each). Ratings beyond [-1, 1] are clipped; frames in which OpenFace found no
-    face hold the last intensities found; a last segment of at least ten seconds is filled up by holding its
-    last frame. All are counted in `adjusted`. Shorter segments, ones without any face and recordings without
-    a file are counted in `excluded`.
+    `root`, or its folder amigos, holds External_Annotations.xlsx and action_units/, one file a recording,
+    named <UserID>_<VideoID> and whatever follows after an underscore: OpenFace's .csv, or .json with fps,
+    action_units (names) and frames (a row of intensities each). Ratings beyond [-1, 1] are clipped; frames in
+    which OpenFace found no face hold the last intensities found; a last segment of at least ten seconds is
+    filled up by holding its last frame. All are counted in `adjusted`. Shorter segments, ones without any
+    face and recordings without a file are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the annotations or all action units are missing.
         ValueError: a value that cannot be: the message names file, row and mend.
     """
-    root = Path(root)
+    root = data_root("amigos", root)
     arrays, notes = converted(
         cache,
         name="amigos",
@@ -61,7 +61,7 @@ def load_amigos(
         settings={"action_units": list(action_units)},
         convert=lambda _: _convert(root, action_units),
     )
-    return SequenceSet(name="AMIGOS", **arrays, **notes)
+    return SequenceSet(name="AMIGOS", channels=tuple(action_units), **arrays, **notes)
 
 
 def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
@@ -124,8 +124,7 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
 
 
 def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:
-    """(n, 3, 2) ratings, clipped, and how many were; more than a few is another scale, not a slip of the
-    hand."""
+    """(n, 3, 2) ratings, clipped, and how many were; more than a few would mean another scale."""
     columns = {
         column: table.numbers(column, low=-np.inf, high=np.inf, mend=_MEND)
         for pair in RATINGS

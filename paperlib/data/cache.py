@@ -54,7 +54,8 @@ def converted(
         if not entry.is_dir():
             _convert_whole(entry, convert)
     arrays: dict[str, Any] = {
-        path.stem: np.load(path, mmap_mode="r" if path.stat().st_size > _MAPPED else None)
+        # copy on write: what a reader changes stays in memory, and torch takes no read-only array
+        path.stem: np.load(path, mmap_mode="c" if path.stat().st_size > _MAPPED else None)
         for path in sorted(entry.glob("*.npy"))
     }
     return arrays, json.loads((entry / "notes.json").read_text("utf-8"))
@@ -103,6 +104,11 @@ def fingerprint(arrays: Mapping[str, NDArray]) -> str:
         for start in range(0, len(array), rows):
             digest.update(np.ascontiguousarray(array[start : start + rows]).tobytes())
     return digest.hexdigest()
+
+
+def data_root(track: str, root: Path | str) -> Path:
+    """The folder of a track's files: the folder `track` in `root` where there is one, else `root` itself."""
+    return Path(root) / track if (Path(root) / track).is_dir() else Path(root)
 
 
 def resolve_inside(root: Path, name: str, *, where: str) -> Path:

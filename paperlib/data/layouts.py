@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from paperlib.data import affectnet, amigos, ferplus, manifest
+from paperlib.data.cache import data_root
 from paperlib.data.records import FaceSet, SequenceSet
 from paperlib.labels import AFFECT, EXPRESSIONS
 
@@ -28,24 +29,15 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-def data_root(track: str, root: Path | str | None = None) -> Path | None:
-    """The folder of a track's files: `root` (else the environment variable PAPERLIB_DATA), or its folder
-    `track`.
-
-    None where neither is given.
-    """
-    given = root or os.environ.get("PAPERLIB_DATA")
-    if not given:
-        return None
-    return Path(given) / track if (Path(given) / track).is_dir() else Path(given)
-
-
 def requirements(track: str, root: Path | str | None = None) -> list[tuple[str, bool]]:
-    """What a track needs in its folder (see `data_root`), and whether it is there; `a or b` where one is
-    enough."""
+    """What a track reads from its folder under `root`, and whether it is there; "a or b" where one is enough.
+
+    `root` is by default the environment variable PAPERLIB_DATA; without either, nothing is there.
+    """
     if track not in REQUIRED:
         raise ValueError(f"track must be one of {', '.join(REQUIRED)}; got {track!r}")
-    folder = data_root(track, root)
+    given = root or os.environ.get("PAPERLIB_DATA")
+    folder = data_root(track, given) if given else None
     return [
         (" or ".join(names), folder is not None and any((folder / name).exists() for name in names))
         for names in REQUIRED[track]
@@ -58,11 +50,8 @@ def write_ferplus(faces: FaceSet, root: Path | str) -> None:
     FER2013's own label is `original`, which knows no contempt. Votes up to ten are unknown; a face without
     any vote is ten times "not a face", and has no image name.
     """
-    if (
-        faces.images.shape[1:] != (ferplus.SIZE, ferplus.SIZE)
-        or faces.votes is None
-        or faces.original is None
-    ):
+    grey = faces.images.shape[1:] == (ferplus.SIZE, ferplus.SIZE)
+    if not grey or faces.votes is None or faces.original is None:
         raise ValueError("FER+ needs grey pictures of 48 x 48 pixels, votes, and an original label")
     ours = {EXPRESSIONS.index(name): number for number, name in enumerate(ferplus.ORIGINAL)}
     if not set(faces.original.tolist()) <= set(ours):
@@ -77,15 +66,13 @@ def write_ferplus(faces: FaceSet, root: Path | str) -> None:
     named = total > 0
     names = [f"fer{number:07d}.png" for number in named.cumsum() - 1]
     columns = {"Usage": usage, "Image name": np.where(named, names, "")}
-    for name, theirs in sorted(ferplus.VOTES.items(), key=lambda pair: list(ferplus.VOTES).index(pair[0])):
-        columns[theirs] = faces.votes[:, EXPRESSIONS.index(name)]
+    columns |= {theirs: faces.votes[:, EXPRESSIONS.index(ours)] for ours, theirs in ferplus.VOTES.items()}
     columns |= {"unknown": np.where(named, 10 - total, 0), "NF": np.where(named, 0, 10)}
     pd.DataFrame(columns).to_csv(root / "fer2013new.csv", index=False)
 
 
 def write_affectnet_csv(faces: FaceSet, root: Path | str) -> None:
-    """training.csv, validation.csv (split test) and Manually_Annotated_Images/, face box: the whole
-    picture."""
+    """training.csv, validation.csv (split test), Manually_Annotated_Images/; the box is the whole picture."""
     root, size = _folder(root), faces.images.shape[1]
     names = _write_pictures(faces.images, root / affectnet.PICTURES / "1", "png")
     expression, affect, landmarks = _affectnet_labels(faces)
@@ -112,11 +99,8 @@ def write_affectnet_folders(faces: FaceSet, root: Path | str) -> None:
 
 
 def _affectnet_labels(faces: FaceSet) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
-    if (
-        faces.expression is None
-        or faces.landmarks is None
-        or not set(faces.split) <= set(affectnet.CSV_SPLITS)
-    ):
+    known = set(faces.split) <= set(affectnet.CSV_SPLITS)
+    if not known or faces.expression is None or faces.landmarks is None:
         raise ValueError("AffectNet needs expression and landmarks, and has the splits train and test")
     none = affectnet.CATEGORIES.index("none")
     expression = np.where(faces.expression < 0, none, faces.expression).astype(np.int8)

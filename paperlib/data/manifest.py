@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, resolve_inside
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_header, read_table, refuse_constant_raters
 from paperlib.labels import AFFECT, EXPRESSIONS
@@ -20,8 +20,8 @@ _MEND = "Correct the cell, or take the row out."
 
 
 def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
-    """Pictures listed in a CSV, or in the manifest.csv of a folder, scaled to `size` pixels and 1 or 3
-    `channels`.
+    """Pictures listed in a CSV, or in manifest.csv of a folder or of its folder manifest, scaled to `size`
+    pixels and 1 or 3 `channels`.
 
     Columns, in any order; others are not read:
         path: the picture, relative to the CSV's folder and inside it; pictures show the cropped face split:
@@ -34,7 +34,7 @@ def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache
         FileNotFoundError: the CSV, a picture or a landmark file is missing.
         ValueError: a value, a name or a picture that cannot be: the message names file, row and mend.
     """
-    path = Path(path) / NAME if Path(path).is_dir() else Path(path)
+    path = data_root("manifest", path) / NAME if Path(path).is_dir() else Path(path)
     header = [name.strip() for name in read_header(path)]
     raters = _raters(path, header)
     pairs = [f"rater_{name}_{dimension}" for name in raters for dimension in AFFECT]

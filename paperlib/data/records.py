@@ -32,9 +32,7 @@ class FaceSet:
     split: NDArray[np.str_]  # (n,) "train", "validation" or "test"
     fingerprint: str  # changes whenever any of the above could
     expression: NDArray[np.int8] | None = None  # (n,) index into labels.EXPRESSIONS, -1 where it has none
-    original: NDArray[np.int8] | None = (
-        None  # (n,) the label the data set was first published with, same index
-    )
+    original: NDArray[np.int8] | None = None  # (n,) the label it was first published with, same index
     ratings: NDArray[np.float32] | None = None  # (n, K, 2) single raters' labels, NaN where one is missing
     votes: NDArray[np.int16] | None = None  # (n, 8) raters per category of labels.EXPRESSIONS
     subject: NDArray[np.str_] | None = None  # (n,) who is shown; pictures of one subject are not independent
@@ -48,8 +46,7 @@ class FaceSet:
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceSet:
-    """Recordings cut into segments, each a series of features with one label; n segments, T frames, K
-    raters."""
+    """Recordings cut into segments, series of features with one label; n segments, T frames, K raters."""
 
     name: str
     features: NDArray[np.float32]  # (n, T, channels), e.g. action-unit intensities 0 to 5, 25 frames a second
@@ -57,6 +54,7 @@ class SequenceSet:
     ratings: NDArray[np.float32]  # (n, K, 2)
     subject: NDArray[np.str_]  # (n,) who is recorded: the unit that is left out, and resampled
     recording: NDArray[np.str_]  # (n,) which recording the segment was cut from
+    channels: tuple[str, ...] = ()  # names of the features
     fingerprint: str
     truth: Truth | None = None
     excluded: dict[str, int] = field(default_factory=dict)

@@ -4,7 +4,6 @@ row."""
 from __future__ import annotations
 
 import gzip
-import warnings
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 
 _NOT_CSV = (
     pd.errors.ParserError,
-    pd.errors.ParserWarning,
     pd.errors.EmptyDataError,
     UnicodeDecodeError,
     EOFError,
@@ -100,56 +98,36 @@ def read_table_chunks(
     if missing := [column for column in columns if column not in {name.strip() for name in wanted}]:
         raise _wrong_columns(path, missing, header)
     options: dict[str, Any] = {
-        "usecols": wanted,
         "dtype": str,
         "keep_default_na": False,
         "skip_blank_lines": False,
-        "index_col": False,
         "encoding": "utf-8-sig",
     }
     empty = True
     try:
-        with warnings.catch_warnings():
-            # pandas only warns of a row that is longer than the header, and drops what is left over
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            with pd.read_csv(path, chunksize=rows, **options) as reader:
-                for frame in reader:
-                    empty &= frame.empty
-                    yield Table(path, frame.fillna("").rename(columns=str.strip))
+        # without index_col=False pandas takes a surplus column for row names, and shifts the others
+        with pd.read_csv(path, usecols=wanted, chunksize=rows, index_col=False, **options) as reader:
+            for frame in reader:
+                empty &= frame.empty
+                yield Table(path, frame.fillna("").rename(columns=str.strip))
     except _NOT_CSV as error:
-        raise ValueError(
-            f"{path.name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV."
-        ) from error
+        raise _no_csv(path, error) from error
     if empty:
         raise ValueError(f"{path.name} has a header and no rows. Fetch the file again.")
 
 
 def read_header(path: Path) -> list[str]:
     """The column names of a CSV, as they stand in its first row."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is not there. data/README.md says where it comes from and where to put it."
-        )
+    _there(path)
     try:
         return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
-    except (
-        pd.errors.ParserError,
-        pd.errors.EmptyDataError,
-        UnicodeDecodeError,
-        EOFError,
-        gzip.BadGzipFile,
-    ) as error:
-        raise ValueError(
-            f"{path.name} is not a CSV file: {error}. Fetch it again, or save it as CSV."
-        ) from error
+    except _NOT_CSV as error:
+        raise _no_csv(path, error) from error
 
 
 def read_workbook(path: Path, columns: Collection[str]) -> Table:
     """The named columns of a workbook's first sheet. Raises as `read_table`."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is not there. data/README.md says where it comes from and where to put it."
-        )
+    _there(path)
     try:
         frame = pd.read_excel(path, dtype=str, keep_default_na=False).rename(
             columns=lambda name: str(name).strip()
@@ -171,6 +149,15 @@ def refuse_constant_raters(path: Path, ratings: Mapping[str, NDArray[np.float64]
                 f"{path.name}, column {column}: all {len(given)} ratings are {given[0]:g}. A rater who never "
                 "varies correlates with nobody: restore the ratings, or take the rater's columns out."
             )
+
+
+def _there(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there. data/README.md says where it comes from and belongs.")
+
+
+def _no_csv(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path.name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV.")
 
 
 def _wrong_columns(path: Path, missing: list[str], header: list[str]) -> ValueError:

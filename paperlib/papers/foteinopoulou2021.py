@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib import metrics, stats
@@ -46,15 +47,9 @@ NEEDS_RATERS = ("KL, one rater", "vote distribution")
 RIVALS = (*list(METHODS)[1:], "MC dropout", "deep ensemble")
 LEVELS = np.arange(0.05, 1.0, 0.05)
 
-# Table IV's rows: row -> backbone here, by profile
-BACKBONES = {
-    "paper": {"wideResNet": "wide_resnet50_2", "VGG16": "vgg16", "ResNet18 (pretrained)": "resnet18"},
-    "default": {
-        "wideResNet": "compact_wide_resnet",
-        "VGG16": "compact_vgg",
-        "ResNet18 (pretrained)": "compact_resnet",
-    },
-}
+# Table IV's rows -> the backbone's name, which scaled profiles put "tiny_" or "compact_" in front of
+SCALED = {"wideResNet": "wide_resnet", "VGG16": "vgg", "ResNet18 (pretrained)": "resnet"}
+FULL_SIZE = {"wideResNet": "wide_resnet50_2", "VGG16": "vgg16", "ResNet18 (pretrained)": "resnet18"}
 MAIN = "ResNet18 (pretrained)"
 
 
@@ -62,6 +57,7 @@ MAIN = "ResNet18 (pretrained)"
 class Protocol:
     """What a profile spends. `paper` is the paper's own, with what it leaves open filled in and named."""
 
+    backbones: Mapping[str, str]  # row of Table IV -> name
     faces: Mapping[str, Any]
     sequences: Mapping[str, Any]
     folds: int | None  # groups of subjects left out; None: one subject at a time
@@ -75,6 +71,7 @@ def protocol(track: Track) -> Protocol:
     """The protocol of the track's profile; the real faces of FER+ get more steps than the twin's."""
     if track.profile == "paper":
         return Protocol(
+            backbones=FULL_SIZE,
             # Not given by the paper: momentum, and how many epochs convergence took.
             faces={
                 "optimiser": "sgd",
@@ -101,8 +98,11 @@ def protocol(track: Track) -> Protocol:
         )
     adamw = {"optimiser": "adamw", "learning_rate": 2e-3, "weight_decay": 0.05, "batch": 128}
     adam = {"optimiser": "adam", "learning_rate": 0.01, "batch": 128}
+    size = "tiny" if track.name == "twin" or track.profile == "smoke" else "compact"
+    backbones = {row: f"{size}_{family}" for row, family in SCALED.items()}
     if track.profile == "smoke":
         return Protocol(
+            backbones=backbones,
             faces=adamw | {"epochs": 1},
             sequences=adam | {"epochs": 2},
             folds=4,
@@ -111,11 +111,12 @@ def protocol(track: Track) -> Protocol:
             draws=100,
         )
     return Protocol(
-        faces=adamw | {"epochs": 5 if track.name == "twin" else 10},
+        backbones=backbones,
+        faces=adamw | {"epochs": 5},
         sequences=adam | {"epochs": 40},
         folds=8,
         seeds=5,
-        seeds_of_backbones=5 if track.name == "twin" else 3,
+        seeds_of_backbones=3,
     )
 
 
@@ -123,13 +124,12 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
     """The runs of every artefact, by (backbone or "NetVLAD", method); `seeds` replaces the profile's number."""
     plan = protocol(track)
     runs: dict[tuple[str, str], list[Run]] = {}
-    backbones = BACKBONES.get(track.profile, BACKBONES["default"])
     faces, sequences = track.faces(), track.sequences()
     if faces is not None:
         methods = [m for m in METHODS if m not in NEEDS_RATERS or faces.ratings is not None]
         if faces.votes is None:
             methods = [m for m in methods if m != "vote distribution"]
-        for row, backbone in backbones.items():
+        for row, backbone in sorted(plan.backbones.items(), key=lambda item: item[0] != MAIN):
             count = seeds or (plan.seeds if row == MAIN else plan.seeds_of_backbones)
             for method in methods if row == MAIN else (BASELINE, PROPOSED):
                 loss, target = METHODS[method]
@@ -231,14 +231,41 @@ class Study:
         derived = {"MC dropout"} | ({"deep ensemble"} if len(self.results[MAIN, BASELINE]) > 2 else set())
         return [m for m in RIVALS if m in trained | derived]
 
-    def noisy(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Test faces that have a category and a label (n,), and which of those the released rules call noisy (n,)."""
+    def category(self) -> NDArray[np.int8]:
+        """The single category of every test face, as first published; -1 where it has none."""
         assert self.faces is not None
-        category = self.faces.expression if self.faces.original is None else self.faces.original
-        if category is None:
-            return np.zeros(len(self.faces), dtype=bool), np.zeros(0, dtype=bool)
+        if self.faces.original is not None:
+            return self.faces.original
+        if self.faces.expression is not None:
+            return self.faces.expression
+        return np.full(len(self.faces), -1, dtype=np.int8)
+
+    def noisy(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which test faces (n,) have a category and a label, and which of those the released rules call noisy."""
+        assert self.faces is not None
+        category = self.category()
         judged = (category >= 0) & np.isfinite(self.faces.affect).all(axis=1)
         return judged, is_noisy(category[judged], self.faces.affect[judged])
+
+    def extremes_of_one_subject(self, variance: NDArray) -> tuple[int, int]:
+        """Lowest and highest segment of the subject whose segments' variance (n, 2), summed, ranges most."""
+        assert self.sequences is not None
+        total = variance.sum(axis=1)
+        owned = [np.flatnonzero(self.sequences.subject == s) for s in np.unique(self.sequences.subject)]
+        rows = max(owned, key=lambda r: np.ptp(total[r]))
+        return int(rows[total[rows].argmin()]), int(rows[total[rows].argmax()])
+
+    def examples_of_subsets(self, each: int = 6) -> NDArray[np.int64]:
+        """Clean, then noisy examples among the judged test faces: the first of each category in turn."""
+        judged, noisy = self.noisy()
+        category = self.category()[judged]
+        chosen = []
+        for subset_of in (~noisy, noisy):
+            first = [np.flatnonzero(subset_of & (category == k)) for k in range(len(EXPRESSIONS))]
+            depth = max(len(rows) for rows in first)
+            turns = [int(rows[i]) for i in range(depth) for rows in first if i < len(rows)]
+            chosen += turns[:each]
+        return np.array(chosen)
 
     # artefacts
 
@@ -395,6 +422,11 @@ class Study:
             )
         )
 
+    def of_table2(self, source: str, column: str) -> list[float]:
+        """Numbers of Table II for valence and arousal, by the beginning of their column."""
+        entries = [e for e in self.ledger.table("table2").entries if e.column.startswith(column)]
+        return [next(e.measured for e in entries if e.row == f"{source}: {d}") for d in AFFECT]
+
     def readings(self) -> ArtefactTable:
         """Table II under other readings of what was correlated: log variance, deviation, or averaged per subject."""
         for source, record, backbone in (
@@ -508,7 +540,7 @@ class Study:
         """Table IV: RMSE and PCC of baseline and proposed on every backbone, and their paired differences."""
         if self.faces is None:
             return self._no_comparison("table4", "no faces")
-        rows = list(BACKBONES["default"])
+        rows = list(SCALED)
         for row in rows:
             self._scores(
                 "table4",
@@ -588,7 +620,6 @@ class Study:
                     source=source,
                     n=labelled.sum(),
                     values=(gain * (np.array(by_method[PROPOSED]) - by_method[BASELINE])).tolist(),
-                    claim=f"{metric} of {d} is better with the proposed loss ({row})",
                     verdict=stats.verdict(better, 1),
                 )
 
@@ -750,10 +781,41 @@ class Study:
                         source="faces",
                         n=len(self.faces),
                         values=(np.array(ours[name]) - theirs[name]).tolist(),
-                        claim=f"KL as printed knows the raters' variance better than {method} ({d}, {name[9:]})",
                         verdict=stats.verdict(gain, 1),
                     )
         return self.ledger.table("against_rivals")
+
+    def variance_correlations(self) -> pd.DataFrame:
+        """Every method's correlation with the raters' variance, and its ceiling, as `plots.method_intervals` reads it."""
+        lines = []
+        for e in self.ledger.entries:
+            dimension, _, measure = e.column.partition(": ")
+            if e.artefact == f"{KEY}/rivals" and measure == "PCC with raters' variance":
+                ceiling = self.of_table2("faces", "ceiling")[AFFECT.index(dimension)]
+                lines.append((e.row, dimension, e.measured, e.low, e.high, ceiling))
+        return pd.DataFrame(lines, columns=["method", "dimension", "estimate", "low", "high", "ceiling"])
+
+    def conclusion(self) -> str:
+        """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
+        verdicts = self.ledger.verdicts()
+        kind = verdicts["verdict"].str.partition(":")[0]
+        counts = ", ".join(f"{n} {v}" for v, n in kind.value_counts().items())
+        lines = [f"**In short** (track {self.track.name}, profile {self.track.profile}): {counts}.", ""]
+        for source in ("sequences", "faces"):
+            try:
+                found, highest = self.of_table2(source, "PCC with raters'"), self.of_table2(source, "ceiling")
+            except StopIteration:
+                continue
+            each = [f"{d} {r:.2f} (ceiling {c:.2f})" for d, r, c in zip(AFFECT, found, highest, strict=True)]
+            lines.append(f"- Learned and raters' variance, {source}: {', '.join(each)}.")
+        frame = self.variance_correlations()
+        for d, group in frame.groupby("dimension"):
+            best = group.loc[group["estimate"].idxmax()]
+            lines.append(f"- Closest to the raters' variance in {d}: {best['method']} ({best['estimate']:.2f}).")
+        for artefact in ("table4", "table5"):
+            of = verdicts[verdicts["artefact"] == artefact]
+            lines += [f"- {claim}: {v}." for claim, v in zip(of["claim"], of["verdict"], strict=True)]
+        return "\n".join(lines)
 
     def coverage(self) -> dict[str, NDArray]:
         """Share of labels inside the central interval of each level in LEVELS, by method: (levels, 2), seeds averaged."""

@@ -36,7 +36,8 @@ def train_faces(
     (one rater's rating of every face, drawn once by the seed, as AffectNet has one annotator a face).
 
     Returns:
-        mean, log_variance (n_test, 2); with dropout also dropout_mean and dropout_variance, over 20 passes.
+        mean, log_variance (n_test, 2); with dropout also dropout_mean and dropout_variance, over 20 passes; and
+        training_loss (epochs,).
     """
     faces = track.faces()
     assert faces is not None
@@ -55,9 +56,11 @@ def train_faces(
     else:
         model = LabelVarianceNet(backbone, features, dropout=settings["dropout"])
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    rows = Rows(faces.images[train], _targets(faces, settings, seed)[train])
-    fit(model, _loss_of_pictures(settings["loss"]), rows, schedule, seed=seed, checkpoint=checkpoint)
-    return predict(model, faces.images[test], batch=schedule.batch)
+    rows = Rows(faces.images, _targets(faces, settings, seed), at=train)
+    history = fit(model, _loss_of_pictures(settings["loss"]), rows, schedule, seed=seed, checkpoint=checkpoint)
+    return predict(model, faces.images[test], batch=schedule.batch) | {
+        "training_loss": np.array(history.loss, dtype=np.float32)
+    }
 
 
 def train_sequences(
@@ -84,8 +87,9 @@ def train_sequences(
         fit(model, _loss_of_labels(settings["loss"]), rows, schedule, seed=seed, checkpoint=fold_checkpoint)
         fold_checkpoint.unlink(missing_ok=True)
         with torch.inference_mode():
-            predicted = model(torch.from_numpy(x[test]))
-        out["mean"][test], out["log_variance"][test] = predicted.mean.numpy(), predicted.log_variance.numpy()
+            predicted = model(torch.from_numpy(x[test]).to(next(model.parameters()).device))
+        for name, values in predicted._asdict().items():
+            out[name][test] = values.cpu().numpy()
     return out
 
 

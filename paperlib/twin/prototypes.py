@@ -1,16 +1,20 @@
 """What a category of expression looks like and where it lies: action units, and valence with arousal.
 
-Action units: P. Ekman, W. V. Friesen and J. C. Hager, Facial Action Coding System: Investigator's Guide (2002), the
-prototypes of table 10-1, with what S. Du, Y. Tao and A. M. Martinez, Compound facial expressions of emotion,
-PNAS 111 (2014), table 1, found most people to use. Both name the units; the intensities are ours, chosen so that a
-person reads the drawn face.
+Action units: the prototypes of P. Ekman, W. V. Friesen and J. C. Hager, Facial Action Coding System:
+Investigator's Guide (2002), table 10-1: happy 6+12, sad 1+4+15, surprise 1+2+5+26, fear 1+2+4+5+7+20+26,
+disgust 9+15+16, anger 4+5+7+23, contempt R14; read from secondary listings. Added: 25 for happy, surprise and
+fear, 17 for sad, anger and disgust, 4 and 10 for disgust, which S. Du, Y. Tao and A. M. Martinez, Compound
+facial expressions of emotion, PNAS 111 (2014), table 1, list too (not checked against the print), and 7 for
+disgust and contempt, our choice. Left out: 7 for fear, and 16, which is not drawn. All intensities are ours,
+chosen so that a person reads the face.
 
-Coordinates: J. A. Russell and A. Mehrabian, Evidence for a three-factor theory of emotions, Journal of Research in
-Personality 11 (1977), 273-294, table of 151 terms: pleasure and arousal of happy (term 31), surprised (52),
-disgusted (75), angry (82), fearful (101) and sad (151). The six pairs were read from several published
-transcriptions of that table which agree; the printed table itself was not at hand. No value for contempt could be
-verified: ours is the midpoint of the same table's displeased (term 105: -0.55, 0.16) and disgusted, the nearest in
-meaning. Neutral is the origin.
+Coordinates: J. A. Russell and A. Mehrabian, Evidence for a three-factor theory of emotions, Journal of
+Research in Personality 11 (1977), 273-294, table of 151 terms: pleasure and arousal of happy (term 31),
+surprised (52), disgusted (75), angry (82), fearful (101) and sad (151). The six pairs come from a public
+transcription that keeps the table's numbering, and recur in others; some of these give fear (-0.62, 0.82) and
+joy (0.76, 0.48). The printed table was not at hand. No value for contempt could be verified: ours is
+the midpoint of the same table's displeased (term 105: -0.55, 0.16) and disgusted, the nearest in meaning.
+Neutral is the origin.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """People who rate the twin's faces: how far they disagree, and the set of faces with their labels.
 
-The law of disagreement. A picture with noise-free affect m (valence or arousal) has the ambiguity A of `ambiguity`,
-0 to 1 and separate for each dimension. Rater k of K gives a rating with
+The law of disagreement. A picture with noise-free affect m (valence or arousal) has the ambiguity A of
+`ambiguity`, 0 to 1 and separate for each dimension. Rater k of K gives a rating with
 
     mean      m_k = (1 + s_k) m + b_k
     variance  v   = (NOISE_FLOOR + NOISE_SPAN * A)^2 (1 - m^2)
 
-drawn from the Beta distribution stretched over [-1, 1] that has these two moments, so no rating is ever clipped and
-raters agree more near the ends of the scale. Bias b_k and scale s_k are fixed for a rater, the raters lie evenly on
-an ellipse: their sum and cross product are zero and their sample variances (divisor K - 1) are BIAS^2 and SCALE^2.
-Hence the sample variance of a picture's K ratings has, whatever K, exactly the expectation that is stored as truth:
+drawn from the Beta distribution stretched over [-1, 1] that has these two moments, so no rating is ever
+clipped and raters agree more near the ends of the scale. Bias b_k and scale s_k are fixed for a rater, the
+raters lie evenly on an ellipse: their sum and cross product are zero and their sample variances (divisor
+K - 1) are BIAS^2 and SCALE^2. Hence the sample variance of a picture's K ratings has, whatever K, exactly the
+expectation that is stored as truth:
 
     BIAS^2 + SCALE^2 m^2 + v
 """
@@ -25,12 +26,11 @@ from scipy.special import betaincinv
 
 from paperlib.data.records import FaceSet, Truth
 from paperlib.labels import EXPRESSIONS
-from paperlib.twin.faces import (
+from paperlib.twin.faces import draw_faces
+from paperlib.twin.parameters import (
     IDENTITIES,
     FaceParameters,
-    categories_shown,
     counter_uniforms,
-    draw_faces,
     landmarks,
     sample_parameters,
 )
@@ -44,9 +44,10 @@ _GRAIN = 2.0  # standard deviation of the sensor's noise in grey levels
 def ambiguity(parameters: FaceParameters) -> NDArray[np.float64]:
     """How unclear a picture is, for valence and for arousal: (n, 2), 0 (clear) to 1.
 
-    1 - prod(1 - a) over five causes, each of which can be seen in the picture: a second category as far as it lies
-    elsewhere in that dimension (up to 0.75), a weak expression (up to 0.45), an object in front (0.55), blur or
-    coarseness (0.55), and a head turned by 45 degrees or more (0.35). A neutral face is not a weak expression.
+    1 - prod(1 - a) over five causes, each of which can be seen in the picture: a second category as far as it
+    lies elsewhere in that dimension (up to 0.75), a weak expression (up to 0.45), an object in front (0.55),
+    blur or coarseness (0.55), and a head turned by 45 degrees or more (0.35). A neutral face is not a weak
+    expression.
     """
     p = parameters
     gap = np.abs(np.subtract(*np.moveaxis(circumplex_table()[p.categories], 1, 0)))
@@ -69,7 +70,7 @@ def noise_variance(affect: NDArray, unclear: NDArray) -> NDArray[np.float64]:
 def rating_variance(
     affect: NDArray, unclear: NDArray, *, bias: float = BIAS, scale: float = SCALE
 ) -> NDArray[np.float64]:
-    """The true variance of one rater's rating of a picture, rater's bias and scale included: the shape given."""
+    """True variance of one rater's rating of a picture, bias and scale included: the shape given."""
     return bias**2 + scale**2 * affect * affect + noise_variance(affect, unclear)
 
 
@@ -90,7 +91,7 @@ def stretched_beta(uniform: NDArray, mean: NDArray, variance: NDArray) -> NDArra
 
 
 def rate(uniform: NDArray, affect: NDArray, unclear: NDArray) -> NDArray[np.float32]:
-    """Ratings (n, K, 2) in [-1, 1] from uniforms of that shape, noise-free affect (n, 2) and ambiguity (n, 2)."""
+    """Ratings (n, K, 2) in [-1, 1] from uniforms (n, K, 2), noise-free affect (n, 2), ambiguity (n, 2)."""
     bias, scale = rater_habits(uniform.shape[1])
     mean = (1 + scale) * affect[:, None] + bias
     noise = np.broadcast_to(noise_variance(affect, unclear)[:, None], mean.shape)
@@ -100,13 +101,13 @@ def rate(uniform: NDArray, affect: NDArray, unclear: NDArray) -> NDArray[np.floa
 def choice_probabilities(parameters: FaceParameters) -> NDArray[np.float64]:
     """What a rater calls the face: (n, 8) over EXPRESSIONS, rows sum to 1.
 
-    The mixture shown, of which a share (0.05 plus half of the mean ambiguity) leaks to categories that lie near the
-    face's affect on the circumplex: weight exp(-d^2 / (2 * 0.35^2)) at distance d.
+    The mixture shown, of which a share (0.05 plus half of the mean ambiguity) leaks to categories that lie
+    near the face's affect on the circumplex: weight exp(-d^2 / (2 * 0.35^2)) at distance d.
     """
     leak = 0.05 + 0.5 * ambiguity(parameters).mean(axis=1, keepdims=True)
     offset = parameters.affect[:, None] - circumplex_table()
     near = np.exp((offset * offset).sum(axis=2) / (-2 * 0.35**2))
-    return (1 - leak) * categories_shown(parameters) + leak * near / near.sum(axis=1, keepdims=True)
+    return (1 - leak) * parameters.mixture + leak * near / near.sum(axis=1, keepdims=True)
 
 
 def _split(identity: NDArray) -> NDArray[np.str_]:
@@ -134,10 +135,11 @@ def make_faces(
 ) -> FaceSet:
     """Faces start to start + n of the endless set that `seed` names, with labels, ratings, votes and truth.
 
-    `affect` is the mean of `raters` ratings (at least 3). `expression` is one annotator's choice between what is
-    shown: the first category with the mixture's share; with probability `mislabelled` it is replaced by a category
-    that is not shown, and the row marked. `votes` are all raters' choices by `choice_probabilities`. Size lies in
-    48 to 256 pixels; channels is 1 (grey) or 3 (RGB). A row is the same however many are asked for at once.
+    `affect` is the mean of `raters` ratings (at least 3). `expression` is one annotator's choice between what
+    is shown: the first category with the mixture's share; with probability `mislabelled` it is replaced by a
+    category that is not shown, and the row marked. `votes` are all raters' choices by `choice_probabilities`.
+    Size lies in 48 to 256 pixels; channels is 1 (grey) or 3 (RGB). A row is the same however many are asked
+    for at once.
     """
     if not 0 <= mislabelled <= 1:
         raise ValueError(f"mislabelled must be a share from 0 to 1; got {mislabelled}")
@@ -181,7 +183,7 @@ def make_faces(
 
 
 def _add_grain(pictures: NDArray[np.uint8], seed: int, start: int) -> NDArray[np.uint8]:
-    """Sensor noise, uniform and of standard deviation about _GRAIN, in place; from the counter, one byte a value."""
+    """Sensor noise in place: uniform, standard deviation about _GRAIN, one byte of the counter a value."""
     values = pictures[0].size
     words = -(-values // 32) * 4
     levels = round(_GRAIN * np.sqrt(12))

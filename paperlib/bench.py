@@ -1,0 +1,111 @@
+"""`make bench`: speeds, each beside what it is compared with, in one run on one thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from paperlib import losses, twin
+from paperlib.models import LabelVarianceNet, build_backbone
+from paperlib.stats import cluster_bootstrap
+from paperlib.tasks.label_variance import as_input, augment
+from paperlib.training import Rows, Schedule, fit, native_precision
+
+REPEATS = 3
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rows = [*_training(), *_twin(), *_bootstrap()]
+    frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
+    print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
+    print(f"best of {REPEATS}; one thread; torch {torch.__version__}; loop precision {native_precision()}")
+
+
+def _training() -> list[tuple[str, float, float, str]]:
+    """Pictures a second of `fit` and of the loop one would write first, same network, loss, augmentation and data."""
+    rng = np.random.default_rng(0)
+    n, batch = 1536, 128
+    images = rng.integers(0, 256, (n, 48, 48), dtype=np.uint8)
+    affect = rng.uniform(-1, 1, (n, 2)).astype(np.float32)
+
+    def network() -> LabelVarianceNet:
+        torch.manual_seed(0)
+        return LabelVarianceNet(*build_backbone("compact_resnet", channels=1))
+
+    def loss(model: torch.nn.Module, rows: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        out = model(augment(as_input(rows[0])))
+        return losses.kl_continuous(out.mean.float(), out.log_variance.float(), rows[1]).mean()
+
+    def ours() -> None:
+        model = network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fit(model, loss, Rows(images, affect), Schedule(epochs=1, batch=batch, learning_rate=1e-3), seed=0)
+
+    def plain() -> None:
+        model = network()
+        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        for rows in torch.randperm(n).split(batch):
+            x = augment(as_input(torch.from_numpy(images[rows.numpy()]))).contiguous()
+            out = model(x)
+            target = torch.from_numpy(affect[rows.numpy()])
+            value = (F.smooth_l1_loss(out.mean, target, reduction="none") * torch.exp(-out.log_variance)).mean()
+            value = value + out.log_variance.mean() / 2
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+
+    fast, slow = _rate(ours, n), _rate(plain, n)
+    return [
+        ("training, plain fp32 loop (pictures)", slow, 1.0, "itself"),
+        ("training, paperlib.training.fit (pictures)", fast, fast / slow, "plain fp32 loop"),
+    ]
+
+
+def _twin() -> list[tuple[str, float, float, str]]:
+    """Faces a second over picture size, and segments of action units."""
+    sizes = {size: _rate(lambda s=size: twin.make_faces(600, seed=1, size=s), 600) for size in (48, 64, 128, 256)}
+    rows = [(f"twin, faces at {s} px", rate, rate / sizes[64], "64 px") for s, rate in sizes.items()]
+    colour = _rate(lambda: twin.make_faces(600, seed=1, size=64, channels=3), 600)
+    segments = _rate(lambda: twin.make_sequences(seed=1, subjects=40, recordings=4), 160)
+    return [
+        *rows,
+        ("twin, faces at 64 px in colour", colour, colour / sizes[64], "64 px"),
+        ("twin, 20 s segments", segments, 1.0, "itself"),
+    ]
+
+
+def _bootstrap() -> list[tuple[str, float, float, str]]:
+    """Bootstrap draws a second of a correlation over 3,500 rows, rows or 200 clusters being drawn."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3500))
+
+    def correlation(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.corrcoef(a, b)[0, 1])
+
+    def draw(clusters: np.ndarray | None) -> None:
+        cluster_bootstrap(correlation, x, y, clusters=clusters, seed=0, draws=500)
+
+    by_row = _rate(lambda: draw(None), 500)
+    by_cluster = _rate(lambda: draw(rng.integers(0, 200, 3500)), 500)
+    return [
+        ("bootstrap draws, rows", by_row, 1.0, "itself"),
+        ("bootstrap draws, clusters", by_cluster, by_cluster / by_row, "rows"),
+    ]
+
+
+def _rate(work: Callable[[], object], items: int) -> float:
+    best = float("inf")
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - started)
+    return items / best
+
+
+if __name__ == "__main__":
+    main()

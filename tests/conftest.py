@@ -1,0 +1,43 @@
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+from paperlib.data.records import FaceSet
+
+# A loaded machine is slow, which is no failure; and a failure must come back.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def repeatable_torch():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def faces(rng):
+    """Sixty pictures of 16 pixels whose mean grey is their valence, three raters and ten votes each."""
+    affect = rng.uniform(-1, 1, size=(60, 2)).astype(np.float32)
+    grey = 128 + 100 * affect[:, 0, None, None] + rng.normal(scale=5, size=(60, 16, 16))
+    ratings = affect[:, None] + rng.normal(scale=0.1, size=(60, 3, 2))
+    return FaceSet(
+        name="grey",
+        images=grey.clip(0, 255).astype(np.uint8),
+        affect=affect,
+        split=np.array(["train"] * 40 + ["test"] * 20),
+        fingerprint="grey",
+        expression=np.zeros(60, dtype=np.int8),
+        ratings=ratings.astype(np.float32),
+        votes=rng.multinomial(10, np.full(8, 1 / 8), size=60).astype(np.int16),
+    )

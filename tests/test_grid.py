@@ -1,0 +1,260 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from paperlib import grid, provenance
+from paperlib.grid import REPLAY, ROOT, Run, missing_runs, record, recorded_code, run_missing
+from paperlib.tracks import Track
+
+SCALE = 2.0
+
+
+def product(track, settings, seed, checkpoint):
+    """A task of a millisecond, whose sums would depend on the number of threads."""
+    folder = Path(settings["folder"])
+    with open(folder / "log", "a") as log:
+        log.write(f"{seed}\n")
+    if seed in settings.get("fail", ()):
+        raise ValueError(f"no luck with {seed}")
+    if seed in settings.get("wait", ()):
+        (folder / f"waiting-{os.getpid()}").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.01)
+    x = torch.randn(200, 200, generator=torch.Generator().manual_seed(seed))
+    return {"mean": SCALE * (x @ x).numpy(), "seed": np.array(seed)}
+
+
+def objects(track, settings, seed, checkpoint):
+    return {"mean": np.array([{"any": "object"}], dtype=object)}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(grid, "CACHE", tmp_path / "cache")
+    monkeypatch.delenv(REPLAY, raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def runs(tmp_path, cache):
+    settings = {"folder": str(tmp_path)}
+    task = f"{__name__}:product"
+    return [Run(task=task, track=Track(), data="d", settings=settings, seed=seed) for seed in range(3)]
+
+
+def computed(runs):
+    """The seeds that were computed, in order."""
+    log = Path(runs[0].settings["folder"], "log")
+    return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+
+def elsewhere(code, runs, *, jobs=1):
+    """Start `code` in a new Python that knows `runs` and uses the same cache."""
+    stated = [(r.task, r.data, dict(r.settings), r.seed) for r in runs]
+    program = f"""
+import json, os, signal, sys
+from paperlib import grid
+from paperlib.tracks import Track
+stated = json.loads({json.dumps(stated)!r})
+runs = [grid.Run(task=t, track=Track(), data=d, settings=s, seed=seed) for t, d, s, seed in stated]
+{code}
+"""
+    environment = os.environ | {
+        "PAPERLIB_CACHE": str(grid.CACHE),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+    }
+    return subprocess.Popen([sys.executable, "-c", program], env=environment)
+
+
+def wait_for(found, *, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_run_is_computed_once(runs):
+    first = run_missing(runs, progress=False)
+    again = run_missing(list(reversed(runs)), progress=False)
+    assert computed(runs) == [0, 1, 2]
+    assert [int(r["seed"]) for r in again] == [2, 1, 0]
+    for result, read in zip(first, reversed(again), strict=True):
+        assert np.array_equal(result["mean"], read["mean"])
+        assert result.key == read.key and result.seconds == read.seconds
+
+
+def test_a_run_asked_for_twice_is_computed_once(runs):
+    results = run_missing([runs[0], runs[1], runs[0]], progress=False)
+    assert computed(runs) == [0, 1]
+    assert [int(r["seed"]) for r in results] == [0, 1, 0]
+
+
+def test_whatever_can_change_a_result_changes_its_key(runs, monkeypatch):
+    run = runs[0]
+    others = [
+        replace(run, seed=7),
+        replace(run, data="e"),
+        replace(run, settings={**run.settings, "rate": 1}),
+        replace(run, task=f"{__name__}:objects"),
+    ]
+    assert len({r.key for r in [run, *others]}) == len({r.identity for r in [run, *others]}) == 5
+    assert replace(run, settings=dict(reversed({**run.settings, "a": 1}.items()))).key == (
+        replace(run, settings={**run.settings, "a": 1}).key
+    )
+    key, identity = run.key, run.identity
+    monkeypatch.setattr(grid, "libraries", lambda: {"torch": "0"})
+    assert run.key != key and run.identity == identity
+
+
+def test_a_run_that_fails_loses_no_other(runs):
+    failing = [replace(r, settings={**r.settings, "fail": [1]}) for r in runs]
+    message = (
+        r"1 of 3 runs failed; the first: .*:product .*'fail': \[1\].* seed 1: ValueError: no luck with 1"
+    )
+    with pytest.raises(RuntimeError, match=message):
+        run_missing(failing, progress=False)
+    assert [(r.seed, why) for r, why in missing_runs(failing)] == [(1, "never run")]
+    with pytest.raises(RuntimeError, match="1 of 1 runs failed"):
+        run_missing(failing, progress=False)
+    assert computed(runs) == [0, 1, 2, 1]
+
+
+def test_a_run_killed_while_it_trains_is_repeated_alone(runs, tmp_path):
+    waiting = [replace(r, settings={**r.settings, "wait": [1]}) for r in runs]
+    process = elsewhere("grid.run_missing(runs, progress=False)", waiting)
+    wait_for(lambda: list(tmp_path.glob("waiting-*")))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert [r.seed for r, _ in missing_runs(waiting)] == [1, 2]
+    (tmp_path / "go").touch()
+    assert len(run_missing(waiting, progress=False)) == 3
+    assert computed(runs) == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("victim", ["np.savez", "json.dumps", "os.rename"])
+def test_a_run_killed_while_it_is_written_cannot_be_read(runs, cache, victim):
+    # The second run writes half of what it should, then its process is gone.
+    code = f"""
+left, whole = [2 if "{victim}" == "json.dumps" else 1], grid.{victim}
+def killed(*args, **kwargs):
+    if "{victim}" == "json.dumps" and "indent" not in kwargs:
+        return whole(*args, **kwargs)
+    left[0] -= 1
+    if left[0] >= 0 and "{victim}" != "json.dumps" or left[0] > 0:
+        return whole(*args, **kwargs)
+    (folder,) = (grid.CACHE / "runs").glob("*.*")
+    (folder / "arrays.npz").open("ab").truncate(10)
+    (folder / "run.json").write_text('{{"identity')
+    os.kill(os.getpid(), signal.SIGKILL)
+grid.{victim} = killed
+grid.run_missing(runs, progress=False)
+"""
+    process = elsewhere(code, runs)
+    assert process.wait() == -signal.SIGKILL
+    assert [(r.seed, why) for r, why in missing_runs(runs)] == [(1, "never run"), (2, "never run")]
+    results = run_missing(runs, progress=False)
+    assert computed(runs) == [0, 1, 1, 2]
+    assert [int(r["seed"]) for r in results] == [0, 1, 2]
+
+
+def test_two_jobs_give_what_one_gives(runs, cache, monkeypatch, tmp_path):
+    alone = run_missing(runs, progress=False)
+    monkeypatch.setattr(grid, "CACHE", tmp_path / "other")
+    # Workers read the cache's place from the environment, so the grid runs in a process that has it there.
+    assert elsewhere("grid.run_missing(runs, jobs=2, progress=False)", runs).wait() == 0
+    assert missing_runs(runs) == []
+    together = run_missing(runs, progress=False)
+    assert sorted(computed(runs)) == [0, 0, 1, 1, 2, 2]
+    for one, two in zip(alone, together, strict=True):
+        assert one["mean"].tobytes() == two["mean"].tobytes()
+
+
+def test_two_processes_may_compute_the_same_run(runs, cache, tmp_path):
+    run = replace(runs[0], settings={**runs[0].settings, "wait": [0]})
+    both = [elsewhere("grid.run_missing(runs, progress=False)", [run]) for _ in range(2)]
+    wait_for(lambda: len(list(tmp_path.glob("waiting-*"))) == 2)
+    (tmp_path / "go").touch()
+    assert [process.wait() for process in both] == [0, 0]
+    assert [path.name for path in (cache / "runs").iterdir()] == [run.key]
+    assert int(run_missing([run], progress=False)[0]["seed"]) == 0
+    assert computed([run]) == [0, 0]
+
+
+def test_a_missing_run_says_what_changed(runs, monkeypatch, tmp_path):
+    (tmp_path / "toy.py").write_text(
+        "import numpy as np\nRATE = 1\ndef task(track, settings, seed, checkpoint):\n"
+        "    return {'rate': np.array(RATE)}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    run = replace(runs[0], task="toy:task")
+    assert missing_runs([run]) == [(run, "never run")]
+    run_missing([run], progress=False)
+    assert missing_runs([run]) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(grid, "libraries", lambda: provenance.libraries() | {"torch": "0", "numpy": "0"})
+        assert missing_runs([run]) == [(run, "changed: numpy, torch")]
+    (tmp_path / "toy.py").write_text((tmp_path / "toy.py").read_text().replace("RATE = 1", "RATE = 2"))
+    for cached in (provenance.code_of, provenance._parsed):
+        cached.cache_clear()
+    assert missing_runs([run]) == [(run, "changed: toy:RATE")]
+
+
+def test_recorded_runs_are_read_instead_of_trained(runs, cache, monkeypatch, tmp_path):
+    results = run_missing(runs[:2], progress=False)
+    record(results, tmp_path / "recorded" / "paper.npz")
+    assert recorded_code(tmp_path / "recorded" / "paper.npz") != ""
+    monkeypatch.setattr(grid, "CACHE", tmp_path / "empty")
+    monkeypatch.setattr(grid, "libraries", lambda: {"torch": "of another machine"})
+    monkeypatch.setenv(REPLAY, str(tmp_path / "recorded"))
+    replayed = run_missing(list(reversed(runs[:2])), progress=False)
+    assert computed(runs) == [0, 1]
+    for result, again in zip(results, reversed(replayed), strict=True):
+        assert set(again.arrays) == {"mean", "seed"}
+        assert np.array_equal(result["mean"], again["mean"])
+        assert result.seconds == again.seconds
+    with pytest.raises(LookupError, match=r"no recorded run of .*:product .* seed 2 in .*recorded"):
+        run_missing(runs, progress=False)
+
+
+def test_a_recording_knows_the_code_that_made_it(runs, monkeypatch, tmp_path):
+    results = run_missing(runs[:1], progress=False)
+    record(results, tmp_path / "before.npz")
+    monkeypatch.setattr(grid, "code_of", lambda task: {task: "changed"})
+    record(results, tmp_path / "after.npz")
+    assert recorded_code(tmp_path / "before.npz") != recorded_code(tmp_path / "after.npz")
+
+
+def test_objects_are_neither_written_nor_read(runs, cache, monkeypatch, tmp_path):
+    run = replace(runs[0], task=f"{__name__}:objects")
+    with pytest.raises(RuntimeError, match="runs failed; .*:objects .*[Pp]ickle|[Oo]bject arrays"):
+        run_missing([run], progress=False)
+    assert [r for r, _ in missing_runs([run])] == [run]
+    # What a stranger put there is not unpickled either.
+    run_missing(runs[:1], progress=False)
+    arrays = cache / "runs" / runs[0].key / "arrays.npz"
+    np.savez(arrays, mean=np.array([{"any": "object"}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        run_missing(runs[:1], progress=False)
+    arrays.rename(tmp_path / "paper.npz")
+    monkeypatch.setenv(REPLAY, str(tmp_path))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        run_missing(runs[:1], progress=False)
+
+
+def test_a_result_that_cannot_be_written_is_an_error(runs, cache, monkeypatch):
+    def full(*args):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(grid.os, "rename", full)
+    with pytest.raises(RuntimeError, match="No space left"):
+        run_missing(runs[:1], progress=False)
+    assert not list((cache / "runs").iterdir())

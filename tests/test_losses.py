@@ -1,0 +1,147 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from torch.testing import assert_close
+
+from paperlib.losses import (
+    LOSSES,
+    MAX_LOG_VARIANCE,
+    beta_nll,
+    gaussian_nll,
+    kl_as_printed,
+    kl_continuous,
+    squared_error,
+)
+
+KL_LOSSES = [kl_as_printed, kl_continuous]
+
+
+def tensor(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def value(loss, error, log_variance, **options):
+    """The loss of one element whose target exceeds the mean by `error`."""
+    return loss(tensor(0.25), tensor(log_variance), tensor(0.25 + error), **options).item()
+
+
+def gradients(loss, mean, log_variance, target, **options):
+    mean, log_variance = mean.clone().requires_grad_(), log_variance.clone().requires_grad_()
+    total = loss(mean, log_variance, target, **options).sum()
+    return torch.autograd.grad(total, (mean, log_variance), materialize_grads=True)
+
+
+# Worked by hand with exp(-s) a power of two.
+@pytest.mark.parametrize(
+    ("loss", "error", "s", "expected"),
+    [
+        (squared_error, -0.5, 7.0, 0.25),
+        (kl_as_printed, 0.5, 0.0, 0.125),
+        (kl_as_printed, 0.5, math.log(4), 0.03125 + math.log(4) / 2),
+        (kl_as_printed, 1.0, math.log(4), 0.125 + math.log(4) / 2),
+        (kl_as_printed, 1.5, math.log(4), 0.25 + math.log(4)),
+        (kl_as_printed, -1.5, math.log(0.25), 4.0 - math.log(4)),
+        (kl_continuous, 0.5, math.log(4), 0.03125 + math.log(4) / 2),
+        (kl_continuous, 1.5, math.log(4), 0.25 + math.log(4) / 2),
+        (kl_continuous, -1.5, math.log(0.25), 4.0 - math.log(4) / 2),
+        (gaussian_nll, 2.0, math.log(4), 0.5 + math.log(4) / 2 + math.log(2 * math.pi) / 2),
+        (beta_nll, 2.0, math.log(4), 2 * (0.5 + math.log(4) / 2 + math.log(2 * math.pi) / 2)),
+    ],
+)
+def test_values_worked_by_hand(loss, error, s, expected):
+    assert value(loss, error, s) == pytest.approx(expected, rel=1e-12)
+
+
+@given(s=st.floats(-15, 15), sign=st.sampled_from([-1, 1]))
+def test_printed_loss_jumps_by_half_the_log_variance_at_an_error_of_one(s, sign):
+    at = value(kl_as_printed, sign * 1.0, s)
+    beyond = value(kl_as_printed, sign * (1.0 + 1e-12), s)
+    assert beyond - at == pytest.approx(s / 2, abs=1e-11 * math.exp(abs(s)) + 1e-9)
+
+
+@given(s=st.floats(-5, 5), sign=st.sampled_from([-1, 1]))
+def test_continuous_loss_and_its_gradient_do_not_jump(s, sign):
+    mean, target = tensor(0.0, 0.0), sign * tensor(1 - 1e-9, 1 + 1e-9)
+    log_variance = tensor(s, s)
+    for inside, beyond in (
+        kl_continuous(mean, log_variance, target),
+        *gradients(kl_continuous, mean, log_variance, target),
+    ):
+        assert inside.item() == pytest.approx(beyond.item(), abs=1e-6)
+
+
+def test_gaussian_nll_is_torchs():
+    mean, log_variance, target = torch.randn(3, 40, 2, dtype=torch.float64)
+    theirs = torch.nn.GaussianNLLLoss(full=True, reduction="none", eps=1e-12)
+    assert_close(gaussian_nll(mean, log_variance, target), theirs(mean, target, log_variance.exp()))
+
+
+@given(error=st.floats(-1, 1), s=st.floats(-10, 10))
+def test_continuous_loss_is_the_nll_less_its_constant_up_to_an_error_of_one(error, s):
+    constant = math.log(2 * math.pi) / 2
+    assert value(kl_continuous, error, s) + constant == pytest.approx(value(gaussian_nll, error, s), abs=1e-9)
+
+
+@given(error=st.floats(-3, 3))
+def test_all_kl_losses_agree_at_unit_variance(error):
+    smooth_l1 = torch.nn.functional.smooth_l1_loss(tensor(error), tensor(0.0)).item()
+    for loss in KL_LOSSES:
+        assert value(loss, error, 0.0) == pytest.approx(smooth_l1, abs=1e-12)
+
+
+def test_beta_nll_without_weight_is_the_nll():
+    mean, log_variance, target = torch.randn(3, 40, dtype=torch.float64)
+    assert_close(beta_nll(mean, log_variance, target, beta=0.0), gaussian_nll(mean, log_variance, target))
+
+
+def test_beta_of_one_gives_the_mean_the_gradient_of_half_a_squared_error():
+    mean, log_variance, target = torch.randn(3, 40, dtype=torch.float64)
+    of_mean, of_log_variance = gradients(beta_nll, mean, log_variance, target, beta=1.0)
+    assert_close(of_mean, mean - target)
+    # Its weight is held constant, so the log variance sees variance / 2 - error^2 / 2.
+    assert_close(of_log_variance, (log_variance.exp() - (target - mean).square()) / 2)
+
+
+@pytest.mark.parametrize("loss", [squared_error, kl_as_printed, kl_continuous, gaussian_nll])
+def test_gradients_match_finite_differences(loss):
+    target = tensor(-2.0, -0.6, 0.1, 0.9, 1.7)
+    mean, log_variance = torch.zeros_like(target), tensor(-3.0, 1.0, 0.2, -0.5, 2.0)
+    inputs = (mean.requires_grad_(), log_variance.requires_grad_())
+    assert torch.autograd.gradcheck(lambda m, s: loss(m, s, target), inputs)
+
+
+@given(
+    error=st.floats(-2, 2, width=32),
+    s=st.floats(-1e4, 1e4, width=32),
+    name=st.sampled_from(sorted(LOSSES)),
+)
+def test_single_precision_stays_finite_for_any_log_variance(error, s, name):
+    mean, log_variance, target = torch.zeros(1), torch.full((1,), s), torch.full((1,), error)
+    of_mean, of_log_variance = gradients(LOSSES[name], mean, log_variance, target)
+    loss = LOSSES[name](mean, log_variance, target)
+    assert torch.isfinite(torch.cat([loss, of_mean, of_log_variance])).all()
+
+
+def test_log_variance_beyond_its_bound_counts_as_the_bound():
+    for loss in (kl_as_printed, kl_continuous, gaussian_nll, beta_nll):
+        assert value(loss, 0.3, 1e4) == value(loss, 0.3, MAX_LOG_VARIANCE)
+        assert value(loss, 0.3, -1e4) == value(loss, 0.3, -MAX_LOG_VARIANCE)
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "variance"),
+    [
+        (kl_as_printed, 0.3, 0.3**2),
+        (kl_as_printed, 1.8, 1.8 - 0.5),
+        (kl_continuous, 0.3, 0.3**2),
+        (kl_continuous, 1.8, 2 * 1.8 - 1),
+        (gaussian_nll, 1.8, 1.8**2),
+    ],
+)
+def test_variance_that_minimises_the_loss_of_one_error(loss, error, variance):
+    best = minimize_scalar(lambda s: value(loss, error, s), bounds=(-10, 10), options={"xatol": 1e-10})
+    assert math.exp(best.x) == pytest.approx(variance, rel=1e-6)

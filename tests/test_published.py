@@ -1,0 +1,185 @@
+"""The printed numbers: how a string is read, and that the strings are the papers'."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperlib import published
+from paperlib.published import Printed, parse, read_checks, read_claims, read_table, read_text, table_numbers
+
+KEY = "foteinopoulou2021"
+
+
+@pytest.mark.parametrize(
+    ("printed", "value", "half_unit"),
+    [
+        ("0.57", 0.57, 0.005),
+        ("0.5540", 0.554, 0.00005),
+        ("-1.96", -1.96, 0.005),
+        ("1", 1.0, 0.5),
+        ("3e-3", 0.003, 0.0005),
+        ("3e^{-3}", 0.003, 0.0005),
+        ("1.5e2", 150.0, 5.0),
+        ("440,000", 440_000.0, 0.5),
+    ],
+)
+def test_a_string_stands_for_half_a_unit_of_its_last_place(printed, value, half_unit):
+    assert parse(printed) == Printed(value, half_unit)
+
+
+def test_counts_are_not_rounded():
+    assert parse("3858", exact=True) == Printed(3858.0, 0.0)
+
+
+@given(st.integers(0, 6), st.floats(-1000, 1000))
+def test_everything_that_rounds_to_a_string_lies_in_its_interval(places, number):
+    read = parse(f"{number:.{places}f}")
+    assert abs(read.value - number) <= read.half_unit * (1 + 1e-9) + 1e-12
+
+
+@pytest.mark.parametrize("printed", ["", "n/a", "0.5 ", "3e", "1.", "0.1(0.2)"])
+def test_what_is_not_a_number_is_refused(printed):
+    with pytest.raises(ValueError, match="not a printed number"):
+        parse(printed)
+
+
+# Typed from the paper, apart from the CSV files: table, row, column, quantity, printed.
+FROM_THE_PAPER = [
+    (1, "#1", "Arousal #3", "pcc", "0.62"),
+    (1, "#3", "Arousal #2", "pcc", "0.51"),
+    (1, "#2", "Valence #1", "pcc", "0.7"),
+    (1, "#2", "Valence #3", "pcc", "0.63"),
+    (2, "Proposed method", "Arousal", "pcc", "0.34"),
+    (2, "Proposed method", "Valence", "pcc", "0.31"),
+    (3, "AffectNet clean", "Samples", "n", "3858"),
+    (3, "AffectNet clean", "Valence(std)", "std", "0.004"),
+    (3, "AffectNet noisy", "Arousal(std)", "mean_variance", "0.0820"),
+    (3, "AffectNet noisy", "Valence(std)", "std", "0.002"),
+    (4, "wideResNet", "Arousal RMSE", "rmse", "0.3515"),
+    (4, "wideResNet proposed", "Valence PCC", "pcc", "0.6136"),
+    (4, "VGG16", "Valence RMSE", "rmse", "0.392"),
+    (4, "VGG16 proposed", "Arousal PCC", "pcc", "0.552"),
+    (4, "ResNet18 (pretrained)", "Arousal PCC", "pcc", "0.5540"),
+    (4, "ResNet18 (pretrained) proposed", "Arousal RMSE", "rmse", "0.3449"),
+    (5, "NetVLAD", "Arousal PCC", "pcc", "0.499"),
+    (5, "NetVLAD", "Valence MSE (std)", "mse", "0.018"),
+    (5, "NetVLAD proposed", "Arousal MSE (std)", "mse", "0.0354"),
+    (5, "NetVLAD proposed", "Arousal MSE (std)", "std", "6e^{-3}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "row", "column", "quantity", "printed"), FROM_THE_PAPER)
+def test_cells_are_as_printed(number, row, column, quantity, printed):
+    frame = read_table(KEY, number).set_index(["row", "column", "quantity"])
+    assert frame.loc[(row, column, quantity), "printed"] == printed
+
+
+def test_whole_columns_sum_as_in_the_paper():
+    """A second, independent count of each table: cells, and the sum of each quantity, added by hand."""
+    sums = {n: read_table(KEY, n).groupby(["dimension", "quantity"])["value"].sum() for n in range(1, 6)}
+    assert {n: len(read_table(KEY, n)) for n in table_numbers(KEY)} == {1: 18, 2: 2, 3: 10, 4: 24, 5: 12}
+    for number, dimension, quantity, expected in [
+        (1, "arousal", "pcc", 6.34),
+        (1, "valence", "pcc", 7.12),
+        (3, "arousal", "mean_variance", 0.1595),
+        (3, "valence", "mean_variance", 0.1659),
+        (4, "arousal", "rmse", 2.0831),
+        (4, "arousal", "pcc", 3.2972),
+        (4, "valence", "rmse", 2.3935),
+        (4, "valence", "pcc", 3.7053),
+        (5, "arousal", "mse", 0.0614),
+        (5, "valence", "pcc", 0.99),
+    ]:
+        assert sums[number][dimension, quantity] == pytest.approx(expected, abs=1e-9)
+
+
+def test_bold_is_where_the_paper_has_it():
+    bold = {n: set(read_table(KEY, n).query("bold")["printed"]) for n in range(1, 6)}
+    assert bold == {
+        1: set(),
+        2: set(),
+        3: set(),
+        4: {"0.343", "0.57", "0.387", "0.6321"},
+        5: {"0.53", "0.52"},
+    }
+
+
+def test_text_keeps_counts_exact_and_rounds_the_rest():
+    text = read_text(KEY)
+    assert tuple(text.loc["df", ["value", "half_unit"]]) == (139, 0)
+    assert tuple(text.loc["p-valence", ["value", "half_unit"]]) == (0.025, 0.0005)
+    assert list(text.loc[[f"figure5-high-{i}" for i in (1, 2, 3)], "printed"]) == ["0.77", "0.21", "0.49"]
+    assert text.loc["figure6-noisy-3-valence", ["printed", "about"]].tolist() == ["0.36", "neutral"]
+
+
+def test_claims_name_an_artefact_and_a_kind():
+    claims = read_claims(KEY)
+    assert claims["artefact"].str.fullmatch(rf"{KEY}/(table|figure|equation)\d|{KEY}/ttest").all()
+    assert (claims != "").all(axis=None)
+
+
+# Bad files: one clear message with file, line and mend
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(published, "ROOT", tmp_path)
+    (tmp_path / "a2020").mkdir()
+    return tmp_path / "a2020"
+
+
+def write(path, columns, *rows):
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+
+
+def test_an_unknown_paper_or_table_is_named():
+    with pytest.raises(ValueError, match="foteinopoulou2021.*'nobody1999'"):
+        read_text("nobody1999")
+    with pytest.raises(FileNotFoundError, match=r"table9.csv is not there.*table1.csv"):
+        read_table(KEY, 9)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (("r", "c", "valence", "pcc", "high", ""), "line 3: not a printed number"),
+        (("r", "c", "valence", "pcc", "0.1", "yes"), "line 3: bold must be"),
+        (("a", "b", "valence", "pcc", "0.1", ""), r"line 3: 'table1: a \| b \| pcc' is there twice"),
+    ],
+)
+def test_a_bad_line_is_named(folder, row, message):
+    write(folder / "table1.csv", published.TABLE_COLUMNS, ("a", "b", "valence", "pcc", "0.5", "true"), row)
+    with pytest.raises(ValueError, match=message):
+        read_table("a2020", 1)
+
+
+def test_bold_that_the_source_does_not_show_is_missing(folder):
+    write(folder / "table1.csv", published.TABLE_COLUMNS, ("a", "b", "", "n", "5", ""))
+    assert read_table("a2020", 1)["bold"].isna().all()
+
+
+def test_wrong_columns_are_named(folder):
+    write(folder / "text.csv", ("id", "value"), ("t", "1"))
+    with pytest.raises(ValueError, match="columns must be id, where"):
+        read_text("a2020")
+
+
+@pytest.mark.parametrize(
+    ("artefact", "kind", "message"),
+    [("a2020/table1", "guess", "kind must be one of"), ("b2020/table1", "audit", "artefact must be a2020/")],
+)
+def test_a_bad_claim_is_named(folder, artefact, kind, message):
+    write(folder / "claims.csv", published.CLAIM_COLUMNS, ("c", artefact, kind, "x", "x", "x", "x"))
+    with pytest.raises(ValueError, match=f"line 2: {message}"):
+        read_claims("a2020")
+
+
+def test_a_check_of_an_unknown_claim_is_named(folder):
+    claim = ("known", "a2020/table1", "audit", "x", "x", "x", "x")
+    write(folder / "claims.csv", published.CLAIM_COLUMNS, claim)
+    write(folder / "checks.csv", published.CHECK_COLUMNS, ("k", "a2020/table1", "known; unheard", "x", "x"))
+    with pytest.raises(ValueError, match="line 2: claims must be ids"):
+        read_checks("a2020")

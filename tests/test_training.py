@@ -1,0 +1,502 @@
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from paperlib.data.records import SequenceSet
+from paperlib.labels import EXPRESSIONS
+from paperlib.models import LabelVarianceNet, VoteNet
+from paperlib.tasks.label_variance import (
+    DROPOUT_SAMPLES,
+    as_input,
+    augment,
+    one_rating,
+    predict,
+    train_faces,
+    train_sequences,
+)
+from paperlib.tracks import Track
+from paperlib.training import EpochBatches, Rows, Schedule, fit, make_fabric, native_precision
+from paperlib.twin.prototypes import CIRCUMPLEX
+
+
+class Interrupted(Exception):
+    pass
+
+
+def squared_error(model, batch):
+    x, y = batch
+    return (model(x) - y).square().mean()
+
+
+def single():
+    return make_fabric(accelerator="cpu", precision="32-true")
+
+
+def network(*, dropout=0.3):
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(dropout), nn.Linear(8, 1))
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def regression(n=50):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(n, 4)).astype(np.float32)
+    noise = rng.normal(scale=0.1, size=(n, 1))
+    return Rows(x, (x @ [[1.0], [-2.0], [0.5], [0.0]] + noise).astype(np.float32))
+
+
+def trained(schedule, *, rows=None, seed=0, loss=squared_error, dropout=0.3, **options):
+    model = network(dropout=dropout)
+    options.setdefault("fabric", single())
+    history = fit(model, loss, rows or regression(), schedule, seed=seed, **options)
+    return weights(model), history
+
+
+SCHEDULES = {
+    "adam": Schedule(epochs=5, batch=8, learning_rate=0.01, optimiser="adam", decay_every=2, decay=0.1),
+    "adamw": Schedule(epochs=5, batch=8, learning_rate=0.01, weight_decay=0.01, accumulate=3),
+    "sgd": Schedule(epochs=5, batch=8, learning_rate=0.01, optimiser="sgd", momentum=0.9),
+}
+
+
+# --- repeatable ---
+
+
+def test_a_seed_names_its_weights_to_the_bit():
+    first, second = (trained(SCHEDULES["adamw"], seed=1) for _ in range(2))
+    assert torch.equal(first[0], second[0])
+    assert first[1].loss == second[1].loss
+    assert not torch.equal(first[0], trained(SCHEDULES["adamw"], seed=2)[0])
+
+
+def test_worker_processes_change_nothing():
+    ahead = trained(SCHEDULES["adam"], workers=1)[0]
+    assert torch.equal(ahead, trained(SCHEDULES["adam"])[0])
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("after", [0, 1, 4])
+def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, name, after):
+    calls = 0
+
+    def interrupted(model, batch):
+        nonlocal calls
+        calls += 1
+        if calls == after * 7 + 4:  # 50 rows are 7 batches of 8: in the middle of an epoch
+            raise Interrupted
+        return squared_error(model, batch)
+
+    checkpoint = tmp_path / "run.ckpt"
+    with pytest.raises(Interrupted):
+        trained(SCHEDULES[name], loss=interrupted, checkpoint=checkpoint)
+    torch.rand(7)  # whatever else the process drew must not matter
+    resumed, history = trained(SCHEDULES[name], checkpoint=checkpoint)
+    whole, expected = trained(SCHEDULES[name])
+    assert torch.equal(resumed, whole)
+    assert history.loss == expected.loss
+    assert len(history.loss) == 5
+
+
+def test_a_resumed_training_still_knows_its_best_weights(tmp_path):
+    values = [3.0, 1.0, 2.0, 4.0, 5.0]
+    schedule = Schedule(epochs=9, batch=8, learning_rate=0.01, patience=3)
+
+    def told(*answers):
+        left = iter(answers)
+
+        def validate(model):
+            try:
+                return next(left)
+            except StopIteration:
+                raise Interrupted from None
+
+        return validate
+
+    whole, history = trained(schedule, validate=told(*values))
+    checkpoint = tmp_path / "run.ckpt"
+    with pytest.raises(Interrupted):
+        trained(schedule, validate=told(*values[:2]), checkpoint=checkpoint)
+    resumed, again = trained(schedule, validate=told(*values[2:]), checkpoint=checkpoint)
+    assert torch.equal(resumed, whole)
+    assert again.validation == history.validation == values
+    # A finished training is read back, not repeated, and asks for nothing.
+    assert torch.equal(trained(schedule, validate=told(), checkpoint=checkpoint)[0], whole)
+
+
+def test_a_checkpoint_holds_data_and_no_code(tmp_path):
+    checkpoint = tmp_path / "run.ckpt"
+    _, history = trained(SCHEDULES["adam"], checkpoint=checkpoint)
+    state = torch.load(checkpoint, weights_only=True)
+    assert state["epoch"] == 5
+    assert state["history"]["loss"] == history.loss
+    assert [path.name for path in tmp_path.iterdir()] == ["run.ckpt"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "other network"])
+def test_a_damaged_checkpoint_is_named(tmp_path, damage):
+    checkpoint = tmp_path / "run.ckpt"
+    if damage == "other network":
+        fit(nn.Linear(4, 1), squared_error, regression(), SCHEDULES["adam"], seed=0, checkpoint=checkpoint)
+    else:
+        trained(SCHEDULES["adam"], checkpoint=checkpoint)
+        whole = checkpoint.read_bytes()
+        checkpoint.write_bytes({"cut": whole[:1000], "empty": b"", "text": b"weights"}[damage])
+    with pytest.raises(ValueError, match="run.ckpt cannot be resumed from; delete it"):
+        trained(SCHEDULES["adam"], checkpoint=checkpoint)
+
+
+# --- the steps ---
+
+
+def test_linear_regression_is_recovered():
+    rows = regression(200)
+    model = nn.Linear(4, 1)
+    fit(
+        model, squared_error, rows, Schedule(epochs=60, batch=20, learning_rate=0.05), seed=0, fabric=single()
+    )
+    x, y = (a.astype(np.float64) for a in rows.arrays)
+    exact = np.linalg.lstsq(np.hstack([x, np.ones((200, 1))]), y, rcond=None)[0].ravel()
+    assert_close(weights(model).double().numpy(), exact, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("n", [64, 60])  # 60: the last batch is smaller, its batch mean counts as much
+def test_accumulated_batches_make_one_step_of_their_mean(n):
+    schedule = Schedule(epochs=1, batch=8, learning_rate=0.1, optimiser="sgd", decay_every=9, accumulate=8)
+    rows, model = regression(n), network(dropout=0.0)
+    before = weights(model)
+    mean = sum(squared_error(model, rows[batch]) for batch in EpochBatches(n, 8, seed=5)) / 8
+    expected = before - 0.1 * torch.cat(
+        [g.flatten() for g in torch.autograd.grad(mean, list(model.parameters()))]
+    )
+    assert_close(trained(schedule, rows=rows, seed=5, dropout=0.0)[0], expected)
+
+
+def test_accumulation_equals_a_batch_as_large():
+    one = Schedule(epochs=3, batch=16, learning_rate=0.1, optimiser="sgd", momentum=0.5, decay_every=9)
+    many = Schedule(
+        epochs=3, batch=4, learning_rate=0.1, optimiser="sgd", momentum=0.5, decay_every=9, accumulate=4
+    )
+    rows = regression(64)
+    assert_close(trained(many, rows=rows, dropout=0.0)[0], trained(one, rows=rows, dropout=0.0)[0])
+
+
+def test_a_ragged_last_window_is_a_step_of_its_own_mean():
+    seen = []
+
+    def constant(model, batch):
+        seen.append(len(batch[0]))
+        return model(torch.ones(1, 1)).squeeze()
+
+    model = nn.Linear(1, 1, bias=False)
+    start = model.weight.item()
+    schedule = Schedule(epochs=1, batch=8, learning_rate=0.5, optimiser="sgd", decay_every=9, accumulate=3)
+    fit(model, constant, regression(56), schedule, seed=0, fabric=single())
+    assert seen == [8] * 7
+    assert model.weight.item() == pytest.approx(start - 3 * 0.5)  # windows of 3, 3 and 1, each of gradient 1
+
+
+def test_learning_rate_by_hand():
+    steps = Schedule(epochs=250, batch=1, learning_rate=0.01, decay=0.1, decay_every=100)
+    assert [steps.learning_rate_at(e, 0.0) for e in (0, 99, 100, 199, 200)] == pytest.approx(
+        [1e-2, 1e-2, 1e-3, 1e-3, 1e-4]
+    )
+    cosine = Schedule(epochs=1, batch=1, learning_rate=2.0)
+    assert cosine.learning_rate_at(0, 0.0) == pytest.approx(2e-3)
+    assert cosine.learning_rate_at(0, 0.05) == pytest.approx(2 * 0.501 * (1 + math.cos(0.05 * math.pi)) / 2)
+    assert cosine.learning_rate_at(0, 0.5) == pytest.approx(1.0)
+    assert cosine.learning_rate_at(0, 1.0) == pytest.approx(0.0)
+    falling = [cosine.learning_rate_at(0, p) for p in np.linspace(0.1, 1, 50)]
+    assert all(a > b for a, b in pairwise(falling))
+
+
+def test_each_step_uses_its_learning_rate():
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    schedule = Schedule(epochs=3, batch=5, learning_rate=1.0, optimiser="sgd")
+    fit(
+        model,
+        lambda m, batch: m(torch.ones(1, 1)).squeeze(),  # gradient 1: the weight sums the learning rates
+        regression(20),
+        schedule,
+        seed=0,
+        fabric=single(),
+    )
+    rates = [schedule.learning_rate_at(step // 4, step / 12) for step in range(12)]
+    assert -model.weight.item() == pytest.approx(sum(rates), rel=1e-5)
+
+
+def test_early_stopping_goes_back_to_the_best_weights():
+    values = iter([3.0, 1.0, 2.0, 1.0, 0.5])
+    kept = []
+
+    def validate(model):
+        assert not model.training
+        kept.append(weights(model))
+        return next(values)
+
+    schedule = Schedule(epochs=9, batch=8, learning_rate=0.01, patience=2)
+    best, history = trained(schedule, validate=validate)
+    assert history.validation == [3.0, 1.0, 2.0, 1.0]  # an equal value is no better one
+    assert torch.equal(best, kept[1])
+
+
+def test_without_patience_the_last_weights_stay():
+    kept = []
+    last, history = trained(SCHEDULES["sgd"], validate=lambda m: kept.append(weights(m)) or float(len(kept)))
+    assert history.validation == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert torch.equal(last, kept[-1])
+
+
+def test_a_loss_that_is_not_finite_says_where():
+    calls = iter(range(100))
+
+    def explodes(model, batch):
+        return squared_error(model, batch) * (math.inf if next(calls) == 9 else 1)
+
+    with pytest.raises(FloatingPointError, match="loss is inf in epoch 2, step 3"):
+        trained(SCHEDULES["adam"], loss=explodes)
+
+
+def test_a_validation_value_that_is_not_finite_says_where():
+    schedule = Schedule(epochs=9, batch=8, learning_rate=0.01, patience=2)
+    values = iter([1.0, math.nan])
+    with pytest.raises(FloatingPointError, match="validation value is nan after epoch 2"):
+        trained(schedule, validate=lambda _: next(values))
+
+
+def test_patience_without_validation_is_refused():
+    with pytest.raises(ValueError, match="patience needs `validate`"):
+        trained(Schedule(epochs=1, batch=8, learning_rate=0.01, patience=1))
+
+
+@pytest.mark.parametrize("settings", [{"optimiser": "lion"}, {"epochs": 0}, {"batch": 0}, {"accumulate": 0}])
+def test_a_schedule_that_cannot_be_is_refused(settings):
+    with pytest.raises(ValueError, match="must be"):
+        Schedule(**{"epochs": 1, "batch": 1, "learning_rate": 0.1} | settings)
+
+
+def test_half_precision_stays_close():
+    schedule = SCHEDULES["adamw"]
+    half, _ = trained(schedule, dropout=0.0, fabric=make_fabric(accelerator="cpu", precision="bf16-mixed"))
+    full, _ = trained(schedule, dropout=0.0)
+    assert half.dtype == torch.float32  # only the arithmetic is half
+    assert not torch.equal(half, full)
+    assert_close(half, full, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_precision_follows_the_processor(monkeypatch, native):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert native_precision() == native_precision("cpu") == ("bf16-mixed" if native else "32-true")
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_precision_follows_the_gpu(monkeypatch, native):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: not native)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    assert native_precision() == ("bf16-mixed" if native else "32-true")
+
+
+# --- rows and batches ---
+
+
+@pytest.mark.parametrize(("n", "batch"), [(50, 8), (48, 8), (5, 8), (1, 8), (7, 1)])
+def test_every_row_is_seen_once_an_epoch(n, batch):
+    batches = list(EpochBatches(n, batch, seed=0))
+    assert sorted(i for b in batches for i in b) == list(range(n))
+    assert len(batches) == len(EpochBatches(n, batch, seed=0)) == math.ceil(n / batch)
+
+
+def test_only_a_last_batch_of_one_is_dropped():
+    batches = list(EpochBatches(49, 8, seed=0))
+    assert [len(b) for b in batches] == [8] * 6
+    assert len({i for b in batches for i in b}) == 48
+
+
+def test_the_order_is_that_of_seed_and_epoch():
+    def order(seed, epoch):
+        batches = EpochBatches(50, 8, seed=seed)
+        batches.epoch = epoch
+        return [i for b in batches for i in b]
+
+    orders = [order(s, e) for s in range(3) for e in range(3)]
+    assert len({tuple(o) for o in orders}) == 9
+    assert order(2, 1) == orders[7]
+
+
+@pytest.mark.parametrize("n", range(44, 58))
+def test_two_processes_share_every_batch_between_them(n):
+    alone = list(EpochBatches(n, 8, seed=0))
+    halves = [list(EpochBatches(n, 8, seed=0, rank=r, world=2)) for r in range(2)]
+    assert len(halves[0]) == len(halves[1])
+    for whole, left, right in zip(alone, *halves, strict=False):
+        assert sorted(left + right) == sorted(whole)
+        assert min(len(left), len(right)) >= 2
+    assert len(alone) - len(halves[0]) == (n % 8 in (2, 3))  # too few for both, so neither takes them
+
+
+def test_rows_refuse_arrays_of_different_lengths():
+    with pytest.raises(ValueError, match=r"equal length; got \[3, 4\]"):
+        Rows(np.zeros(3), np.zeros((4, 2)))
+
+
+def test_rows_leave_a_memory_map_on_disk(tmp_path, rng):
+    values = rng.normal(size=(100, 3)).astype(np.float32)
+    np.save(tmp_path / "x.npy", values)
+    stored = np.load(tmp_path / "x.npy", mmap_mode="r")
+    rows = Rows(stored, np.arange(100), at=np.arange(50, 100))
+    assert rows.arrays[0] is stored
+    x, index = rows[[3, 1, 49]]
+    assert index.tolist() == [53, 51, 99]
+    assert_close(x.numpy(), values[[53, 51, 99]])
+    assert len(rows) == 50
+
+
+# --- the task of foteinopoulou2021 ---
+
+
+SETTINGS = {
+    "backbone": "compact_resnet",
+    "pretrained": False,
+    "dropout": 0.0,
+    "schedule": {"epochs": 12, "batch": 10, "learning_rate": 0.01},
+    "loss": "kl_continuous",
+    "target": "mean",
+}
+ONE_EPOCH = {**SETTINGS, "schedule": {"epochs": 1, "batch": 10, "learning_rate": 0.01}}
+
+
+@pytest.fixture
+def track(monkeypatch, faces):
+    monkeypatch.setattr(Track, "faces", lambda self: faces)
+    return Track()
+
+
+def test_grey_and_colour_pictures_are_standardised():
+    grey = torch.tensor([[[0, 255]]], dtype=torch.uint8)
+    assert_close(as_input(grey), torch.tensor([[[[-2.0, 2.0]]]]))
+    colour = torch.tensor([[[[124, 0, 255]]]], dtype=torch.uint8)  # (1, 1, 1, 3)
+    expected = [(124 / 255 - 0.485) / 0.229, -0.456 / 0.224, (1 - 0.406) / 0.225]
+    assert_close(as_input(colour).view(3), torch.tensor(expected))
+
+
+def test_augmentation_only_mirrors_and_moves():
+    picture = torch.rand(1, 2, 6, 5)
+    padded = nn.functional.pad(picture, (1, 1, 1, 1), mode="replicate")
+    moved = [padded[:, :, y : y + 6, x : x + 5] for y in range(3) for x in range(3)]
+    mirrored = nn.functional.pad(picture.flip(3), (1, 1, 1, 1), mode="replicate")
+    moved += [mirrored[:, :, y : y + 6, x : x + 5] for y in range(3) for x in range(3)]
+    drawn = augment(picture.expand(400, -1, -1, -1), shift=1)
+    which = (drawn.unsqueeze(1) == torch.cat(moved)).all(dim=(2, 3, 4))
+    assert (which.sum(dim=1) == 1).all()
+    assert which.any(dim=0).all()  # each of the eighteen ways was drawn
+
+
+def test_one_rating_is_a_raters_own_and_stays_drawn(rng):
+    ratings = rng.normal(size=(400, 3, 2)).astype(np.float32)
+    ratings[:, 1, 0] = np.nan
+    drawn = one_rating(ratings, seed=4)
+    which = (drawn[:, None] == ratings).all(axis=2)
+    assert (which.sum(axis=1) == 1).all()
+    assert 140 < which[:, 0].sum() < 260 and not which[:, 1].any()
+    assert np.array_equal(drawn, one_rating(ratings, seed=4))
+    assert not np.array_equal(drawn, one_rating(ratings, seed=5))
+
+
+def test_training_on_faces_learns_what_is_in_the_picture(track, faces, tmp_path):
+    predicted = train_faces(track, SETTINGS, 0, tmp_path / "run.ckpt")
+    test = faces.affect[faces.split == "test"]
+    assert np.corrcoef(predicted["mean"][:, 0], test[:, 0])[0, 1] > 0.95  # grey is valence
+    assert abs(np.corrcoef(predicted["mean"][:, 1], test[:, 1])[0, 1]) < 0.5  # arousal is not in it
+    assert predicted["log_variance"][:, 0].mean() < predicted["log_variance"][:, 1].mean() - 1
+    assert predicted["training_loss"][-1] < predicted["training_loss"][0]
+
+
+def test_training_on_faces_never_reads_the_test_labels(track, faces, tmp_path):
+    before = train_faces(track, ONE_EPOCH, 0, tmp_path / "a.ckpt")
+    faces.affect[faces.split == "test"] = np.nan
+    after = train_faces(track, ONE_EPOCH, 0, tmp_path / "b.ckpt")
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_training_leaves_out_faces_without_a_label(track, faces, tmp_path):
+    faces.affect[:10] = np.nan
+    assert np.isfinite(train_faces(track, ONE_EPOCH, 0, tmp_path / "run.ckpt")["training_loss"]).all()
+
+
+def test_training_on_ratings_learns_the_ratings(track, faces, tmp_path):
+    faces.ratings[:] = [0.8, -0.8]  # while the labels average zero
+    predicted = train_faces(track, {**SETTINGS, "target": "rating"}, 0, tmp_path / "run.ckpt")
+    assert_close(predicted["mean"].mean(axis=0), np.float32([0.8, -0.8]), rtol=0, atol=0.3)
+
+
+def test_training_on_votes_learns_the_place_of_the_voted_category(track, faces, tmp_path):
+    faces.votes[:] = 10 * (np.array(EXPRESSIONS) == "happy")
+    predicted = train_faces(track, {**SETTINGS, "loss": "votes"}, 0, tmp_path / "run.ckpt")
+    assert_close(predicted["mean"], np.tile(np.float32(CIRCUMPLEX["happy"]), (20, 1)), rtol=0, atol=0.1)
+
+
+def test_prediction_depends_on_no_batch(faces):
+    model = LabelVarianceNet(nn.Sequential(nn.Flatten(), nn.Linear(256, 5)), 5)
+    whole, parts = (predict(model, faces.images, batch=b) for b in (60, 7))
+    for name in whole:
+        assert_close(whole[name], parts[name])
+
+
+def test_vote_net_predicts_the_moments_of_its_votes(faces):
+    model = VoteNet(nn.Flatten(), 256, coordinates=torch.tensor([[1.0, 1.0], [-1.0, 0.0]]))
+    nn.init.zeros_(model.classifier.weight)
+    nn.init.zeros_(model.classifier.bias)
+    predicted = predict(model, faces.images)
+    assert_close(predicted["mean"], np.tile(np.float32([0.0, 0.5]), (60, 1)))
+    assert_close(predicted["log_variance"], np.tile(np.log(np.float32([1.0, 0.25])), (60, 1)))
+
+
+def test_dropout_gives_the_spread_of_its_passes(faces):
+    model = LabelVarianceNet(nn.Flatten(), 256, dropout=0.5)
+    predicted = predict(model, faces.images)
+    gap = predicted["dropout_mean"] - predicted["mean"]
+    error = np.sqrt(predicted["dropout_variance"] / DROPOUT_SAMPLES)
+    assert 0.7 < np.sqrt(np.mean((gap / error) ** 2)) < 1.4
+    assert "dropout_mean" not in predict(LabelVarianceNet(nn.Flatten(), 256), faces.images)
+
+
+def test_sequences_are_predicted_by_a_network_that_never_saw_the_subject(monkeypatch, tmp_path, rng):
+    subject = np.repeat(np.array(["a", "b", "c"]), 8)
+    affect = rng.uniform(-0.2, 0.2, size=(24, 2)).astype(np.float32)
+    sequences = SequenceSet(
+        name="series",
+        features=rng.normal(size=(24, 40, 4)).astype(np.float32),
+        affect=affect,
+        ratings=affect[:, None],
+        subject=subject,
+        recording=subject,
+        fingerprint="series",
+    )
+    monkeypatch.setattr(Track, "sequences", lambda self: sequences)
+    settings = {
+        "folds": None,
+        "centroids": 2,
+        "hidden": 4,
+        "loss": "kl_continuous",
+        "schedule": {"epochs": 2, "batch": 8, "learning_rate": 0.01},
+    }
+    before = train_sequences(Track(), settings, 0, tmp_path / "run")
+    affect[subject == "b"] += 0.7
+    after = train_sequences(Track(), settings, 0, tmp_path / "run")
+    own = subject == "b"
+    for name, values in before.items():
+        assert np.isfinite(values).all()
+        assert np.array_equal(values[own], after[name][own])
+        assert not np.array_equal(values[~own], after[name][~own])
+    assert not list(tmp_path.iterdir())  # no checkpoint of a finished fold is left

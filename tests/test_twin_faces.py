@@ -1,0 +1,186 @@
+"""The drawn faces: muscles and pose move landmarks the right way, and bytes depend on the seed only."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
+
+from paperlib.labels import EXPRESSIONS
+from paperlib.twin import (
+    ACTION_UNITS,
+    CIRCUMPLEX,
+    PROTOTYPES,
+    draw_faces,
+    landmarks,
+    plain_faces,
+    sample_parameters,
+)
+from paperlib.twin.anatomy import MIRROR
+from paperlib.twin.parameters import counter_uniforms
+
+REST = landmarks(plain_faces({}), 64)[0]
+
+
+def moved(units: dict[int, float], **changes: np.ndarray) -> np.ndarray:
+    """How far the average face's landmarks move, in pixels of 64: right, down."""
+    return landmarks(plain_faces(units, **changes), 64)[0] - REST
+
+
+def test_prototypes_cover_the_categories_and_the_drawn_units():
+    assert set(PROTOTYPES) == set(CIRCUMPLEX) == set(EXPRESSIONS)
+    assert {unit for units in PROTOTYPES.values() for unit in units} <= set(ACTION_UNITS)
+    assert CIRCUMPLEX["neutral"] == (0, 0)
+
+
+def test_a_frontal_neutral_face_is_its_own_mirror_image():
+    mirrored = REST[MIRROR] * (-1, 1) + (64, 0)
+    assert_allclose(mirrored, REST, atol=1e-4)
+
+
+def test_a_frontal_evenly_lit_picture_is_nearly_its_own_mirror_image():
+    face = plain_faces({12: 5.0, 25: 3.0}, light=np.array([[0.0, 0.0, 1.0]]))
+    picture = draw_faces(face, size=128)[0].astype(int)
+    # The gleam of the eyes and the shadow of the nose lie to one side.
+    assert np.abs(picture - picture[:, ::-1]).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("unit", "point", "right", "down"),
+    [
+        (1, 21, 0, -1),  # inner brow rises
+        (2, 18, 0, -1),  # outer brow rises
+        (4, 21, 1, 1),  # inner brow comes down and in
+        (5, 37, 0, -1),  # upper lid rises
+        (6, 41, 0, -1),  # lower lid is pushed up
+        (7, 37, 0, 1),  # the lids narrow
+        (9, 33, 0, -1),  # nose is pulled up
+        (10, 51, 0, -1),  # upper lip rises
+        (12, 48, -1, -1),  # left corner goes out and up
+        (12, 54, 1, -1),  # right corner goes out and up
+        (15, 48, 0, 1),  # corner comes down
+        (17, 57, 0, -1),  # lower lip is pushed up
+        (20, 48, -1, 0),  # corner goes out
+        (25, 66, 0, 1),  # lips part
+        (26, 8, 0, 1),  # jaw drops
+    ],
+)
+def test_each_unit_moves_its_landmark_the_way_facs_describes(unit, point, right, down):
+    x, y = moved({unit: 5.0})[point]
+    assert x * right > 0.5 or right == 0
+    assert y * down > 0.5 or down == 0
+    half = moved({unit: 2.5})[point]
+    if unit not in (6, 7):  # lids that meet stop
+        assert_allclose(half, [x / 2, y / 2], atol=1e-4)
+
+
+def test_jaw_drop_opens_the_mouth_and_brow_raise_undoes_brow_lowering():
+    def gap(units):
+        points = moved(units) + REST
+        return points[66, 1] - points[62, 1]
+
+    assert gap({26: 5.0}) > gap({25: 5.0}) > 1 > gap({})
+    assert moved({1: 5.0, 4: 5.0})[21, 1] < moved({4: 5.0})[21, 1]
+
+
+def test_unit_14_dimples_one_side_only():
+    left, right = (moved({14: 5.0}, side=np.array([side])) for side in (-1.0, 1.0))
+    assert left[48, 1] < -1 and left[54, 1] == 0
+    assert_allclose(left[MIRROR] * (-1, 1), right, atol=1e-4)
+
+
+def test_upper_lids_and_lips_never_pass_the_lower_ones():
+    units = np.zeros((3, 16))
+    units[0], units[1, ACTION_UNITS.index(7)], units[2, ACTION_UNITS.index(6)] = 5, 5, 5
+    points = landmarks(plain_faces(units))
+    for upper, lower in ((37, 41), (44, 46), (62, 66)):
+        assert (points[:, upper, 1] < points[:, lower, 1]).all()
+
+
+def test_pose_moves_the_nose_monotonically():
+    angles = np.linspace(-30, 30, 13)
+    for axis, (coordinate, sign) in enumerate(((0, 1), (1, -1))):
+        pose = np.zeros((13, 3))
+        pose[:, axis] = angles
+        tip = landmarks(plain_faces(np.zeros((13, 16)), pose=pose))[:, 30, coordinate]
+        assert (sign * np.diff(tip) > 0).all()
+    rolled = landmarks(plain_faces({}, pose=np.array([[0.0, 0, 20]])))[0]
+    eyes = rolled[45] - rolled[36]
+    assert_allclose(np.degrees(np.arctan2(eyes[1], eyes[0])), 20, atol=1e-3)
+
+
+def test_bytes_do_not_depend_on_block_order_or_neighbours():
+    p = sample_parameters(300, 3)
+    whole = draw_faces(p, size=48)
+    shuffled = np.random.default_rng(0).permutation(300)
+    assert_array_equal(draw_faces(p.rows(shuffled), size=48), whole[shuffled])
+    for rows in (slice(7, 8), slice(250, 263), np.array([299, 0])):
+        assert_array_equal(draw_faces(p.rows(rows), size=48), whole[rows])
+        assert_array_equal(landmarks(p.rows(rows)), landmarks(p)[rows])
+
+
+def test_parameters_of_a_row_depend_on_seed_and_row_only():
+    whole = sample_parameters(50, 11)
+    part = sample_parameters(9, 11, start=20)
+    for name in ("action_units", "pose", "affect", "tone", "backdrop"):
+        assert_array_equal(getattr(part, name), getattr(whole, name)[20:29])
+    assert not np.array_equal(sample_parameters(50, 12).affect, whole.affect)
+
+
+def test_counter_uniforms_are_uniform_and_streams_differ():
+    u = counter_uniforms(5, 0, 0, 4000, 6)
+    assert_allclose(u.mean(axis=0), 0.5, atol=0.02)
+    assert_array_equal(counter_uniforms(5, 0, 17, 3, 6), u[17:20])
+    assert abs(np.corrcoef(u[:, 0], counter_uniforms(5, 1, 0, 4000, 6)[:, 0])[0, 1]) < 0.05
+
+
+def test_nuisances_are_visible():
+    clear = plain_faces({12: 4.0})
+    picture = draw_faces(clear)[0].astype(float)
+    edges = np.abs(np.diff(picture, axis=1)).mean()
+    for nuisance in ("blur", "coarseness"):
+        soft = [
+            np.abs(
+                np.diff(draw_faces(plain_faces({12: 4.0}, **{nuisance: np.array([x])}))[0].astype(float))
+            ).mean()
+            for x in (0.3, 0.6, 1.0)
+        ]
+        assert edges > soft[0] > soft[1] > soft[2]
+    hidden = [
+        (draw_faces(plain_faces({12: 4.0}, occlusion=np.array([x])))[0] != picture).mean()
+        for x in (0.2, 0.6, 1.0)
+    ]
+    assert 0.02 < hidden[0] < hidden[1] < hidden[2]
+
+
+def test_grey_is_the_luminance_of_colour():
+    p = sample_parameters(6, 2)
+    grey, colour = draw_faces(p), draw_faces(p, channels=3)
+    assert np.abs(colour @ [0.299, 0.587, 0.114] - grey).mean() < 1.5
+
+
+def test_category_is_readable_from_the_landmarks():
+    p = sample_parameters(1500, 4)
+    pure = p.rows(p.weight == 1)
+    points = landmarks(pure)
+    aligned = points - points[:, 27:31].mean(axis=1, keepdims=True)
+    features, target = aligned.reshape(len(pure), -1), pure.categories[:, 0]
+    half = len(pure) // 2
+    model = LogisticRegression(C=0.05, max_iter=3000).fit(features[:half], target[:half])
+    assert model.score(features[half:], target[half:]) > 0.85
+
+
+@pytest.mark.parametrize("wrong", [{"size": 47}, {"size": 257}, {"channels": 2}])
+def test_a_picture_that_cannot_be_drawn_is_refused(wrong):
+    with pytest.raises(ValueError, match="48 to 256 and channels be 1 or 3"):
+        draw_faces(plain_faces({}), **wrong)
+
+
+def test_bad_parameters_are_refused():
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        sample_parameters(0, 1)
+    with pytest.raises(ValueError, match="seed must be"):
+        sample_parameters(1, -1)
+    with pytest.raises(ValueError, match=r"action units \[3\]"):
+        plain_faces({3: 1.0})
+    with pytest.raises(ValueError, match="from 0 to 5"):
+        plain_faces(np.full((1, 16), 6.0))

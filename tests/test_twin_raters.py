@@ -1,0 +1,160 @@
+"""The twin's raters: the stored truth is the variance that ratings have, and marks are what they say."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from paperlib.labels import EXPRESSIONS
+from paperlib.twin import ambiguity, make_faces, plain_faces, sample_parameters
+from paperlib.twin.raters import (
+    BIAS,
+    SCALE,
+    choice_probabilities,
+    noise_variance,
+    rate,
+    rater_habits,
+    rating_variance,
+    stretched_beta,
+)
+
+FACES = make_faces(3000, seed=1, size=48)
+
+
+def test_ratings_have_the_stored_variance():
+    p = sample_parameters(40, 9)
+    unclear = ambiguity(p)
+    uniform = np.random.default_rng(0).random((40, 20_000, 2))
+    ratings = rate(uniform, p.affect, unclear)
+    truth = rating_variance(p.affect, unclear)
+    assert_allclose(ratings.var(axis=1, ddof=1, dtype=np.float64), truth, rtol=0.05)
+    assert_allclose(ratings.mean(axis=1, dtype=np.float64), p.affect, atol=0.015)
+
+
+@pytest.mark.parametrize("raters", [3, 10])
+def test_sample_variance_of_few_raters_is_unbiased(raters):
+    affect, unclear = np.full((40_000, 2), (0.5, -0.3)), np.full((40_000, 2), (0.2, 0.6))
+    ratings = rate(np.random.default_rng(1).random((40_000, raters, 2)), affect, unclear)
+    observed = ratings.var(axis=1, ddof=1).mean(axis=0, dtype=np.float64)
+    assert_allclose(observed, rating_variance(affect, unclear)[0], rtol=0.03)
+
+
+@pytest.mark.parametrize("raters", [3, 4, 10, 101])
+def test_habits_are_centred_uncorrelated_and_of_the_stated_spread(raters):
+    bias, scale = rater_habits(raters)
+    assert_allclose(bias.sum(axis=0), 0, atol=1e-12)
+    assert_allclose((bias * scale).sum(axis=0), 0, atol=1e-12)
+    assert_allclose(bias.var(axis=0, ddof=1), BIAS**2)
+    assert_allclose(scale.var(axis=0, ddof=1), SCALE**2)
+
+
+def test_stretched_beta_has_the_asked_moments():
+    u = (np.arange(200_000) + 0.5) / 200_000
+    for mean, variance in ((0.0, 1 / 3), (0.7, 0.02), (-0.85, 0.05)):
+        draws = stretched_beta(u, np.float64(mean), np.float64(variance))
+        assert_allclose([draws.mean(), draws.var()], [mean, variance], atol=1e-4)
+    assert_allclose(stretched_beta(u, np.float64(0), np.float64(1 / 3)), 2 * u - 1, atol=1e-9)
+
+
+def test_every_noise_variance_fits_its_scale():
+    p = sample_parameters(5000, 2)
+    extreme = np.abs(p.affect) * (1 + np.sqrt(2) * SCALE) + np.sqrt(2) * BIAS
+    assert (noise_variance(p.affect, np.ones_like(p.affect)) < 1 - extreme**2).all()
+
+
+def test_labels_are_means_of_ratings_in_range():
+    assert FACES.ratings is not None and FACES.ratings.shape == (3000, 10, 2)
+    assert np.abs(FACES.ratings).max() <= 1
+    assert_allclose(FACES.affect, FACES.ratings.mean(axis=1), atol=1e-6)
+    deviation = np.sqrt(FACES.truth.variance)
+    low, high = np.quantile(deviation, [0.02, 0.98], axis=0)
+    assert (low < 0.13).all() and (high > 0.4).all()
+
+
+def test_ambiguity_grows_with_each_of_its_causes():
+    happy_sad = np.array([[EXPRESSIONS.index("happy"), EXPRESSIONS.index("sad")]])
+
+    def unclear(**changes):
+        return ambiguity(plain_faces({}, categories=happy_sad, **changes))[0]
+
+    assert_array_equal(unclear(), [0, 0])
+    for cause in ("blur", "coarseness", "occlusion"):
+        half, full = (unclear(**{cause: np.array([x])}) for x in (0.5, 1.0))
+        assert (0 < half).all() and (half < full).all()
+    assert (unclear(strength=np.array([0.4])) > unclear(strength=np.array([0.8]))).all()
+    assert (unclear(pose=np.array([[30.0, 0, 0]])) > 0).all()
+    mixed = unclear(weight=np.array([0.5]))
+    assert mixed[0] == 0.75 > unclear(weight=np.array([0.8]))[0] > 0
+
+
+def test_mislabelled_rows_show_another_category_and_the_rest_their_own():
+    p = sample_parameters(3000, 1)
+    share = p.mixture[np.arange(3000), FACES.expression]
+    assert_array_equal(share == 0, FACES.truth.mislabelled)
+    # binomial: 3 standard deviations of a share of 0.1 in 3,000 rows
+    assert abs(FACES.truth.mislabelled.mean() - 0.1) < 3 * np.sqrt(0.09 / 3000)
+    assert not make_faces(50, seed=1, size=48, mislabelled=0).truth.mislabelled.any()
+    assert make_faces(50, seed=1, size=48, mislabelled=1).truth.mislabelled.all()
+
+
+def test_wrong_categories_are_equally_likely():
+    f = make_faces(4000, seed=5, size=48, mislabelled=1)
+    p = sample_parameters(4000, 5)
+    hidden = p.mixture == 0
+    expected = (hidden / hidden.sum(axis=1, keepdims=True)).sum(axis=0)
+    counts = np.bincount(f.expression, minlength=8)
+    assert ((counts - expected) ** 2 / expected).sum() < 24.3  # chi squared, 7 degrees of freedom, p = 0.001
+
+
+def test_votes_follow_the_stated_probabilities():
+    probabilities = choice_probabilities(sample_parameters(3000, 1))
+    assert_allclose(probabilities.sum(axis=1), 1)
+    assert (FACES.votes.sum(axis=1) == 10).all()
+    assert_allclose(FACES.votes.mean(axis=0), 10 * probabilities.mean(axis=0), atol=0.12)
+    assert np.corrcoef(FACES.votes.ravel(), probabilities.ravel())[0, 1] > 0.9
+
+
+def test_people_do_not_cross_splits():
+    assert set(np.unique(FACES.split)) == {"train", "validation", "test"}
+    for person in np.unique(FACES.subject):
+        assert len(set(FACES.split[FACES.subject == person])) == 1
+    assert_allclose((FACES.split == "train").mean(), 0.7, atol=0.05)
+
+
+def test_rows_do_not_depend_on_how_many_are_asked_for():
+    part = make_faces(5, seed=1, size=48, start=1234)
+    rows = slice(1234, 1239)
+    for name in ("images", "affect", "expression", "ratings", "votes", "subject", "split", "landmarks"):
+        assert_array_equal(getattr(part, name), getattr(FACES, name)[rows])
+    for name in ("affect", "variance", "mislabelled"):
+        assert_array_equal(getattr(part.truth, name), getattr(FACES.truth, name)[rows])
+
+
+def test_fingerprint_tells_settings_apart():
+    settings = [
+        {},
+        {"seed": 2},
+        {"size": 49},
+        {"channels": 3},
+        {"raters": 4},
+        {"start": 1},
+        {"mislabelled": 0.2},
+    ]
+    prints = [make_faces(2, **({"seed": 1, "size": 48} | s)).fingerprint for s in settings]
+    assert len(set(prints)) == len(prints)
+    assert make_faces(2, seed=1, size=48).fingerprint == prints[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n": 0}, "n must be at least 1"),
+        ({"size": 40}, "48 to 256"),
+        ({"channels": 4}, "channels be 1 or 3"),
+        ({"raters": 2}, "raters must be at least 3"),
+        ({"mislabelled": 1.5}, "share from 0 to 1"),
+        ({"start": -1}, "start at least 0"),
+    ],
+)
+def test_bad_arguments_are_named(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        make_faces(**({"n": 1, "seed": 0} | wrong))
