@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def _training() -> list[tuple[str, float, float, str]]:
         return losses.kl_continuous(out.mean.float(), out.log_variance.float(), rows[1]).mean()
 
     def ours() -> None:
-        model = network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = network().to(memory_format=torch.channels_last)
         fit(model, loss, Rows(images, affect), Schedule(epochs=1, batch=batch, learning_rate=1e-3), seed=0)
 
     def plain() -> None:
@@ -53,7 +54,9 @@ def _training() -> list[tuple[str, float, float, str]]:
             x = augment(as_input(torch.from_numpy(images[rows.numpy()]))).contiguous()
             out = model(x)
             target = torch.from_numpy(affect[rows.numpy()])
-            value = (F.smooth_l1_loss(out.mean, target, reduction="none") * torch.exp(-out.log_variance)).mean()
+            value = (
+                F.smooth_l1_loss(out.mean, target, reduction="none") * torch.exp(-out.log_variance)
+            ).mean()
             value = value + out.log_variance.mean() / 2
             optimiser.zero_grad()
             value.backward()
@@ -68,7 +71,7 @@ def _training() -> list[tuple[str, float, float, str]]:
 
 def _twin() -> list[tuple[str, float, float, str]]:
     """Faces a second over picture size, and segments of action units."""
-    sizes = {size: _rate(lambda s=size: twin.make_faces(600, seed=1, size=s), 600) for size in (48, 64, 128, 256)}
+    sizes = {s: _rate(partial(twin.make_faces, 600, seed=1, size=s), 600) for s in (48, 64, 128, 256)}
     rows = [(f"twin, faces at {s} px", rate, rate / sizes[64], "64 px") for s, rate in sizes.items()]
     colour = _rate(lambda: twin.make_faces(600, seed=1, size=64, channels=3), 600)
     segments = _rate(lambda: twin.make_sequences(seed=1, subjects=40, recordings=4), 160)

@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from paperlib.provenance import code_of, digest, libraries
+from paperlib.provenance import code_of, digest, libraries, native_precision
 from paperlib.tracks import Track
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,8 +48,6 @@ class Run:
     @property
     def circumstances(self) -> dict[str, Any]:
         """What else can change the numbers: the code the task reaches, the libraries, the arithmetic."""
-        from paperlib.training import native_precision  # torch takes seconds to import; a no-op need not
-
         return {"code": code_of(self.task), "libraries": libraries(), "precision": native_precision()}
 
     @property
@@ -102,7 +100,7 @@ def record(results: Sequence[Result], path: Path) -> None:
     trained ones do not.
     """
     arrays = {f"{r.run.identity}/{name}": a for r in results for name, a in r.arrays.items()}
-    seconds = {f"{r.run.identity}/seconds": np.float64(r.seconds) for r in results}
+    seconds = {f"{r.run.identity}/seconds": np.array(r.seconds) for r in results}
     code = digest(json.dumps([code_of(t) for t in sorted({r.run.task for r in results})]))
     _write_npz(path, {**arrays, **seconds, "code": np.array(code)})
 

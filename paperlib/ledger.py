@@ -212,8 +212,8 @@ class ArtefactTable:
             Verdict.CANNOT_TELL: "#eeeeee",
         }
 
-        def shade(verdict: str) -> str:
-            colour = colours.get(verdict.partition(":")[0])  # type: ignore[call-overload]
+        def shade(verdict: object) -> str:
+            colour = colours.get(str(verdict).partition(":")[0])  # type: ignore[call-overload]
             return f"background-color: {colour}; color: black" if colour else ""
 
         styler = self.frame.style.hide(axis="index").format(escape="html").set_caption(self.caption)

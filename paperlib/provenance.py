@@ -55,10 +55,22 @@ def source_fingerprint() -> str:
     return digest("\n".join(p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))))
 
 
+LIBRARIES = ("lightning-fabric", "numpy", "scikit-learn", "torch", "torchvision")
+
+
 @cache
 def libraries() -> dict[str, str]:
     """Versions of the libraries whose arithmetic can change a trained number."""
-    return {name: importlib.metadata.version(name) for name in ("numpy", "torch", "torchvision")}
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def native_precision(accelerator: str = "auto") -> str:
+    """ "bf16-mixed" where the device has bf16 arithmetic, else "32-true" (emulated bf16 is slower than fp32)."""
+    import torch  # here, because it takes seconds and most of this module does not need it
+
+    if accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
 def digest(text: str) -> str:

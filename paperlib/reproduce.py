@@ -100,7 +100,9 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
             config=Config({"KernelManager": {"transport": "ipc"}}),
         )
     except papermill.PapermillExecutionError as error:
-        raise RuntimeError(f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}") from None
+        raise RuntimeError(
+            f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}"
+        ) from None
     executed: Any = nbformat.read(temporary, as_version=4)
     faults = list(_faults(executed))
     if faults:
@@ -134,7 +136,13 @@ def _asked(key: str, track: Track, seeds: int) -> str:
     files = sorted(p for p in Path(track.root).rglob("*") if p.is_file()) if track.root else []
     data = [(str(p.relative_to(track.root)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     published = sorted((ROOT / "data" / "published" / key).glob("*"))
-    parts = [source_fingerprint(), (NOTEBOOKS / f"{PAPERS[key]}.ipynb").read_text(), str(track), str(seeds), str(data)]
+    parts = [
+        source_fingerprint(),
+        (NOTEBOOKS / f"{PAPERS[key]}.ipynb").read_text(),
+        str(track),
+        str(seeds),
+        str(data),
+    ]
     lock = (ROOT / "requirements.lock").read_text()
     return digest("\n".join([*parts, lock, *(p.read_text() for p in published)]))
 

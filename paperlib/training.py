@@ -17,6 +17,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from paperlib.provenance import native_precision
+
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -132,10 +134,12 @@ def fit(
 
     Raises:
         FloatingPointError: the loss of a step or a validation value is not finite; names epoch and step.
-        ValueError: the checkpoint is damaged, or of another network.
+        ValueError: fewer than two rows, or a checkpoint that is damaged or of another network.
     """
     if schedule.patience is not None and validate is None:
         raise ValueError("schedule.patience needs `validate`")
+    if len(rows) < 2:
+        raise ValueError(f"training needs at least two rows; the training split has {len(rows)}")
     fabric = fabric or make_fabric()
     kwargs: dict[str, float] = {"lr": schedule.learning_rate, "weight_decay": schedule.weight_decay}
     if schedule.optimiser == "sgd":
@@ -211,15 +215,10 @@ def make_fabric(*, accelerator: str = "auto", devices: int = 1, precision: str |
     """Fabric on a GPU if there is one; in bf16 where the device computes it natively, else in fp32."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces bf16 at every call
     return Fabric(
-        accelerator=accelerator, devices=devices, precision=precision or native_precision(accelerator)
-    )  # type: ignore[arg-type]
-
-
-def native_precision(accelerator: str = "auto") -> str:
-    """ "bf16-mixed" where the device has bf16 arithmetic, else "32-true" (emulated bf16 is slower than fp32)."""
-    if accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+        accelerator=accelerator,
+        devices=devices,
+        precision=precision or native_precision(accelerator),  # type: ignore[arg-type]
+    )
 
 
 def _stopped(history: History, schedule: Schedule) -> bool:

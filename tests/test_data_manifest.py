@@ -115,7 +115,10 @@ def test_constant_raters_are_named(written):
 
 
 def test_columns_that_cannot_be_are_named(written):
-    change(written, rater_4="0.5")
+    change(written, **{"rater_{0.x}_valence": "0.5"})
+    with pytest.raises(ValueError, match=r"rater_\{0.x\}_valence is no rater's column"):
+        load(written)
+    change(written, drop=["rater_{0.x}_valence"], rater_4="0.5")
     with pytest.raises(ValueError, match="rater_4 is no rater's column. Name them rater_<name>_valence"):
         load(written)
     change(written, drop=["rater_4", "rater_1_arousal"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from paperlib import grid, provenance
 from paperlib.grid import REPLAY, ROOT, Run, missing_runs, record, recorded_code, run_missing
@@ -25,10 +26,10 @@ def product(track, settings, seed, checkpoint):
         log.write(f"{seed}\n")
     if seed in settings.get("fail", ()):
         raise ValueError(f"no luck with {seed}")
-    if seed in settings.get("wait", ()):
-        (folder / f"waiting-{os.getpid()}").touch()
-        while not (folder / "go").exists():
-            time.sleep(0.01)
+    if (folder / "kill").exists() and seed == int((folder / "kill").read_text()):
+        os.kill(os.getpid(), signal.SIGKILL)
+    (folder / f"process-{os.getpid()}").touch()
+    wait_for(lambda: len(list(folder.glob("process-*"))) >= settings.get("meet", 1))
     x = torch.randn(200, 200, generator=torch.Generator().manual_seed(seed))
     return {"mean": SCALE * (x @ x).numpy(), "seed": np.array(seed)}
 
@@ -57,11 +58,11 @@ def computed(runs):
     return [int(line) for line in log.read_text().split()] if log.exists() else []
 
 
-def elsewhere(code, runs, *, jobs=1):
+def elsewhere(code, runs):
     """Start `code` in a new Python that knows `runs` and uses the same cache."""
     stated = [(r.task, r.data, dict(r.settings), r.seed) for r in runs]
     program = f"""
-import json, os, signal, sys
+import json, os, signal
 from paperlib import grid
 from paperlib.tracks import Track
 stated = json.loads({json.dumps(stated)!r})
@@ -117,9 +118,7 @@ def test_whatever_can_change_a_result_changes_its_key(runs, monkeypatch):
 
 def test_a_run_that_fails_loses_no_other(runs):
     failing = [replace(r, settings={**r.settings, "fail": [1]}) for r in runs]
-    message = (
-        r"1 of 3 runs failed; the first: .*:product .*'fail': \[1\].* seed 1: ValueError: no luck with 1"
-    )
+    message = r"1 of 3 runs failed; the first: .*:product .*'fail': \[1\].* seed 1: ValueError: no luck"
     with pytest.raises(RuntimeError, match=message):
         run_missing(failing, progress=False)
     assert [(r.seed, why) for r, why in missing_runs(failing)] == [(1, "never run")]
@@ -129,61 +128,50 @@ def test_a_run_that_fails_loses_no_other(runs):
 
 
 def test_a_run_killed_while_it_trains_is_repeated_alone(runs, tmp_path):
-    waiting = [replace(r, settings={**r.settings, "wait": [1]}) for r in runs]
-    process = elsewhere("grid.run_missing(runs, progress=False)", waiting)
-    wait_for(lambda: list(tmp_path.glob("waiting-*")))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert [r.seed for r, _ in missing_runs(waiting)] == [1, 2]
-    (tmp_path / "go").touch()
-    assert len(run_missing(waiting, progress=False)) == 3
+    (tmp_path / "kill").write_text("1")
+    assert elsewhere("grid.run_missing(runs, progress=False)", runs).wait() == -signal.SIGKILL
+    assert [r.seed for r, _ in missing_runs(runs)] == [1, 2]
+    (tmp_path / "kill").unlink()
+    assert len(run_missing(runs, progress=False)) == 3
     assert computed(runs) == [0, 1, 1, 2]
 
 
-@pytest.mark.parametrize("victim", ["np.savez", "json.dumps", "os.rename"])
-def test_a_run_killed_while_it_is_written_cannot_be_read(runs, cache, victim):
-    # The second run writes half of what it should, then its process is gone.
-    code = f"""
-left, whole = [2 if "{victim}" == "json.dumps" else 1], grid.{victim}
-def killed(*args, **kwargs):
-    if "{victim}" == "json.dumps" and "indent" not in kwargs:
-        return whole(*args, **kwargs)
-    left[0] -= 1
-    if left[0] >= 0 and "{victim}" != "json.dumps" or left[0] > 0:
-        return whole(*args, **kwargs)
-    (folder,) = (grid.CACHE / "runs").glob("*.*")
-    (folder / "arrays.npz").open("ab").truncate(10)
-    (folder / "run.json").write_text('{{"identity')
+def test_a_run_killed_while_it_is_written_cannot_be_read(runs):
+    code = """
+def killed(temporary, final, whole=os.rename, calls=[]):
+    calls.append(final)
+    if len(calls) == 1:
+        return whole(temporary, final)
+    for file in temporary.iterdir():
+        os.truncate(file, file.stat().st_size // 2)
     os.kill(os.getpid(), signal.SIGKILL)
-grid.{victim} = killed
+grid.os.rename = killed
 grid.run_missing(runs, progress=False)
 """
-    process = elsewhere(code, runs)
-    assert process.wait() == -signal.SIGKILL
+    assert elsewhere(code, runs).wait() == -signal.SIGKILL
     assert [(r.seed, why) for r, why in missing_runs(runs)] == [(1, "never run"), (2, "never run")]
     results = run_missing(runs, progress=False)
     assert computed(runs) == [0, 1, 1, 2]
     assert [int(r["seed"]) for r in results] == [0, 1, 2]
 
 
-def test_two_jobs_give_what_one_gives(runs, cache, monkeypatch, tmp_path):
+def test_two_jobs_give_what_one_gives(runs, monkeypatch, tmp_path):
     alone = run_missing(runs, progress=False)
     monkeypatch.setattr(grid, "CACHE", tmp_path / "other")
-    # Workers read the cache's place from the environment, so the grid runs in a process that has it there.
-    assert elsewhere("grid.run_missing(runs, jobs=2, progress=False)", runs).wait() == 0
-    assert missing_runs(runs) == []
-    together = run_missing(runs, progress=False)
+    monkeypatch.setenv("PAPERLIB_CACHE", str(tmp_path / "other"))  # read by workers, which start afresh
+    get_reusable_executor().shutdown(wait=True)
+    together = run_missing(runs, jobs=2, progress=False)
+    get_reusable_executor().shutdown(wait=True)
     assert sorted(computed(runs)) == [0, 0, 1, 1, 2, 2]
     for one, two in zip(alone, together, strict=True):
         assert one["mean"].tobytes() == two["mean"].tobytes()
 
 
-def test_two_processes_may_compute_the_same_run(runs, cache, tmp_path):
-    run = replace(runs[0], settings={**runs[0].settings, "wait": [0]})
-    both = [elsewhere("grid.run_missing(runs, progress=False)", [run]) for _ in range(2)]
-    wait_for(lambda: len(list(tmp_path.glob("waiting-*"))) == 2)
-    (tmp_path / "go").touch()
-    assert [process.wait() for process in both] == [0, 0]
+def test_two_processes_may_compute_the_same_run(runs, cache):
+    run = replace(runs[0], settings={**runs[0].settings, "meet": 2})
+    other = elsewhere("grid.run_missing(runs, progress=False)", [run])
+    assert int(run_missing([run], progress=False)[0]["seed"]) == 0
+    assert other.wait() == 0
     assert [path.name for path in (cache / "runs").iterdir()] == [run.key]
     assert int(run_missing([run], progress=False)[0]["seed"]) == 0
     assert computed([run]) == [0, 0]

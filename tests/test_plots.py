@@ -1,3 +1,5 @@
+from functools import cache
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -61,6 +63,7 @@ DRAWINGS = {
 }
 
 
+@cache
 def drawn(name):
     return DRAWINGS[name]()
 
@@ -75,12 +78,12 @@ def title_of(figure):
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_every_figure_is_written_twice_with_the_same_bytes_and_leaves_pyplot_as_it_was(name, tmp_path):
     before = plt.get_fignums(), dict(plt.rcParams)
-    figure = drawn(name)
+    figure = DRAWINGS[name]()
     first = plots.save(figure, tmp_path / "a" / "b", name)
     assert [path.name for path in first] == [f"{name}.png", f"{name}.svg"]
     assert sorted(path.name for path in first[0].parent.iterdir()) == [f"{name}.png", f"{name}.svg"]
     bytes_written = [path.read_bytes() for path in first]
-    for other in (figure, drawn(name)):
+    for other in (figure, DRAWINGS[name]()):
         assert [path.read_bytes() for path in plots.save(other, tmp_path / "c", name)] == bytes_written
     assert (plt.get_fignums(), dict(plt.rcParams)) == before
 

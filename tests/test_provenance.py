@@ -13,10 +13,11 @@ def module(tmp_path):
     """Write modules of `paperlib` by name, as a changed working tree would hold them."""
     paperlib.__path__.append(str(tmp_path))
 
-    def write(package="", **sources):
-        for name, source in {**sources, "package/__init__": package}.items():
-            file = tmp_path / f"{name}.py"
-            file.parent.mkdir(exist_ok=True)
+    (tmp_path / "package").mkdir()
+
+    def write(**sources):
+        for name, source in sources.items():
+            file = tmp_path / ("package/__init__.py" if name == "package" else f"{name}.py")
             file.write_text(source)
         forget()
 
@@ -191,7 +192,7 @@ def test_training_on_faces_reaches_what_trains_and_nothing_that_draws():
         "paperlib.training:EpochBatches",
         "paperlib.training:Schedule",
         "paperlib.training:fit",
-        "paperlib.training:native_precision",
+        "paperlib.provenance:native_precision",
         "paperlib.twin.prototypes:CIRCUMPLEX",
     }
     modules = {name.partition(":")[0] for name in reached}
@@ -200,6 +201,7 @@ def test_training_on_faces_reaches_what_trains_and_nothing_that_draws():
         "paperlib.losses",
         "paperlib.models.backbones",
         "paperlib.models.label_variance",
+        "paperlib.provenance",
         "paperlib.tasks.label_variance",
         "paperlib.training",
         "paperlib.twin.prototypes",

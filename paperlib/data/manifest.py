@@ -62,14 +62,14 @@ def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache
 def _raters(path: Path, header: list[str]) -> list[str]:
     """The names of the raters, in the order of their columns."""
     matches = {
-        name: re.fullmatch(r"rater_(.+)_(valence|arousal)", name)
+        name: re.fullmatch(r"rater_(\w+)_(valence|arousal)", name)
         for name in header
         if name.startswith("rater")
     }
     if odd := [name for name, match in matches.items() if match is None]:
         raise ValueError(
             f"{path.name}, row 1 (the header): {', '.join(odd)} is no rater's column. "
-            "Name them rater_<name>_valence and rater_<name>_arousal."
+            "Name them rater_<name>_valence and rater_<name>_arousal; a name has letters, digits and _."
         )
     return list(dict.fromkeys(match[1] for match in matches.values() if match))
 

@@ -1,5 +1,4 @@
-"""Tables from elsewhere: read as text, checked cell by cell, refused in one sentence that names file and
-row."""
+"""Tables from elsewhere: read as text, checked cell by cell, refused with file, row and mend."""
 
 from __future__ import annotations
 

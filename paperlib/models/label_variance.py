@@ -84,6 +84,7 @@ class NetVLADBackbone(nn.Module):
         self.register_buffer("scale", torch.ones(channels))
         self.convolution = nn.Conv1d(channels, channels, kernel_size=7, stride=5)
         self.pool = nn.AvgPool1d(kernel_size=7, stride=5)
+        self.activation = nn.ReLU()
         self.vlad = TemporalNetVLAD(channels, centroids=centroids)
         self.features = centroids * channels
 
@@ -94,7 +95,7 @@ class NetVLADBackbone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = ((x - self.center) / self.scale).transpose(1, 2)
-        return self.vlad(F.relu(self.pool(self.convolution(x))))
+        return self.vlad(self.activation(self.pool(self.convolution(x))))
 
 
 class VoteNet(nn.Module):
@@ -116,8 +117,8 @@ class VoteNet(nn.Module):
     def distribution(self, logits: Tensor) -> LabelDistribution:
         """Mean and log variance (batch, 2) of the circumplex position under softmax(logits)."""
         p = logits.softmax(dim=1)
-        mean = p @ self.coordinates
-        second = p @ self.coordinates.square()
+        mean = p @ self.coordinates  # type: ignore[operator]
+        second = p @ self.coordinates.square()  # type: ignore[operator]
         return LabelDistribution(mean, (second - mean.square()).clamp_min(1e-9).log())
 
 

@@ -31,8 +31,8 @@ def train_faces(
 ) -> dict[str, NDArray[np.float32]]:
     """Train on the training split, predict the test split; the last epoch's weights, chosen by nobody.
 
-    Settings: `backbone`, `pretrained`, `dropout` (in the heads), `schedule` (see `training.Schedule`), `loss`: a name in
-    `losses.LOSSES`, or "votes" for a classifier of the vote distribution; `target`: "mean" (the label) or "rating"
+    Settings: `backbone`, `pretrained`, `dropout` (in the heads), `schedule` (see `training.Schedule`); `loss`: a name
+    in `losses.LOSSES`, or "votes" for a classifier of the vote distribution; `target`: "mean" (the label) or "rating"
     (one rater's rating of every face, drawn once by the seed, as AffectNet has one annotator a face).
 
     Returns:
@@ -55,9 +55,11 @@ def train_faces(
         model = VoteNet(backbone, features, coordinates=coordinates)
     else:
         model = LabelVarianceNet(backbone, features, dropout=settings["dropout"])
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(memory_format=torch.channels_last)
     rows = Rows(faces.images, _targets(faces, settings, seed), at=train)
-    history = fit(model, _loss_of_pictures(settings["loss"]), rows, schedule, seed=seed, checkpoint=checkpoint)
+    history = fit(
+        model, _loss_of_pictures(settings["loss"]), rows, schedule, seed=seed, checkpoint=checkpoint
+    )
     return predict(model, faces.images[test], batch=schedule.batch) | {
         "training_loss": np.array(history.loss, dtype=np.float32)
     }
@@ -100,7 +102,8 @@ def predict(
     model.eval()
     device = next(model.parameters()).device
     parts: list[dict[str, Tensor]] = []
-    dropout = [m for m in model.modules() if isinstance(m, nn.Dropout) and m.p > 0]
+    head = getattr(model, "mean_head", nn.Identity())
+    dropout = [m for m in head.modules() if isinstance(m, nn.Dropout) and m.p > 0]
     torch.manual_seed(0)
     with torch.inference_mode():
         for start in range(0, len(images), batch):

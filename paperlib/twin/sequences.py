@@ -135,7 +135,7 @@ def make_sequences(
         ratings=ratings,
         subject=name("s", subject, subjects),
         recording=name("r", recording, recordings),
-        channels=tuple(f"AU{unit}" for unit in SEQUENCE_UNITS),
+        channels=tuple(f"AU{unit:02d}" for unit in SEQUENCE_UNITS),
         fingerprint=fingerprint("sequences", seed, subjects, recordings, segments, frames, raters),
         truth=Truth(
             affect=affect.astype(np.float32),
