@@ -30,7 +30,9 @@ PAPERS = {"foteinopoulou2021": "01_foteinopoulou2021"}
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        track = Track(name=options.track, root=options.data, profile=options.profile)
+        # The kernel works in another folder, so a relative path must not reach it.
+        root = str(Path(options.data).resolve()) if options.data else ""
+        track = Track(name=options.track, root=root, profile=options.profile)
         for key in [options.paper] if options.paper else list(PAPERS):
             if options.explain:
                 _explain(key, track, options.seeds)

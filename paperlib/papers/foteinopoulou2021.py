@@ -26,6 +26,18 @@ from paperlib.published import read_table
 from paperlib.tracks import Track
 
 KEY = "foteinopoulou2021"
+CAVEATS = {
+    "twin": "**The data are generated.** Faces and action units are drawn from known valence, arousal and ambiguity, "
+    "and raters' noise grows with ambiguity by a stated function. What holds here holds of the method; whether it "
+    "holds of people, only people's ratings can say. In return the true variance is known.",
+    "ferplus": "**The ratings are placed, not given.** Ten people each chose one category for a face (FER+). Each vote "
+    "is placed on the circumplex at that category's coordinates (Russell and Mehrabian 1977; contempt, which could "
+    "not be verified there, halfway between displeased and disgusted), so a face has up to ten ratings. Their variance "
+    "is real human disagreement about the *category*, measured in circumplex units; nobody rated a valence. Votes for "
+    "*unknown* or *not a face* are missing ratings. Raters have no names in this data set and subjects are unknown: "
+    "pictures are taken as independent, so intervals over pictures are too narrow if people recur. There are no "
+    "recordings: what needs them is not attempted. This page shows no picture of FER2013.",
+}
 FACES, SEQUENCES = (
     "paperlib.tasks.label_variance:train_faces",
     "paperlib.tasks.label_variance:train_sequences",
@@ -51,6 +63,7 @@ LEVELS = np.arange(0.05, 1.0, 0.05)
 # Table IV's rows -> the backbone's name, which scaled profiles put "tiny_" or "compact_" in front of
 SCALED = {"wideResNet": "wide_resnet", "VGG16": "vgg", "ResNet18 (pretrained)": "resnet"}
 FULL_SIZE = {"wideResNet": "wide_resnet50_2", "VGG16": "vgg16", "ResNet18 (pretrained)": "resnet18"}
+HIDDEN = 32  # of NetVLAD's heads
 MAIN = "ResNet18 (pretrained)"
 
 
@@ -152,7 +165,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
             settings = {
                 "loss": METHODS[method][0],
                 "centroids": 8,
-                "hidden": 32,
+                "hidden": HIDDEN,
                 "folds": plan.folds,
                 "schedule": plan.sequences,
             }
@@ -412,6 +425,9 @@ class Study:
                         values=[_pcc(v[:, j], record.truth.variance[:, j]) for v in predicted.variance],
                         results=predicted.results,
                     )
+        if all(r is None or r.ratings is None for r in (self.sequences, self.faces)):
+            claim = "learned and raters' variance correlate positively"
+            self.ledger.not_attempted("table2", claim, "no single ratings")
         return self.ledger.table("table2")
 
     def _ceiling(self, record: FaceSet | SequenceSet, items: NDArray) -> NDArray:
@@ -464,6 +480,8 @@ class Study:
                         values=values,
                         results=predicted.results,
                     )
+        if all(r is None or r.ratings is None for r in (self.sequences, self.faces)):
+            self.ledger.not_attempted("table2_readings", "", "no single ratings")
         return self.ledger.table("table2_readings")
 
     def table3(self) -> ArtefactTable:
@@ -797,6 +815,12 @@ class Study:
                 lines.append((e.row, dimension, e.measured, e.low, e.high, ceiling))
         return pd.DataFrame(lines, columns=["method", "dimension", "estimate", "low", "high", "ceiling"])
 
+    def caveat(self) -> str:
+        """What a reader of this track's page must know first, in Markdown."""
+        return CAVEATS.get(
+            self.track.name, f"Licensed data, read from the official layout of {self.track.name}."
+        )
+
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
         verdicts = self.ledger.verdicts()
@@ -844,6 +868,28 @@ class Study:
         self, statistic: Callable[..., float], *arrays: NDArray, clusters: NDArray | None
     ) -> stats.Interval:
         return stats.cluster_bootstrap(statistic, *arrays, clusters=clusters, seed=0, draws=self.draws)
+
+
+def printed_t_tests() -> pd.DataFrame:
+    """Table III's t-test from its printed summaries alone, under each reading of the spread and each convention."""
+    cells = read_table(KEY, 3).set_index(["row", "dimension", "quantity"])["value"]
+    lines = []
+    for d in DIMENSIONS:
+        for reading, deviation in (("a standard deviation", np.asarray), ("a variance", np.sqrt)):
+            for name, pooled in (("Welch (eq. 6)", False), ("Student", True)):
+                summaries = [
+                    (
+                        cells[f"AffectNet {s}", d, "mean_variance"],
+                        float(deviation(cells[f"AffectNet {s}", d, "std"])),
+                        int(cells[f"AffectNet {s}", "", "n"]),
+                    )
+                    for s in ("clean", "noisy")
+                ]
+                test = stats.t_test_from_summary(
+                    *summaries[0], *summaries[1], equal_variance=pooled, alternative="less"
+                )
+                lines.append((d, reading, name, f"{test.statistic:.2f}", f"{test.df:.1f}", f"{test.p:.2g}"))
+    return pd.DataFrame(lines, columns=["dimension", "spread is", "test", "t", "df", "one-tailed p"])
 
 
 def ensemble(members: Predicted) -> Predicted:
