@@ -12,8 +12,9 @@ import torch
 from torch.nn import functional as F
 
 from paperlib import losses, twin
-from paperlib.models import LabelVarianceNet, build_backbone
+from paperlib.models import LabelVarianceNet, VoteNet, build_backbone
 from paperlib.stats import cluster_bootstrap
+from paperlib.tasks.label_variance import _loss_of_pictures as loss_of_pictures
 from paperlib.tasks.label_variance import as_input, augment
 from paperlib.training import Rows, Schedule, fit, native_precision
 
@@ -22,7 +23,7 @@ REPEATS = 3
 
 def main() -> None:
     torch.set_num_threads(1)
-    rows = [*_training(), *_twin(), *_bootstrap()]
+    rows = [*_training(), *_losses(), *_twin(), *_bootstrap()]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
     print(f"best of {REPEATS}; one thread; torch {torch.__version__}; loop precision {native_precision()}")
@@ -67,6 +68,26 @@ def _training() -> list[tuple[str, float, float, str]]:
         ("training, plain fp32 loop (pictures)", slow, 1.0, "itself"),
         ("training, paperlib.training.fit (pictures)", fast, fast / slow, "plain fp32 loop"),
     ]
+
+
+def _losses() -> list[tuple[str, float, float, str]]:
+    """Pictures a second of training with each loss of foteinopoulou2021's page: what knowing the variance costs."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (768, 48, 48), dtype=np.uint8)
+    votes = rng.dirichlet(np.ones(8), 768).astype(np.float32)
+    schedule = Schedule(epochs=1, batch=128, learning_rate=1e-3)
+
+    def train(name: str) -> None:
+        backbone, features = build_backbone("compact_resnet", channels=1)
+        model: torch.nn.Module = LabelVarianceNet(backbone, features)
+        target = votes[:, :2] * 2 - 1
+        if name == "votes":
+            coordinates = torch.tensor(list(twin.CIRCUMPLEX.values()))
+            model, target = VoteNet(backbone, features, coordinates=coordinates), votes
+        fit(model, loss_of_pictures(name), Rows(images, target), schedule, seed=0)
+
+    rates = {name: _rate(partial(train, name), len(images)) for name in (*losses.LOSSES, "votes")}
+    return [(f"training, loss {n} (pictures)", r, r / rates["mse"], "loss mse") for n, r in rates.items()]
 
 
 def _twin() -> list[tuple[str, float, float, str]]:

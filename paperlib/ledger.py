@@ -187,6 +187,14 @@ class ArtefactTable:
             parts.append("mean ± standard deviation over seeds")
         return "; ".join([*parts, *(f"interval: {k}" for k in kinds)]) + "."
 
+    @property
+    def wide(self) -> pd.DataFrame:
+        """The measured numbers as the page shows them, a line a row and a column a column."""
+        cells = {(e.row, e.column): _number(e) for e in self.entries}
+        rows, columns = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
+        lines = [[cells.get((r, c), "") for c in columns] for r in rows]
+        return pd.DataFrame(lines, index=pd.Index(rows), columns=columns)
+
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.frame.to_csv(folder / f"{self.artefact}.csv", index=False)
@@ -204,6 +212,9 @@ class ArtefactTable:
         return "\n".join(
             "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
         )
+
+    def __repr__(self) -> str:
+        return self.text()
 
     def _repr_html_(self) -> str:
         colours = {
