@@ -31,7 +31,11 @@ BACKBONES = (*COMPACT, *TORCHVISION)
 
 
 class Stage(nn.Module):
-    """Halve the picture and set its channels; then, if residual, add one block of two convolutions to its input."""
+    """Halve the picture and set its channels; then, if residual, add one block of two convolutions to its input.
+
+    A residual block starts as the identity (its last scale is zero; Goyal et al. 2017, sec. 5.1): with a few hundred
+    steps, some seeds otherwise never leave the mean prediction.
+    """
 
     def __init__(self, channels_in: int, channels: int, *, residual: bool) -> None:
         super().__init__()
@@ -48,6 +52,8 @@ class Stage(nn.Module):
             nn.BatchNorm2d(channels),
         )
         self.residual = residual
+        if residual:
+            nn.init.zeros_(self.block[-1].weight)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.down(x)
