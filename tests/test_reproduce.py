@@ -1,0 +1,107 @@
+"""Pages are executed whole or not at all, and not at all when nothing changed."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from paperlib import reproduce
+from paperlib.reproduce import execute
+from paperlib.tracks import Track
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A repository of one notebook, whose last cell the test gives."""
+    monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(reproduce, "CACHE", tmp_path / "cache")
+
+    def make(last: str, parameters: str = "track = ''\nprofile = ''\nseeds = 0"):
+        first = new_code_cell(parameters)
+        first.metadata["tags"] = ["parameters"]
+        notebook = new_notebook(cells=[first, new_code_cell(last)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "x", "language": "python"}
+        path = tmp_path / "n.ipynb"
+        nbformat.write(notebook, path)
+        return path, tmp_path / "executed" / "n.ipynb"
+
+    return make
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_page_holds_its_parameters_and_outputs_and_no_times(tree):
+    source, page = tree("print(track, profile)")
+    execute(source, page, Track(profile="smoke"))
+    first = page.read_bytes()
+    cells = nbformat.read(page, as_version=4).cells
+    assert cells[-1].outputs[0].text == "twin smoke\n"
+    execute(source, page, Track(profile="smoke"))
+    assert page.read_bytes() == first
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import sys; print('careful', file=sys.stderr)", "wrote: careful"),
+    ],
+)
+def test_a_cell_that_fails_or_complains_leaves_no_page(tree, cell, message):
+    source, page = tree(cell)
+    with pytest.raises(RuntimeError, match=message):
+        execute(source, page, Track())
+    assert not page.exists()
+
+
+def test_an_unknown_parameter_is_refused_instead_of_ignored(tree):
+    source, page = tree("1", parameters="track = ''\nprofile = ''")
+    with pytest.raises(RuntimeError, match="has no parameter seeds"):
+        execute(source, page, Track())
+
+
+def test_a_killed_kernel_s_cell_is_noticed_though_marked_completed():
+    cell = new_code_cell("1", metadata={"papermill": {"status": "completed"}})
+    assert list(reproduce._faults(new_notebook(cells=[cell]))) == ["cell 0 was not executed"]
+
+
+def test_nothing_is_done_when_nothing_changed(tree, tmp_path, monkeypatch):
+    key = "foteinopoulou2021"
+    made, out = [], tmp_path / "figures" / "twin-smoke" / key
+    monkeypatch.setenv("PAPERLIB_OUTPUTS", str(tmp_path / "figures"))
+    (tmp_path / "01_foteinopoulou2021.ipynb").write_text("{}")
+    monkeypatch.setattr("paperlib.papers.foteinopoulou2021.grid", lambda track, seeds: {})
+    monkeypatch.setattr(reproduce, "run_missing", lambda runs, jobs: [])
+
+    def executing(notebook, page, track, *, seeds):
+        made.append(page)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text("page")
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "ledger.json").write_text(json.dumps({"entries": []}))
+
+    monkeypatch.setattr(reproduce, "execute", executing)
+    again = lambda: reproduce.reproduce(key, Track(profile="smoke"), seeds=0, jobs=1)  # noqa: E731
+    page = again()
+    again()
+    assert len(made) == 1
+    page.write_text("a number changed by hand")
+    again()
+    assert len(made) == 2
+    (tmp_path / "01_foteinopoulou2021.ipynb").write_text("{ }")
+    again()
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--track", "ferplus"], "DATA=<folder>"),
+        (["--track", "ferplus", "--data", "nowhere-at-all"], "nowhere-at-all"),
+    ],
+)
+def test_a_wrong_setting_ends_with_one_line(arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        reproduce.main(arguments)
+    assert message in str(stopped.value) and "\n" not in str(stopped.value)
