@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import shutil
 import time
@@ -61,7 +62,7 @@ class Result:
 
     run: Run
     key: str
-    seconds: float
+    seconds: float  # NaN of a recorded run
     arrays: Mapping[str, NDArray]
 
     def __getitem__(self, name: str) -> NDArray:
@@ -100,9 +101,8 @@ def record(results: Sequence[Result], path: Path) -> None:
     trained ones do not.
     """
     arrays = {f"{r.run.identity}/{name}": a for r in results for name, a in r.arrays.items()}
-    seconds = {f"{r.run.identity}/seconds": np.array(r.seconds) for r in results}
     code = digest(json.dumps([code_of(t) for t in sorted({r.run.task for r in results})]))
-    _write_npz(path, {**arrays, **seconds, "code": np.array(code)})
+    _write_npz(path, {**arrays, "code": np.array(code)})
 
 
 def recorded_code(path: Path) -> str:
@@ -178,8 +178,7 @@ def _replayed(runs: Sequence[Run], folder: Path) -> list[Result]:
             raise LookupError(
                 f"no recorded run of {run.task} {dict(run.settings)} seed {run.seed} in {folder}"
             )
-        seconds = float(arrays.pop("seconds"))
-        results.append(Result(run=run, key=run.identity, seconds=seconds, arrays=arrays))
+        results.append(Result(run=run, key=run.identity, seconds=math.nan, arrays=arrays))
     return results
 
 

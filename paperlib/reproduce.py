@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -125,12 +126,15 @@ def _faults(notebook: Any) -> Iterator[str]:
 
 
 def _without_times(notebook: Any) -> Any:
-    """Drop what differs between two identical executions, so that git shows a change only where there is one."""
+    """Drop times and addresses, so that git shows a change only where two executions really differ."""
     notebook.metadata.pop("papermill", None)
     for number, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         cell.id = f"cell-{number}"
+        for output in cell.get("outputs", []):
+            if "text/plain" in output.get("data", {}):
+                output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", output.data["text/plain"])
     return notebook
 
 

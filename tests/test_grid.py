@@ -208,7 +208,7 @@ def test_recorded_runs_are_read_instead_of_trained(runs, cache, monkeypatch, tmp
     for result, again in zip(results, reversed(replayed), strict=True):
         assert set(again.arrays) == {"mean", "seed"}
         assert np.array_equal(result["mean"], again["mean"])
-        assert result.seconds == again.seconds
+        assert np.isnan(again.seconds)  # time is no result, and would differ in git
     with pytest.raises(LookupError, match=r"no recorded run of .*:product .* seed 2 in .*recorded"):
         run_missing(runs, progress=False)
 
