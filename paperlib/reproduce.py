@@ -31,6 +31,8 @@ PAPERS = {"foteinopoulou2021": "01_foteinopoulou2021"}
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
+        if options.seeds < 0:
+            raise ValueError(f"SEEDS must be 0 (as many as the profile says) or more; got {options.seeds}")
         # The kernel works in another folder, so a relative path must not reach it.
         root = str(Path(options.data).resolve()) if options.data else ""
         track = Track(name=options.track, root=root, profile=options.profile)
@@ -164,9 +166,9 @@ def _summarise(key: str, track: Track, page: Path) -> None:
     verdicts = [e for e in entries if e["claim"]]
     made = sorted(folder.glob("*"))
     _say(f"\n{key} on track {track.name}, profile {track.profile}")
-    _say(f"  page     {page.relative_to(ROOT)}")
+    _say(f"  page     {os.path.relpath(page, ROOT)}")
     _say(
-        f"  beside   {folder.relative_to(ROOT)}/ ({sum(p.suffix == '.png' for p in made)} figures, "
+        f"  beside   {os.path.relpath(folder, ROOT)}/ ({sum(p.suffix == '.png' for p in made)} figures, "
         f"{sum(p.suffix == '.csv' for p in made)} tables, ledger.json with {len(entries)} numbers)"
     )
     for e in verdicts:

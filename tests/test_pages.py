@@ -1,6 +1,6 @@
 """The committed pages: executed, honest about themselves, and equal to their ledgers."""
 
-import html
+import importlib
 import json
 import math
 import re
@@ -10,12 +10,15 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from scipy import stats as scipy_stats
 
+from paperlib.audit import run_audit
 from paperlib.grid import ROOT, recorded_code
-from paperlib.ledger import ArtefactTable, Entry
+from paperlib.ledger import ArtefactTable, Entry, Ledger
 from paperlib.provenance import code_of, digest
-from paperlib.stats import Interval, verdict
+from paperlib.stats import Interval, Verdict, verdict
+from paperlib.tracks import Track
 
 PAGES = sorted(
     p for p in (ROOT / "notebooks" / "executed").glob("*/*.ipynb") if not p.parent.name.endswith("-smoke")
@@ -38,9 +41,12 @@ def code_cells(page: Path) -> list:
     return [c for c in nbformat.read(page, as_version=4).cells if c.cell_type == "code" and c.source.strip()]
 
 
+def folder_of(page: Path) -> Path:
+    return ROOT / "figures" / page.parent.name / key_of(page)
+
+
 def ledger_of(page: Path) -> list[Entry]:
-    path = ROOT / "figures" / page.parent.name / key_of(page) / "ledger.json"
-    entries = json.loads(path.read_text())["entries"]
+    entries = json.loads((folder_of(page) / "ledger.json").read_text())["entries"]
     floats = {f.name for f in fields(Entry) if f.type == "float"}
     return [
         Entry(
@@ -49,6 +55,47 @@ def ledger_of(page: Path) -> list[Entry]:
         )
         for e in entries
     ]
+
+
+def artefacts_of(page: Path) -> dict[str, ArtefactTable]:
+    by_name: dict[str, list[Entry]] = {}
+    for e in ledger_of(page):
+        by_name.setdefault(e.artefact.partition("/")[2], []).append(e)
+    return {name: ArtefactTable(artefact=name, entries=entries) for name, entries in by_name.items()}
+
+
+def study_of(page: Path):
+    """The page's study without its data: the ledger as committed, and what is put together from it alone."""
+    stated = json.loads((folder_of(page) / "ledger.json").read_text())
+    paper = importlib.import_module(f"paperlib.papers.{key_of(page)}")
+    study = object.__new__(paper.Study)
+    study.track = Track(name=stated["track"], profile=stated["profile"], root="anywhere")
+    study.ledger = Ledger(stated["key"], study.track, stated["data"], ledger_of(page))
+    return study
+
+
+def shown(page: Path, kind: str) -> list[str]:
+    """The page's outputs of one kind, such as "text/html", in order; "text" is what cells printed."""
+    outputs = [o for cell in code_cells(page) for o in cell.outputs]
+    return [
+        o.text if kind == "text" else o.data[kind] for o in outputs if kind in o or kind in o.get("data", {})
+    ]
+
+
+def tables_shown(page: Path) -> dict[str, list[list[str]]]:
+    """Every HTML table of the page that has a name: the text of its cells, the header first."""
+    tables = [t for h in shown(page, "text/html") for t in BeautifulSoup(h, "html.parser").find_all("table")]
+    return {
+        t["id"].removeprefix("T_"): [
+            [c.get_text() for c in row.find_all(["th", "td"])] for row in t.find_all("tr")
+        ]
+        for t in tables
+        if t.get("id")
+    }
+
+
+def words(frame) -> list[list[str]]:
+    return [list(frame.columns), *frame.astype(str).to_numpy().tolist()]
 
 
 def test_there_are_pages():
@@ -68,9 +115,18 @@ def test_cells_are_short_and_enough_of_them_are_checked(page):
 
 
 def test_no_machine_s_path_stands_in_page_or_ledger(page):
-    ledger = ROOT / "figures" / page.parent.name / key_of(page) / "ledger.json"
-    for text in (page.read_text(), ledger.read_text()):
-        assert not re.search(r"(^|[^A-Za-z0-9_.])/(work|tmp|root|home|Users)/", text)
+    def texts(value):
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list):
+            for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+                if key != "image/png":  # base64 has slashes of its own
+                    yield from texts(inner)
+
+    for path in (page, folder_of(page) / "ledger.json"):
+        # Of the decoded strings: in JSON a line that starts with a path follows the n of its line break.
+        for text in texts(json.loads(path.read_text())):
+            assert not re.search(r"(^|[^A-Za-z0-9_.])/(work|tmp|root|home|Users)/", text, re.M), text[:200]
 
 
 def test_the_page_is_its_notebook_executed(page):
@@ -80,23 +136,61 @@ def test_the_page_is_its_notebook_executed(page):
     assert shown == source, "run `make reproduce` and commit the page"
 
 
-def test_every_number_of_the_ledger_stands_on_the_page(page):
-    """In the styled table, or in the text of a wide one; a number changed by hand on either side is caught."""
-    text = html.unescape(json.dumps(json.loads(page.read_text()), ensure_ascii=False))
-    for e in ledger_of(page):
-        table = ArtefactTable(artefact=e.artefact.partition("/")[2], entries=[e])
-        shown = table.wide.iloc[0, 0]
-        assert shown in text, f"{e.artefact}, {e.row}, {e.column}: {shown} is not on the page"
+def test_a_page_was_made_with_the_settings_that_its_folder_names(page):
+    cells = nbformat.read(page, as_version=4).cells
+    (injected,) = (c.source for c in cells if "injected-parameters" in c.metadata.get("tags", []))
+    settings: dict = {}
+    exec(injected, settings)
+    assert (settings["profile"], settings["seeds"]) == ("default", 0)
+    assert settings["track"] == page.parent.name
+    assert {(e.track, e.profile) for e in ledger_of(page)} == {(page.parent.name, "default")}
+
+
+def test_the_tables_on_the_page_say_what_the_ledger_says(page):
+    """Cell by cell, so that a number changed by hand on either side is caught, wherever else it stands."""
+    tables = tables_shown(page)
+    for name, artefact in artefacts_of(page).items():
+        if name in tables:
+            assert tables[name] == words(artefact.frame), name
+        else:  # a wide one, shown a dimension at a time
+            for dimension in ("arousal", "valence"):
+                of = [c for c in artefact.wide.columns if c.startswith(f"{dimension}: ")]
+                body = [[row, *artefact.wide.loc[row, of]] for row in artefact.wide.index]
+                assert tables[dimension][1:] == body, (name, dimension)
+
+
+def test_the_audit_on_the_page_is_the_audit_of_today(page):
+    audit = run_audit([key_of(page)])
+    tables = tables_shown(page)
+    differs = audit[audit["status"].isin(["does not match", "impossible as printed"])]
+    assert tables["audit"] == words(differs[tables["audit"][0]])
+
+
+def test_what_the_page_prints_of_the_ledger_is_the_ledger(page):
+    """To the letter. nbval compares the twin's page too, but cannot run where the data are not."""
+    artefacts, study = artefacts_of(page), study_of(page)
+    for cell in code_cells(page):
+        if names := re.findall(r'ledger\.table\("(\w+)"\)\.text\(\)', cell.source):
+            printed = "".join(o.text for o in cell.outputs)
+            assert printed == "\n\n".join(artefacts[name].text() for name in names) + "\n"
+    stated = study.ledger.verdicts().itertuples(index=False)
+    assert [f"{a:<15} {v.partition(':')[0]:<18} {c}" for a, c, v in stated] == [
+        line
+        for text in shown(page, "text")
+        for line in text.splitlines()
+        if re.match(r"table\d +[a-z]", line)
+    ]
+
+
+def test_caveat_and_conclusion_are_put_together_from_the_ledger(page):
+    study = study_of(page)
+    assert shown(page, "text/markdown") == [study.caveat(), study.conclusion()]
 
 
 def test_the_tables_beside_the_page_say_what_the_ledger_says(page):
-    folder = ROOT / "figures" / page.parent.name / key_of(page)
-    by_artefact: dict[str, list[Entry]] = {}
-    for e in ledger_of(page):
-        by_artefact.setdefault(e.artefact.partition("/")[2], []).append(e)
-    for artefact, entries in by_artefact.items():
-        saved = (folder / f"{artefact}.csv").read_text()
-        assert saved == ArtefactTable(artefact=artefact, entries=entries).frame.to_csv(index=False), artefact
+    for name, artefact in artefacts_of(page).items():
+        saved = (folder_of(page) / f"{name}.csv").read_text()
+        assert saved == artefact.frame.to_csv(index=False), name
 
 
 def test_seeds_give_mean_spread_interval_and_verdict_again(page):
@@ -111,10 +205,23 @@ def test_seeds_give_mean_spread_interval_and_verdict_again(page):
 
 
 def test_verdicts_follow_from_their_intervals(page):
-    for e in ledger_of(page):
-        if e.verdict and math.isfinite(e.low):
+    """And where there is none: from a table's gains, or from the reason why nothing was attempted."""
+    entries = ledger_of(page)
+    for e in entries:
+        if math.isfinite(e.low) and e.verdict:
             interval = Interval(estimate=e.measured, low=e.low, high=e.high, level=0.95)
             assert e.verdict == verdict(interval, 1), (e.artefact, e.row, e.column)
+        elif e.row == "all of the above":
+            metric = e.column.partition(" ")[0]
+            gains = [g for g in entries if g.artefact == e.artefact and g.row.endswith(": gain")]
+            verdicts = [g.verdict for g in gains if g.column.endswith(f" {metric}")]
+            assert (e.measured, e.n) == (verdicts.count(Verdict.HELD), len(verdicts))
+            worst = [v for v in (Verdict.DID_NOT_HOLD, Verdict.CANNOT_TELL) if v in verdicts]
+            assert e.verdict == (worst[0] if worst else Verdict.HELD), (e.artefact, e.column)
+        elif e.verdict:
+            assert re.fullmatch(f"{Verdict.NOT_ATTEMPTED}: .+", e.verdict) and e.n == 0
+        else:
+            assert not e.claim, f"{e.artefact}: {e.claim} has no verdict"
 
 
 def test_the_runs_behind_the_twin_s_page_were_made_by_the_code_of_today():
@@ -124,6 +231,13 @@ def test_the_runs_behind_the_twin_s_page_were_made_by_the_code_of_today():
         assert recorded_code(path) == today, "run `make reproduce`; commit the page and tests/recorded"
 
 
+def test_every_picture_of_the_page_is_a_figure_beside_it(page):
+    """So that what may not be committed as a figure cannot stand on the page either."""
+    assert len(shown(page, "image/png")) == len(list(folder_of(page).glob("*.png")))
+    assert not [c for c in nbformat.read(page, as_version=4).cells if c.get("attachments")]
+
+
 def test_no_picture_of_a_real_face_is_committed():
-    made = [p.name for p in (ROOT / "figures").glob("[!t]*/*/*")]
+    tracks = [p for p in (ROOT / "figures").iterdir() if p.name.partition("-")[0] != "twin"]
+    made = [p.name for track in tracks for p in track.glob("*/*")]
     assert not [name for name in made if name.startswith(("figure5_faces", "figure6_faces", "twin_faces"))]

@@ -507,8 +507,8 @@ class Study:
     def table3(self) -> ArtefactTable:
         """Table III: mean predicted variance of clean and noisy faces, the difference, and its t-tests."""
         claim = "faces with contradicting labels get a higher predicted variance ({})"
-        if self.faces is None or not self.noisy()[1].any():
-            why = "no faces" if self.faces is None else "no categories beside valence and arousal"
+        why = "no faces" if self.faces is None else self._why_no_subsets()
+        if self.faces is None or why:
             for d in DIMENSIONS:
                 self.ledger.not_attempted("table3", claim.format(d), why)
             return self.ledger.table("table3")
@@ -544,9 +544,7 @@ class Study:
                     results=predicted.results,
                 )
             average = np.mean(per_seed, axis=0)
-            difference = self._over_items(
-                lambda v, bad: v[bad].mean() - v[~bad].mean(), average, noisy, clusters=clusters
-            )
+            difference = self._over_items(_difference_of_subsets, average, noisy, clusters=clusters)
             self.ledger.add(
                 "table3",
                 f"{d}: noisy - clean",
@@ -584,6 +582,14 @@ class Study:
                 interval=max(t.p for t in tests),
             )
         return self.ledger.table("table3")
+
+    def _why_no_subsets(self) -> str:
+        """Why clean and noisy faces cannot be compared; empty where they can."""
+        judged, noisy = self.noisy()
+        if not judged.any():
+            return "no categories beside valence and arousal"
+        few = min(noisy.sum(), (~noisy).sum()) < 2
+        return f"of {len(noisy)} faces {noisy.sum()} are noisy: each subset needs two" if few else ""
 
     def table4(self) -> ArtefactTable:
         """Table IV: RMSE and PCC of baseline and proposed on every backbone, and their paired differences."""
@@ -945,6 +951,11 @@ def _mean_pcc(columns: NDArray, y: NDArray) -> float:
 def _mean_pair(ratings: NDArray) -> float:
     matrix = np.corrcoef(ratings, rowvar=False)
     return float(matrix[np.triu_indices(len(matrix), 1)].mean())
+
+
+def _difference_of_subsets(v: NDArray, noisy: NDArray) -> float:
+    """NaN where a resample has one of the two subsets only."""
+    return float(v[noisy].mean() - v[~noisy].mean()) if noisy.any() and not noisy.all() else np.nan
 
 
 def _per_subject(v: NDArray, y: NDArray, subjects: NDArray) -> float:
