@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.neighbors import NearestNeighbors
 
 AFFECT = ("valence", "arousal")
 
@@ -107,6 +108,61 @@ def flip_labels(
     step = rng.integers(1, classes, size=len(indices))
     labels[indices] = (labels[indices].astype(np.int64) + step) % classes
     return labels, indices
+
+
+def sole_winner(votes: ArrayLike) -> NDArray[np.intp]:
+    """The category with the most votes of (n, categories), -1 where it shares them: (n,)."""
+    votes = np.asarray(votes)
+    winners = votes == votes.max(axis=1, keepdims=True)
+    return np.where(winners.sum(axis=1) == 1, votes.argmax(axis=1), -1)
+
+
+def nearest_in_affect(affect: ArrayLike, k: int) -> NDArray[np.int64]:
+    """The `k` rows nearest to each row of `affect` (n, 2) in the valence-arousal plane, nearest first: (n, k).
+
+    A row is no neighbour of its own; its duplicates are (le2023, sec. 3.2). Classes and labels play no part.
+
+    Raises:
+        ValueError: k is not in 1 to n - 1, or a row is not finite.
+    """
+    affect = np.asarray(affect, np.float64)
+    _check_affect(affect)
+    n = len(affect)
+    if not 1 <= k < n:
+        raise ValueError(f"k must lie in 1 to {n - 1}, one less than the rows; got {k}")
+    found = NearestNeighbors(n_neighbors=k + 1, algorithm="kd_tree").fit(affect).kneighbors(affect)[1]
+    own = found == np.arange(n)[:, None]
+    own[~own.any(axis=1), k] = True  # more than k duplicates: any of them may be dropped
+    return found[~own].reshape(n, k)
+
+
+def local_similarity(
+    affect: ArrayLike, neighbours: NDArray[np.integer], *, delta: float, form: str = "squared"
+) -> NDArray[np.float64]:
+    """How near each neighbour lies, in (0, 1]: `affect` (n, 2), `neighbours` (n, k) to (n, k).
+
+    "squared": exp(-(dv^2 + da^2) / delta^2) (le2023, eq. 2). "absolute": exp(-(|dv| + |da|) / delta), as its authors'
+    release has it.
+    """
+    affect = np.asarray(affect, np.float64)
+    _check_affect(affect)
+    if delta <= 0 or form not in ("squared", "absolute"):
+        raise ValueError(f"delta must be positive and form squared or absolute; got {delta} and {form!r}")
+    apart = np.abs(affect[neighbours] - affect[:, None])
+    if form == "squared":
+        return np.exp(-np.square(apart).sum(axis=2) / delta**2)
+    return np.exp(-apart.sum(axis=2) / delta)
+
+
+def _check_affect(affect: NDArray) -> None:
+    if affect.ndim != 2 or affect.shape[1] != 2:
+        raise ValueError(f"expected valence, arousal (n, 2); got {affect.shape}")
+    bad = ~np.isfinite(affect).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"row {np.argmax(bad)}: valence, arousal are not finite, as in {bad.sum()} of {len(affect)} rows; "
+            "give every training picture a place, or leave it out, and count it"
+        )
 
 
 def _check_classes(expression: NDArray, classes: int) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from paperlib.data.records import FaceSet, SequenceSet
 
-TRACKS = ("twin", "ferplus", "affectnet", "amigos", "manifest")
+TRACKS = ("twin", "ferplus", "affectnet", "rafdb", "sfew", "amigos", "manifest")
 PROFILES = ("smoke", "default", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
@@ -40,6 +42,14 @@ class Track:
         """The track's pictures of faces; None where it has none."""
         return _faces(self)
 
+    def categories(self) -> FaceSet | None:
+        """Faces with one of seven categories each (`expression`), contempt left out; None where the track has none.
+
+        Where a face has votes, the category is the one that most raters chose: FER+'s official majority, on the twin
+        the sole winner; `original` is then what a single source said first.
+        """
+        return _categories(self)
+
     def sequences(self) -> SequenceSet | None:
         """The track's recordings; None where it has none."""
         return _sequences(self)
@@ -62,7 +72,31 @@ def _faces(track: Track) -> FaceSet | None:
         case "manifest":
             size, channels = AFFECTNET_SIZE[track.profile]
             return data.load_manifest(root, size=size, channels=channels, cache=cache)
+        case "rafdb":
+            size, channels = AFFECTNET_SIZE[track.profile]
+            return data.load_rafdb(root, size=size, channels=channels, cache=cache)
+        case "sfew":
+            size, channels = AFFECTNET_SIZE[track.profile]
+            return data.load_sfew(root, size=size, channels=channels, cache=cache)
     return None
+
+
+@lru_cache(maxsize=1)
+def _categories(track: Track) -> FaceSet | None:
+    from paperlib import data
+    from paperlib.labels import sole_winner
+
+    if track.name == "ferplus":
+        faces: FaceSet | None = data.load_ferplus(Path(track.root), protocol="majority", cache=_cache())
+    else:
+        faces = track.faces()
+    if faces is None or faces.expression is None:
+        return None
+    if track.name == "twin":
+        assert faces.votes is not None
+        winner = sole_winner(faces.votes).astype(np.int8)
+        faces = replace(faces, original=faces.expression, expression=winner)
+    return data.with_category(faces)
 
 
 @lru_cache(maxsize=2)

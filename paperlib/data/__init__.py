@@ -3,6 +3,7 @@
 from paperlib.data.affectnet import load_affectnet
 from paperlib.data.amigos import load_amigos
 from paperlib.data.cache import data_root, resolve_inside
+from paperlib.data.categories import with_category
 from paperlib.data.ferplus import PROTOCOLS, consensus, load_ferplus, votes_to_ratings
 from paperlib.data.layouts import (
     requirements,
@@ -11,9 +12,13 @@ from paperlib.data.layouts import (
     write_amigos,
     write_ferplus,
     write_manifest,
+    write_rafdb,
+    write_sfew,
 )
 from paperlib.data.manifest import load_manifest
+from paperlib.data.rafdb import load_rafdb
 from paperlib.data.records import FaceSet, SequenceSet, Truth, subset
+from paperlib.data.sfew import load_sfew
 
 __all__ = [
     "PROTOCOLS",
@@ -26,13 +31,18 @@ __all__ = [
     "load_amigos",
     "load_ferplus",
     "load_manifest",
+    "load_rafdb",
+    "load_sfew",
     "requirements",
     "resolve_inside",
     "subset",
     "votes_to_ratings",
+    "with_category",
     "write_affectnet_csv",
     "write_affectnet_folders",
     "write_amigos",
     "write_ferplus",
     "write_manifest",
+    "write_rafdb",
+    "write_sfew",
 ]

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from paperlib.data import requirements
+from paperlib.data.layouts import REQUIRED, requirements
 
 
 def main() -> None:
@@ -12,7 +12,7 @@ def main() -> None:
     parser.add_argument("--data", default="", help="folder to look in; PAPERLIB_DATA without it")
     root = parser.parse_args().data or os.environ.get("PAPERLIB_DATA", "")
     print("twin: nothing, it is generated")
-    for track in ("ferplus", "affectnet", "amigos", "manifest"):
+    for track in REQUIRED:
         needed = requirements(track, Path(root) if root else None)
         state = (
             "ready"

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from paperlib.data.cache import Conversion, converted, data_root, fingerprint, open_pictures
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_table, read_table_chunks
-from paperlib.labels import EXPRESSIONS
+from paperlib.labels import EXPRESSIONS, sole_winner
 from paperlib.twin.prototypes import CIRCUMPLEX
 
 SIZE = 48  # pixels
@@ -130,28 +130,22 @@ def consensus(votes: ArrayLike, *, protocol: str) -> Consensus:
             reason = np.where(label < len(EXPRESSIONS), "", "most say unknown or not a face")
             reason = np.where(won, reason, "no majority")
         case "argmax10":
-            label = _sole_winner(votes)
+            label = sole_winner(votes)
             reason = np.select(
                 [label < 0, label >= len(EXPRESSIONS)], ["tie", "most say unknown or not a face"], ""
             )
         case "argmax8":
-            label = _sole_winner(emotions)
+            label = sole_winner(emotions)
             reason = np.select([~emotions.any(axis=1), label < 0], ["no vote for an emotion", "tie"], "")
         case "probability" | "soft":
             emotions, reason = _leading(several)
-            label = _sole_winner(emotions)
+            label = sole_winner(emotions)
         case "named":
-            label = _sole_winner(emotions)
+            label = sole_winner(emotions)
             reason = np.where(emotions.sum(axis=1) < 2, "fewer than two votes for an emotion", "")
         case _:
             raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}; got {protocol!r}")
     return Consensus(np.where(reason == "", label, -1).astype(np.int8), emotions, reason)
-
-
-def _sole_winner(votes: NDArray[np.int16]) -> NDArray[np.intp]:
-    """The column with the most votes, -1 where it shares them: (n, columns) to (n,)."""
-    winners = votes == votes.max(axis=1, keepdims=True)
-    return np.where(winners.sum(axis=1) == 1, votes.argmax(axis=1), -1)
 
 
 def _leading(votes: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.str_]]:

@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from paperlib.data import affectnet, amigos, ferplus, manifest
+from paperlib.data import affectnet, amigos, ferplus, manifest, rafdb, sfew
 from paperlib.data.cache import data_root
+from paperlib.data.categories import PSEUDO
 from paperlib.data.records import FaceSet, SequenceSet
 from paperlib.labels import AFFECT, EXPRESSIONS
 
@@ -24,6 +25,8 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
         ("validation.csv", "val_set"),
         (affectnet.PICTURES, "train_set"),
     ),
+    "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES)),
+    "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),
     "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
     "manifest": ((manifest.NAME,),),
 }
@@ -107,6 +110,66 @@ def _affectnet_labels(faces: FaceSet) -> tuple[NDArray[np.int8], NDArray[np.floa
     return expression, np.where(np.isnan(faces.affect), affectnet.NO_VALUE, faces.affect), faces.landmarks
 
 
+def write_rafdb(faces: FaceSet, root: Path | str) -> None:
+    """EmoLabel/list_patition_label.txt, Image/aligned/ and the affect that faces have as valence_arousal.csv.
+
+    JPEG does not keep pixels exactly.
+    """
+    labels = [rafdb.CATEGORIES.index(name) + 1 for name in _seven_categories(faces, "RAF-DB")]
+    number = pd.Series(faces.split).groupby(faces.split).cumcount() + 1
+    digits = {"train": 5, "test": 4}
+    names = [f"{split}_{n:0{digits[split]}d}" for split, n in zip(faces.split, number, strict=True)]
+    _save_pictures(faces.images, Path(root) / rafdb.PICTURES, [f"{name}_aligned.jpg" for name in names])
+    files = [f"{name}.jpg" for name in names]
+    path = Path(root) / rafdb.LIST
+    _folder(path.parent)
+    lines = (f"{file} {label}\n" for file, label in zip(files, labels, strict=True))
+    path.write_text("".join(lines), encoding="utf-8")
+    _write_pseudo(faces, Path(root), files)
+
+
+def write_sfew(faces: FaceSet, root: Path | str) -> None:
+    """Train_Aligned_Faces/ and Val_Aligned_Faces_new/ (split test) of class folders, and valence_arousal.csv.
+
+    A picture is named by film (one for each subject), time and frame; without subjects, by number alone. A
+    category that a split lacks has no folder there, which `load_sfew` refuses.
+    """
+    ours = {name: label for label, name in sfew.CLASSES.items()}
+    labels = [ours[name] for name in _seven_categories(faces, "SFEW")]
+    films = pd.factorize(faces.subject)[0] + 1 if faces.subject is not None else None
+    files = [
+        f"{n:09d}.png" if films is None else f"Film{films[n]:03d}_{n:09d}_00000001.png"
+        for n in range(len(faces))
+    ]
+    tops = [sfew.FOLDERS[split][1] for split in faces.split]
+    _save_pictures(
+        faces.images,
+        Path(root),
+        [f"{top}/{label}/{file}" for top, label, file in zip(tops, labels, files, strict=True)],
+    )
+    parts = [sfew.SPLITS[split] for split in faces.split]
+    names = [f"{part}/{label}/{file}" for part, label, file in zip(parts, labels, files, strict=True)]
+    _write_pseudo(faces, Path(root), names)
+
+
+def _seven_categories(faces: FaceSet, layout: str) -> list[str]:
+    known = set(faces.split) <= {"train", "test"}
+    seven = faces.expression is not None and set(faces.expression.tolist()) <= set(range(7))
+    if not known or not seven:
+        raise ValueError(
+            f"{layout} needs one of seven categories for each face (`with_category` leaves out the others), "
+            "and has the splits train and test"
+        )
+    return [EXPRESSIONS[number] for number in np.asarray(faces.expression)]
+
+
+def _write_pseudo(faces: FaceSet, root: Path, names: list[str]) -> None:
+    table = pd.DataFrame(faces.affect, columns=list(AFFECT))
+    table.insert(0, "name", names)
+    if not (table := table.dropna()).empty:
+        table.to_csv(root / PSEUDO, index=False)
+
+
 def write_amigos(sequences: SequenceSet, root: Path | str, *, action_units: str = "openface") -> None:
     """External_Annotations.xlsx and a file of action units per recording, "openface" (.csv) or "json".
 
@@ -177,9 +240,14 @@ def write_manifest(faces: FaceSet, root: Path | str) -> None:
 
 def _write_pictures(images: NDArray[np.uint8], folder: Path, suffix: str) -> list[str]:
     names = [f"{number:06d}.{suffix}" for number in range(len(images))]
-    for name, image in zip(names, images, strict=True):
-        Image.fromarray(image).save(_folder(folder) / name, quality=95)
+    _save_pictures(images, folder, names)
     return names
+
+
+def _save_pictures(images: NDArray[np.uint8], folder: Path, names: list[str]) -> None:
+    for name, image in zip(names, images, strict=True):
+        _folder((folder / name).parent)
+        Image.fromarray(image).save(folder / name, quality=95)
 
 
 def _folder(path: Path | str) -> Path:

@@ -1,0 +1,93 @@
+"""RAF-DB's single-label part: seven categories, each face judged by many annotators.
+
+S. Li, W. Deng and J. Du, Reliable crowdsourcing and deep locality-preserving learning for expression
+recognition in the wild, CVPR 2017.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.categories import PSEUDO, pseudo_affect
+from paperlib.data.records import FaceSet
+from paperlib.labels import EXPRESSIONS
+
+LIST = "EmoLabel/list_patition_label.txt"  # so spelt in the release
+PICTURES = "Image/aligned"
+ARCHIVE = "basic"  # the archive's own top folder
+CATEGORIES = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")  # RAF-DB's labels 1 to 7
+
+_LINE = re.compile(r"((train|test)_[0-9]{4,5})\.jpg\s+([1-7])")
+
+
+def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
+    """RAF-DB's single-label faces with their seven categories, as pictures of `size` pixels, 1 or 3 channels.
+
+    `root`, or its folder rafdb, or the folder basic in either, holds EmoLabel/list_patition_label.txt and the
+    aligned pictures, Image/aligned/<name>_aligned.jpg. A name's prefix is its split, train or test. `affect`
+    is NaN, or what valence_arousal.csv beside EmoLabel/ says of the list's names (`pseudo_affect`). Who is
+    shown is not known.
+
+    Raises:
+        FileNotFoundError: the list, the folder of pictures or a picture is missing.
+        ValueError: a line, a value or a picture that cannot be: the message names file, line and mend.
+    """
+    root = data_root(ARCHIVE, data_root("rafdb", root))
+    for path, mend in (
+        (root / LIST, "data/README.md says where it comes from and belongs"),
+        (root / PICTURES, "Unpack aligned.zip of the release there"),
+    ):
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there. {mend}.")
+    arrays, notes = converted(
+        cache,
+        name="rafdb",
+        sources=[root / LIST, root / PICTURES, root / PSEUDO],
+        settings={"size": size, "channels": channels},
+        convert=lambda folder: _convert(folder, root, size, channels),
+    )
+    return FaceSet(name="RAF-DB", **arrays, **notes)
+
+
+def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
+    listed = _read_list(root / LIST)
+    split = np.array([line[2] for line in listed.values()])
+    expression = [EXPRESSIONS.index(CATEGORIES[int(line[3]) - 1]) for line in listed.values()]
+    affect = pseudo_affect(root, [f"{line[1]}.jpg" for line in listed.values()], split)
+    paths = [
+        resolve_inside(root / PICTURES, f"{line[1]}_aligned.jpg", where=place)
+        for place, line in listed.items()
+    ]
+    images, _ = convert_pictures(folder, paths, where=list(listed), size=size, channels=channels)
+    return {
+        "images": images,
+        "affect": affect,
+        "split": split,
+        "expression": np.array(expression, np.int8),
+    }, {}
+
+
+def _read_list(path: Path) -> dict[str, re.Match[str]]:
+    """The lines of the list, each under its place in the file."""
+    listed: dict[str, re.Match[str]] = {}
+    places: dict[str, str] = {}
+    # what is no text fails below, with its line
+    lines = path.read_text("utf-8", errors="replace").rstrip().splitlines()
+    for number, text in enumerate(lines, start=1):
+        place = f"{path.name}, line {number}"
+        line = _LINE.fullmatch(text.strip())
+        if line is None:
+            raise ValueError(
+                f"{place}: {text[:80]!r} is not a name such as train_00001.jpg or test_0001.jpg, a space and "
+                "a label from 1 to 7. Restore the line from the release, or take it out."
+            )
+        if line[1] in places:
+            raise ValueError(f"{place}: {line[1]}.jpg has {places[line[1]]} already. Take one of them out.")
+        listed[place], places[line[1]] = line, f"line {number}"
+    if not listed:
+        raise ValueError(f"{path.name} is empty. Fetch it again.")
+    return listed

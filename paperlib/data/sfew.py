@@ -1,0 +1,121 @@
+"""SFEW 2.0: frames of films in seven class folders.
+
+A. Dhall, R. Goecke, S. Lucey and T. Gedeon, Static facial expression analysis in tough conditions, ICCV
+Workshops 2011; version 2.0: A. Dhall et al., Video and image based emotion recognition challenges in the
+wild: EmotiW 2015, ICMI 2015.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.categories import PSEUDO, pseudo_affect
+from paperlib.data.records import FaceSet
+from paperlib.labels import EXPRESSIONS
+
+SPLITS = {"train": "Train", "test": "Val"}
+# Where a split's class folders may lie: aligned faces before what may be whole frames, new before old.
+FOLDERS = {
+    "train": ("Train/Train_Aligned_Faces", "Train_Aligned_Faces", "Train"),
+    "test": (
+        "Val/Val_Aligned_Faces_new",
+        "Val_Aligned_Faces_new",
+        "Val/Val_Aligned_Faces",
+        "Val_Aligned_Faces",
+        "Val",
+    ),
+}
+CLASSES = {
+    "Angry": "anger",
+    "Disgust": "disgust",
+    "Fear": "fear",
+    "Happy": "happy",
+    "Neutral": "neutral",
+    "Sad": "sad",
+    "Surprise": "surprise",
+}
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_FRAME = re.compile(r"(.+)_[0-9]+_[0-9]+")  # film, time, frame; a film's name may have underscores and digits
+
+
+def load_sfew(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
+    """SFEW 2.0's aligned faces with their seven categories, as pictures of `size` pixels, 1 or 3 channels.
+
+    `root`, or its folder sfew, holds Train_Aligned_Faces/ and Val_Aligned_Faces_new/ (or without _new), each
+    in Train/ and Val/ or not, or Train/ and Val/ alone; in these Angry/, Disgust/, Fear/, Happy/, Neutral/,
+    Sad/ and Surprise/ of .png or .jpg pictures (other files are not read). Val is the split "test", since the
+    test set's labels are not public. How many pictures there are differs between copies and is not checked,
+    and a frame that stands in two classes counts in both.
+    `subject` is the film, from names such as AlexEmma_001140240_00000010.png, or None if one does not tell.
+    `affect` is NaN, or what valence_arousal.csv in the same folder says of the pictures, there named
+    Train/Angry/<file> or Val/Angry/<file> in every packaging (`pseudo_affect`).
+
+    Raises:
+        FileNotFoundError: a split has no class folder, or a class no picture.
+        ValueError: a folder, a value or a picture that cannot be: the message names it and the mend.
+    """
+    root = data_root("sfew", root)
+    folders = {split: _class_folders(root, split) for split in SPLITS}
+    arrays, notes = converted(
+        cache,
+        name="sfew",
+        sources=[*(root / folder for folder in folders.values()), root / PSEUDO],
+        settings={"size": size, "channels": channels},
+        convert=lambda folder: _convert(folder, root, folders, size, channels),
+    )
+    return FaceSet(name="SFEW 2.0", **arrays, **notes)
+
+
+def _class_folders(root: Path, split: str) -> str:
+    for folder in FOLDERS[split]:
+        if any((root / folder / name).is_dir() for name in CLASSES):
+            return folder
+    raise FileNotFoundError(
+        f"{root} has none of {', '.join(FOLDERS[split])} with folders {', '.join(CLASSES)}. "
+        "data/README.md shows SFEW's layouts."
+    )
+
+
+def _convert(folder: Path, root: Path, folders: dict[str, str], size: int, channels: int) -> Conversion:
+    listed = [
+        (part, top, label, file) for part, top in folders.items() for label, file in _pictures(root / top)
+    ]
+    names = [f"{SPLITS[part]}/{label}/{file}" for part, _, label, file in listed]
+    where = [f"{top}/{label}" for _, top, label, _ in listed]
+    paths = [
+        resolve_inside(root / top, f"{label}/{file}", where=f"{top}/{label}")
+        for _, top, label, file in listed
+    ]
+    split = np.array([part for part, *_ in listed])
+    expression = [EXPRESSIONS.index(CLASSES[label]) for _, _, label, _ in listed]
+    arrays: dict[str, Any] = {"split": split, "expression": np.array(expression, np.int8)}
+    arrays["affect"] = pseudo_affect(root, names, split)
+    films = [_FRAME.fullmatch(Path(name).stem) for name in names]
+    if all(films):
+        arrays["subject"] = np.array([film[1] for film in films if film])
+    arrays["images"], _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
+    return arrays, {}
+
+
+def _pictures(folder: Path) -> list[tuple[str, str]]:
+    """Class and file name of every picture of a split, class by class."""
+    if others := sorted({path.name for path in folder.iterdir() if path.is_dir()} - set(CLASSES)):
+        raise ValueError(
+            f"{folder.name}/{others[0]} is no class of SFEW: these are {', '.join(CLASSES)}. Rename the folder, "
+            "or take it out."
+        )
+    listed = []
+    for label in CLASSES:
+        files = sorted(p.name for p in (folder / label).glob("*") if p.suffix.lower() in _SUFFIXES)
+        if not files:
+            raise FileNotFoundError(
+                f"{folder.name}/{label} holds no picture. Unpack the release there again."
+            )
+        listed += [(label, file) for file in files]
+    return listed

@@ -1,0 +1,263 @@
+"""le2023's runs: learn seven expressions from labels that are partly wrong, by one of several methods.
+
+One backbone and one loop for all methods; the last epoch's weights; the test split chooses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from paperlib.grid import Run, run_missing
+from paperlib.labels import EXPRESSIONS, flip_labels, local_similarity, nearest_in_affect, sole_winner
+from paperlib.models.backbones import build_backbone
+from paperlib.models.expression import ExpressionNet
+from paperlib.models.ldlva import LDLVA, PAPER, RELEASE
+from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
+from paperlib.tasks.label_variance import as_input, augment
+from paperlib.tracks import Track
+from paperlib.training import Rows, Schedule, fit
+
+CLASSES = 7  # of EXPRESSIONS: all but contempt, which is the last
+SMOOTHING = 0.1
+SETTINGS = {"paper": PAPER, "release": RELEASE}
+HELD_OUT = 0.2  # of the training faces: they train the regressor of pseudo labels and nothing else
+OTHER_PEOPLE = {"n": 3_000, "seed": 1}  # twin faces that train it on the twin
+# Nobody rated valence and arousal there: the user brings pseudo labels.
+PSEUDO_GIVEN = ("rafdb", "sfew")
+# How ready the twin's second population is to say each of EXPRESSIONS, against the first.
+HABITS = {
+    "neutral": 0.5,
+    "happy": 1.0,
+    "sad": 2.0,
+    "surprise": 0.5,
+    "fear": 2.0,
+    "disgust": 0.5,
+    "anger": 2.0,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A track's faces in the parts that the runs use: n to train, and others to learn valence and arousal from."""
+
+    images: NDArray[np.uint8]  # (n, size, size[, 3])
+    rows: NDArray[np.int64]  # (n,) of track.categories()
+    test_images: NDArray[np.uint8]
+    test_rows: NDArray[np.int64]
+    affect: NDArray[np.float32] | None  # (n, 2) pseudo valence and arousal that the user gave
+    other_images: NDArray[np.uint8]
+    other_affect: NDArray[np.float32]  # (m, 2)
+
+
+@lru_cache(maxsize=1)
+def problem(track: Track) -> Problem:
+    """How the track's faces are divided.
+
+    Raises:
+        ValueError: the track has no faces with a category, or nothing tells where its faces lie on the circumplex.
+    """
+    faces = track.categories()
+    if faces is None:
+        raise ValueError(f"track {track.name} has no faces with a category")
+    train, test = (np.flatnonzero(faces.split == s) for s in ("train", "test"))
+    affect, other = None, faces
+    if track.name in PSEUDO_GIVEN:
+        affect, others = faces.affect[train], train[:0]
+        if not np.isfinite(affect).all():
+            raise ValueError(
+                f"track {track.name} has no valence and arousal for {(~np.isfinite(affect).all(axis=1)).sum()} of "
+                f"{len(train)} training pictures; LDLVA needs pseudo labels: see valence_arousal.csv in data/README.md"
+            )
+    elif track.name == "twin":
+        from paperlib.twin import make_faces
+
+        size, channels = faces.images.shape[1], 3 if faces.images.ndim == 4 else 1
+        other = make_faces(OTHER_PEOPLE["n"], seed=OTHER_PEOPLE["seed"], size=size, channels=channels)
+        others = np.arange(len(other))
+    else:
+        held = np.random.default_rng(0).random(len(train)) < HELD_OUT
+        others, train = train[held], train[~held]
+        others = others[np.isfinite(faces.affect[others]).all(axis=1)]
+    return Problem(
+        images=faces.images[train],
+        rows=train,
+        test_images=faces.images[test],
+        test_rows=test,
+        affect=affect,
+        other_images=other.images[others],
+        other_affect=other.affect[others],
+    )
+
+
+def training_labels(
+    track: Track, kind: str, *, noise: float = 0.0, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What the training rows are labelled with, and what they should be: two arrays (n,).
+
+    "consensus": of a share `noise` of exact count, a wrong one, drawn by the seed; "natural": what the data set was
+    first published with, wrong or not; "populations": the consensus for the even rows, `second_population` for the odd.
+    """
+    faces, rows = track.categories(), problem(track).rows
+    assert faces is not None and faces.expression is not None
+    right = faces.expression[rows].astype(np.int64)
+    match kind:
+        case "consensus":
+            return flip_labels(right, noise, classes=CLASSES, seed=seed)[0].astype(np.int64), right
+        case "natural":
+            assert faces.original is not None
+            return faces.original[rows].astype(np.int64), right
+        case "populations":
+            second = second_population(track)[rows]
+            return np.where(np.arange(len(rows)) % 2 == 0, right, second), right
+    raise ValueError(f"labels must be consensus, natural or populations; got {kind!r}")
+
+
+def second_population(track: Track) -> NDArray[np.int64]:
+    """Labels of all of track.categories() by other people: FER2013's own, or on the twin raters of other HABITS."""
+    faces = track.categories()
+    assert faces is not None and faces.expression is not None and faces.original is not None
+    if track.name != "twin":
+        return faces.original.astype(np.int64)
+    assert faces.votes is not None
+    tilted = faces.votes[:, :CLASSES] * np.array([HABITS[e] for e in EXPRESSIONS[:CLASSES]])
+    winner = sole_winner(tilted)
+    return np.where(winner >= 0, winner, faces.expression).astype(np.int64)
+
+
+def train_regressor(
+    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
+) -> dict[str, NDArray[np.float32]]:
+    """Pseudo valence and arousal (le2023, sec. 3.2), by a network that saw none of the experiment's labels.
+
+    Returns:
+        affect (n, 2) of the training rows, test_affect of the test's, both cut to [-1, 1].
+    """
+    parts = problem(track)
+    backbone, features = _backbone(parts.images, settings, seed)
+    model = nn.Sequential(backbone, nn.Linear(features, 2)).to(memory_format=torch.channels_last)
+
+    def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        return F.mse_loss(network(augment(as_input(batch[0]))).float(), batch[1])
+
+    schedule = Schedule(**settings["schedule"])
+    fit(model, loss, Rows(parts.other_images, parts.other_affect), schedule, seed=seed, checkpoint=checkpoint)
+    return {
+        "affect": _outputs(model, parts.images).clip(-1, 1),
+        "test_affect": _outputs(model, parts.test_images).clip(-1, 1),
+    }
+
+
+def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
+    """Train one method on the training rows with these labels; predict the test rows.
+
+    Settings: `method`, its name; `labels` and `noise`, see `training_labels`; `backbone`, `pretrained`, `schedule`;
+    `regressor`, the schedule of `train_regressor`; for LDLVA `k` neighbours, `neighbours` "bank" or "online", and
+    `options`: "paper" or "release", and fields that replace its own.
+
+    Returns:
+        probability (n_test, 7), doubt (n,) of the given labels by the method's own measure, both in half precision. Of
+        LDLVA also gap, the mean total variation between what the bank held at the end and what replaced it,
+        and recovered (n,), the largest class of the neighbours' distribution. The first seed's also have the target
+        (n, 7) and the calibration scores (n, k), as last seen.
+    """
+    parts = problem(track)
+    label, _ = training_labels(track, settings["labels"], noise=settings["noise"], seed=seed)
+    backbone, features = _backbone(parts.images, settings, seed)
+    model = _method(track, settings, backbone, features, torch.from_numpy(label))
+    model = model.to(memory_format=torch.channels_last)
+    schedule = Schedule(**settings["schedule"])
+    rows = Rows(parts.images, label, np.arange(len(label)))
+    fit(model, _loss, rows, schedule, seed=seed, checkpoint=checkpoint)
+    logits = torch.from_numpy(_outputs(model, parts.test_images))
+    out = {"probability": logits.softmax(dim=1).numpy(), "doubt": model.doubt().cpu().numpy()}
+    if isinstance(model, LDLVA):
+        out["gap"] = model.bank_gap.mean(dim=0, keepdim=True).cpu().numpy()  # type: ignore[operator]
+        if seed == 0:
+            out["target"], out["calibration"] = model.target.cpu().numpy(), model.calibrated.cpu().numpy()  # type: ignore[operator]
+    out = {name: values.astype(np.float16) for name, values in out.items()}
+    if isinstance(model, LDLVA):
+        out["recovered"] = model.aggregated.argmax(dim=1).cpu().numpy().astype(np.int8)  # type: ignore[operator]
+    return out
+
+
+def pseudo_affect(track: Track, settings: Mapping[str, Any]) -> NDArray[np.float32]:
+    """The training rows' places (n, 2) on the circumplex: as the user gave them, or the regressor's, trained once."""
+    given = problem(track).affect
+    if given is not None:
+        return given
+    return run_missing([regressor(track, settings)], progress=False)[0]["affect"]
+
+
+def regressor(track: Track, settings: Mapping[str, Any]) -> Run:
+    """The run behind `pseudo_affect`."""
+    faces = track.categories()
+    assert faces is not None
+    wanted = {name: settings[name] for name in ("backbone", "pretrained")}
+    task = f"{__name__}:{train_regressor.__name__}"
+    wanted["schedule"] = settings["regressor"]
+    return Run(task=task, track=track, data=faces.fingerprint, settings=wanted, seed=0)
+
+
+def _method(
+    track: Track, settings: Mapping[str, Any], backbone: nn.Module, features: int, label: Tensor
+) -> ExpressionNet:
+    match settings["method"]:
+        case "baseline":
+            return ExpressionNet(backbone, features, n=len(label), classes=CLASSES)
+        case "label smoothing":
+            return ExpressionNet(backbone, features, n=len(label), classes=CLASSES, smoothing=SMOOTHING)
+        case "SCN":
+            after = round(settings["schedule"]["epochs"] / 7)  # SCN's 10 of 70 epochs
+            return SelfCureNet(backbone, features, labels=label, classes=CLASSES, relabel_after=after)
+        case "RUL":
+            return RelativeUncertaintyNet(backbone, features, n=len(label), classes=CLASSES)
+        case "LDLVA":
+            given = dict(settings["options"])
+            options = replace(SETTINGS[given.pop("setting")], **given)
+            affect = pseudo_affect(track, settings)
+            near = nearest_in_affect(affect, settings["k"])
+            s = local_similarity(affect, near, delta=options.delta, form=options.similarity)
+            return LDLVA(
+                backbone,
+                features,
+                classes=CLASSES,
+                neighbours=torch.from_numpy(near),
+                similarity=torch.from_numpy(s).float(),
+                options=options,
+                pictures=_pictures(track) if settings["neighbours"] == "online" else None,
+            )
+    raise ValueError(f"there is no method {settings['method']!r}")
+
+
+def _pictures(track: Track) -> Callable[[Tensor], Tensor]:
+    images = problem(track).images
+    return lambda row: augment(as_input(torch.from_numpy(images[row.cpu().numpy()]).to(row.device)))
+
+
+def _loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    images, label, row = batch
+    return model(augment(as_input(images)), label, row)
+
+
+def _backbone(images: NDArray, settings: Mapping[str, Any], seed: int) -> tuple[nn.Module, int]:
+    torch.manual_seed(seed)
+    channels = 1 if images.ndim == 3 else 3
+    return build_backbone(settings["backbone"], channels=channels, pretrained=settings["pretrained"])
+
+
+@torch.inference_mode()
+def _outputs(model: nn.Module, images: NDArray[np.uint8], *, batch: int = 256) -> NDArray[np.float32]:
+    model.eval()
+    device = next(model.parameters()).device
+    parts = [images[start : start + batch] for start in range(0, len(images), batch)]
+    return torch.cat([model(as_input(torch.from_numpy(p).to(device))).float().cpu() for p in parts]).numpy()
