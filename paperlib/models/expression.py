@@ -25,6 +25,9 @@ class ExpressionNet(nn.Module):
     picture is a buffer over the n training rows, moves with the network and is saved with it.
     """
 
+    visits: Tensor  # (n,) epochs in which a row was seen
+    total_loss: Tensor  # (n,)
+
     def __init__(
         self, backbone: nn.Module, features: int, *, n: int, classes: int, smoothing: float = 0.0
     ) -> None:
@@ -56,12 +59,12 @@ class ExpressionNet(nn.Module):
     @torch.no_grad()
     def remember(self, logits: Tensor, label: Tensor, row: Tensor) -> None:
         """Keep each row's cross-entropy to its given label, to average over the epochs."""
-        self.visits[row] += 1  # type: ignore[index, operator]
-        self.total_loss[row] += F.cross_entropy(logits, label, reduction="none")  # type: ignore[index, operator]
+        self.visits[row] += 1
+        self.total_loss[row] += F.cross_entropy(logits, label, reduction="none")
 
     def doubt(self) -> Tensor:
         """How far each training row's label (n,) is to be distrusted: here its loss, averaged over training.
 
         The simplest detector of wrong labels there is (Arazo et al., Unsupervised label noise modeling, ICML 2019).
         """
-        return self.total_loss / self.visits.clamp_min(1)  # type: ignore[operator, return-value]
+        return self.total_loss / self.visits.clamp_min(1)

@@ -32,6 +32,8 @@ class LDLVAOptions:
     factor_rate: of its own gradient descent, for the loss of its own picture. 0: lambda stays as it is (Table 4, ii).
         The release's 10 on a mean over 32 is 0.3125 here. Adam, which the paper uses for all, would move
         every factor by the same step whatever the size of its gradient.
+    factor_after: visits of a picture before its factor moves. The paper starts from a pretrained network and waits for
+        nothing; a network from scratch doubts every label at first.
     factor_feels_pull: whether lambda descends the discriminative loss too, as eq. 10 has it, or the classification
         loss alone, as eqs. 7 to 9 have it.
     target_gradient: whether the loss reaches the calibration network and the picture's own features through the target.
@@ -50,6 +52,7 @@ class LDLVAOptions:
     factor: str = "projected"
     factor_start: float = 0.0
     factor_rate: float = 0.3125
+    factor_after: int = 0
     factor_feels_pull: bool = False
     target_gradient: bool = True
     gamma: float = 0.1
@@ -153,6 +156,17 @@ class LDLVA(ExpressionNet):
             it, their predictions and features are those of when each was last seen itself (`bank`).
     """
 
+    neighbours: Tensor  # (n, K)
+    similarity: Tensor  # (n, K)
+    factor_state: Tensor  # (n,) lambda, or the free value behind it
+    centres: Tensor  # (classes, features)
+    bank_prediction: Tensor  # (n, classes)
+    bank_feature: Tensor  # (n, features)
+    bank_gap: Tensor  # (n,) total variation between an entry and the one before it
+    target: Tensor  # (n, classes) at the last visit; what follows too
+    aggregated: Tensor  # (n, classes)
+    calibrated: Tensor  # (n, K)
+
     def __init__(
         self,
         backbone: nn.Module,
@@ -188,7 +202,7 @@ class LDLVA(ExpressionNet):
 
     def factor(self, row: Tensor | slice = slice(None)) -> Tensor:
         """Lambda of these rows, in [0, 1]: 0 trusts the label, 1 the neighbours."""
-        state = self.factor_state[row]  # type: ignore[index]
+        state = self.factor_state[row]
         return state if self.options.factor == "projected" else 1 - state.sigmoid()
 
     def doubt(self) -> Tensor:
@@ -203,7 +217,7 @@ class LDLVA(ExpressionNet):
         near_prediction, near_feature, contribution = self._neighbours_of(row)
         if self.options.calibrate:
             zeta = self.calibration(v, near_feature)
-            self.calibrated[row] = zeta.detach()  # type: ignore[index, operator]
+            self.calibrated[row] = zeta.detach()
             contribution = contribution * zeta
         aggregated = aggregate(contribution, near_prediction, one_hot)
         if not self.options.target_gradient:
@@ -211,48 +225,48 @@ class LDLVA(ExpressionNet):
         factor = self.factor(row)
         target = (1 - factor).unsqueeze(1) * one_hot + factor.unsqueeze(1) * aggregated
         value = -(target * log_p).sum(dim=1).mean()
-        pulls = pull(v, self.centres[label], factor)  # type: ignore[index]
+        pulls = pull(v, self.centres[label], factor)
         if self.options.gamma:
             value = value + self.options.gamma * pulls.mean()
         self.remember(logits, label, row)
         with torch.no_grad():
-            self.target[row], self.aggregated[row] = target, aggregated  # type: ignore[index, operator]
+            self.target[row], self.aggregated[row] = target, aggregated
             gradient = -(aggregated * log_p).sum(dim=1) + (one_hot * log_p).sum(dim=1)  # eq. 9
             if self.options.factor_feels_pull:
                 gradient -= self.options.gamma * pulls / (1 - factor).clamp_min(1e-6)
             self._step_factor(row, gradient)
             if self.options.gamma:
-                self.centres.copy_(  # type: ignore[operator]
-                    move_centres(self.centres, v, label, factor, scale=self.options.repulsion)  # type: ignore[arg-type]
-                )
+                self.centres.copy_(move_centres(self.centres, v, label, factor, scale=self.options.repulsion))
             self._store(row, log_p.exp(), v)
         return value
 
     def _neighbours_of(self, row: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Predictions (batch, K, m), features (batch, K, V) and contributions (batch, K) before calibration."""
-        near = self.neighbours[row]  # type: ignore[index]
-        similarity = self.similarity[row]  # type: ignore[index]
+        near = self.neighbours[row]
+        similarity = self.similarity[row]
         if self.pictures is None:
-            seen = self.visits[near] > 0  # type: ignore[index]
-            return self.bank_prediction[near], self.bank_feature[near], similarity * seen  # type: ignore[index]
+            seen = self.visits[near] > 0
+            return self.bank_prediction[near], self.bank_feature[near], similarity * seen
         with torch.no_grad():
             v = self.features(self.pictures(near.flatten()))
             prediction = self.classifier(v).float().softmax(dim=1)
         return prediction.view(*near.shape, -1), v.view(*near.shape, -1), similarity
 
     def _step_factor(self, row: Tensor, gradient: Tensor) -> None:
-        state = self.factor_state[row]  # type: ignore[index]
+        late = self.visits[row] > self.options.factor_after
+        row, gradient = row[late], gradient[late]
+        state = self.factor_state[row]
         if self.options.factor == "projected":
             state = (state - self.options.factor_rate * gradient).clamp(0, 1)
         else:
             trust = state.sigmoid()
             state = state + self.options.factor_rate * gradient * trust * (1 - trust)
-        self.factor_state[row] = state  # type: ignore[index, operator]
+        self.factor_state[row] = state
 
     def _store(self, row: Tensor, prediction: Tensor, features: Tensor) -> None:
-        due = (self.visits[row] - 1) % self.options.refresh == 0  # type: ignore[index, operator]
+        due = (self.visits[row] - 1) % self.options.refresh == 0
         row = row[due]
-        before = self.bank_prediction[row]  # type: ignore[index]
-        self.bank_gap[row] = (prediction[due] - before).abs().sum(dim=1) / 2  # type: ignore[index, operator]
-        self.bank_prediction[row] = prediction[due]  # type: ignore[index, operator]
-        self.bank_feature[row] = features[due]  # type: ignore[index, operator]
+        before = self.bank_prediction[row]
+        self.bank_gap[row] = (prediction[due] - before).abs().sum(dim=1) / 2
+        self.bank_prediction[row] = prediction[due]
+        self.bank_feature[row] = features[due]

@@ -21,6 +21,9 @@ class SelfCureNet(ExpressionNet):
     (eq. 4). The paper relabels in the lower group only; its release, over the whole batch.
     """
 
+    label: Tensor  # (n,) as corrected so far
+    weight: Tensor  # (n,) at the last visit
+
     def __init__(
         self,
         backbone: nn.Module,
@@ -50,16 +53,16 @@ class SelfCureNet(ExpressionNet):
         count = min(max(round(self.high * len(weight)), 1), len(weight) - 1)
         above, below = order[:count], order[count:]
         rank = F.relu(self.margin - (weight[above].mean() - weight[below].mean()))
-        given = self.label[row]  # type: ignore[index]
+        given = self.label[row]
         value = F.cross_entropy(logits, given) + rank
         with torch.no_grad():
-            self.weight[row] = weight.detach()  # type: ignore[index, operator]
+            self.weight[row] = weight.detach()
             p = logits.detach().softmax(dim=1)
             best, named = p.max(dim=1)
             sure = best - p.gather(1, given.unsqueeze(1)).squeeze(1) > self.relabel_margin
-            late = self.visits[row] > self.relabel_after  # type: ignore[index]
+            late = self.visits[row] > self.relabel_after
             low = torch.zeros_like(late).index_fill_(0, below, True)
-            self.label[row] = torch.where(sure & late & low, named, given)  # type: ignore[index, operator]
+            self.label[row] = torch.where(sure & late & low, named, given)
         return value
 
     def _weighted(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,7 +72,7 @@ class SelfCureNet(ExpressionNet):
 
     def doubt(self) -> Tensor:
         """One minus the weight at the last visit."""
-        return 1 - self.weight  # type: ignore[operator]
+        return 1 - self.weight
 
 
 class RelativeUncertaintyNet(ExpressionNet):
@@ -81,6 +84,7 @@ class RelativeUncertaintyNet(ExpressionNet):
     """
 
     EMBEDDING, DROPOUT = 64, 0.4
+    uncertainty: Tensor  # (n,) at the last visit
 
     def __init__(self, backbone: nn.Module, features: int, *, n: int, classes: int) -> None:
         super().__init__(backbone, features, n=n, classes=classes)
@@ -98,13 +102,13 @@ class RelativeUncertaintyNet(ExpressionNet):
         share = u / (u + u[other])
         logits = self.classifier(share * mean + (1 - share) * mean[other]).float()
         with torch.no_grad():
-            self.uncertainty[row] = u.detach().squeeze(1)  # type: ignore[index, operator]
+            self.uncertainty[row] = u.detach().squeeze(1)
         self.remember(self.classifier(mean).float(), label, row)
         return (F.cross_entropy(logits, label) + F.cross_entropy(logits, label[other])) / 2
 
     def doubt(self) -> Tensor:
         """The uncertainty at the last visit."""
-        return self.uncertainty  # type: ignore[return-value]
+        return self.uncertainty
 
     def _head(self, features: int) -> nn.Sequential:
         return nn.Sequential(

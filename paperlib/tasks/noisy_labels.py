@@ -21,11 +21,11 @@ from paperlib.grid import Run, run_missing
 from paperlib.labels import EXPRESSIONS, flip_labels, local_similarity, nearest_in_affect, sole_winner
 from paperlib.models.backbones import build_backbone
 from paperlib.models.expression import ExpressionNet
-from paperlib.models.ldlva import LDLVA, PAPER, RELEASE
+from paperlib.models.ldlva import LDLVA, PAPER, RELEASE, LDLVAOptions
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
 from paperlib.tasks.label_variance import as_input, augment
 from paperlib.tracks import Track
-from paperlib.training import Rows, Schedule, fit
+from paperlib.training import History, Rows, Schedule, fit
 
 CLASSES = 7  # of EXPRESSIONS: all but contempt, which is the last
 SMOOTHING = 0.1
@@ -52,7 +52,7 @@ class Problem:
 
     images: NDArray[np.uint8]  # (n, size, size[, 3])
     rows: NDArray[np.int64]  # (n,) of track.categories()
-    test_images: NDArray[np.uint8]
+    validation_rows: NDArray[np.int64]
     test_rows: NDArray[np.int64]
     affect: NDArray[np.float32] | None  # (n, 2) pseudo valence and arousal that the user gave
     other_images: NDArray[np.uint8]
@@ -69,7 +69,7 @@ def problem(track: Track) -> Problem:
     faces = track.categories()
     if faces is None:
         raise ValueError(f"track {track.name} has no faces with a category")
-    train, test = (np.flatnonzero(faces.split == s) for s in ("train", "test"))
+    train, validation, test = (np.flatnonzero(faces.split == s) for s in ("train", "validation", "test"))
     affect, other = None, faces
     if track.name in PSEUDO_GIVEN:
         affect, others = faces.affect[train], train[:0]
@@ -91,7 +91,7 @@ def problem(track: Track) -> Problem:
     return Problem(
         images=faces.images[train],
         rows=train,
-        test_images=faces.images[test],
+        validation_rows=validation,
         test_rows=test,
         affect=affect,
         other_images=other.images[others],
@@ -142,7 +142,8 @@ def train_regressor(
     Returns:
         affect (n, 2) of the training rows, test_affect of the test's, both cut to [-1, 1].
     """
-    parts = problem(track)
+    parts, faces = problem(track), track.categories()
+    assert faces is not None
     backbone, features = _backbone(parts.images, settings, seed)
     model = nn.Sequential(backbone, nn.Linear(features, 2)).to(memory_format=torch.channels_last)
 
@@ -153,41 +154,96 @@ def train_regressor(
     fit(model, loss, Rows(parts.other_images, parts.other_affect), schedule, seed=seed, checkpoint=checkpoint)
     return {
         "affect": _outputs(model, parts.images).clip(-1, 1),
-        "test_affect": _outputs(model, parts.test_images).clip(-1, 1),
+        "test_affect": _outputs(model, faces.images[parts.test_rows]).clip(-1, 1),
     }
 
 
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """Train one method on the training rows with these labels; predict the test rows.
 
-    Settings: `method`, its name; `labels` and `noise`, see `training_labels`; `backbone`, `pretrained`, `schedule`;
-    `regressor`, the schedule of `train_regressor`; for LDLVA `k` neighbours, `neighbours` "bank" or "online", and
-    `options`: "paper" or "release", and fields that replace its own.
+    Settings: `method`, its name; `labels` and `noise`, see `training_labels`; `backbone`, `pretrained`, `schedule`.
+    For LDLVA also `regressor`, the schedule of `train_regressor`; `places` and `k`, see `neighbourhood`; `online`,
+    whether neighbours are sent through the network in every step; `options`: `setting` "paper" or "release", and
+    fields that replace its own; `oracle`: the factor is 1 for wrong labels and 0 for right ones, as nobody can know.
 
     Returns:
-        probability (n_test, 7), doubt (n,) of the given labels by the method's own measure, both in half precision. Of
-        LDLVA also gap, the mean total variation between what the bank held at the end and what replaced it,
-        and recovered (n,), the largest class of the neighbours' distribution. The first seed's also have the target
-        (n, 7) and the calibration scores (n, k), as last seen.
+        probability (n_test, 7) and doubt (n,) of the given labels by the method's own measure, in half precision, and
+        accuracy on the validation rows (1,). Of LDLVA also gap (1,), the mean total variation between what the bank
+        held at the end and what replaced it, and recovered (n,), the largest class of the neighbours' distribution.
+        The first seed's also have the target (n, 7) and the calibration scores (n, k), as last seen.
     """
     parts = problem(track)
-    label, _ = training_labels(track, settings["labels"], noise=settings["noise"], seed=seed)
+    faces = track.categories()
+    assert faces is not None and faces.expression is not None
+    label, right = training_labels(track, settings["labels"], noise=settings["noise"], seed=seed)
     backbone, features = _backbone(parts.images, settings, seed)
     model = _method(track, settings, backbone, features, torch.from_numpy(label))
-    model = model.to(memory_format=torch.channels_last)
-    schedule = Schedule(**settings["schedule"])
-    rows = Rows(parts.images, label, np.arange(len(label)))
-    fit(model, _loss, rows, schedule, seed=seed, checkpoint=checkpoint)
-    logits = torch.from_numpy(_outputs(model, parts.test_images))
-    out = {"probability": logits.softmax(dim=1).numpy(), "doubt": model.doubt().cpu().numpy()}
+    if settings.get("oracle"):
+        assert isinstance(model, LDLVA)
+        model.factor_state.copy_(torch.from_numpy(label != right))
+    learn(model, parts.images, label, Schedule(**settings["schedule"]), seed=seed, checkpoint=checkpoint)
+    validation = predict(model, faces.images[parts.validation_rows]).argmax(axis=1)
+    out = {"probability": predict(model, faces.images[parts.test_rows]), "doubt": model.doubt().cpu().numpy()}
     if isinstance(model, LDLVA):
-        out["gap"] = model.bank_gap.mean(dim=0, keepdim=True).cpu().numpy()  # type: ignore[operator]
+        kept = {"gap": model.bank_gap.mean(dim=0, keepdim=True)}
         if seed == 0:
-            out["target"], out["calibration"] = model.target.cpu().numpy(), model.calibrated.cpu().numpy()  # type: ignore[operator]
+            kept |= {"target": model.target, "calibration": model.calibrated}
+        out |= {name: values.cpu().numpy() for name, values in kept.items()}
     out = {name: values.astype(np.float16) for name, values in out.items()}
+    out["validation"] = np.array([(validation == faces.expression[parts.validation_rows]).mean()])
     if isinstance(model, LDLVA):
-        out["recovered"] = model.aggregated.argmax(dim=1).cpu().numpy().astype(np.int8)  # type: ignore[operator]
+        out["recovered"] = model.aggregated.argmax(dim=1).cpu().numpy().astype(np.int8)
     return out
+
+
+def learn(
+    model: ExpressionNet,
+    images: NDArray[np.uint8],
+    label: NDArray[np.int64],
+    schedule: Schedule,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+) -> History:
+    """Train any `ExpressionNet` on pictures (n, size, size[, 3]), mirrored and moved, and their labels (n,)."""
+
+    def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        x, given, row = batch
+        return network(augment(as_input(x)), given, row)
+
+    model.to(memory_format=torch.channels_last)
+    rows = Rows(images, label, np.arange(len(label)))
+    return fit(model, loss, rows, schedule, seed=seed, checkpoint=checkpoint)
+
+
+def predict(model: ExpressionNet, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probabilities (n, classes) of pictures (n, size, size[, 3]), computed in fp32."""
+    return torch.from_numpy(_outputs(model, images)).softmax(dim=1).numpy()
+
+
+def neighbourhood(
+    track: Track, settings: Mapping[str, Any], options: LDLVAOptions
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Neighbours of the training rows and their local similarity, (n, k) each.
+
+    `places` says where a row lies: "pseudo" (`pseudo_affect`: the paper); "raters", its own label of valence and
+    arousal, a bound that uses what the experiment may not know; "random", anywhere; "itself": its one neighbour is it.
+    """
+    parts, faces = problem(track), track.categories()
+    assert faces is not None
+    match settings["places"]:
+        case "pseudo":
+            affect = pseudo_affect(track, settings)
+        case "raters":
+            affect = faces.affect[parts.rows]
+        case "random":
+            affect = np.random.default_rng(0).uniform(-1, 1, (len(parts.rows), 2)).astype(np.float32)
+        case "itself":
+            return np.arange(len(parts.rows))[:, None], np.ones((len(parts.rows), 1))
+        case other:
+            raise ValueError(f"places must be pseudo, raters, random or itself; got {other!r}")
+    near = nearest_in_affect(affect, settings["k"])
+    return near, local_similarity(affect, near, delta=options.delta, form=options.similarity)
 
 
 def pseudo_affect(track: Track, settings: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -224,9 +280,7 @@ def _method(
         case "LDLVA":
             given = dict(settings["options"])
             options = replace(SETTINGS[given.pop("setting")], **given)
-            affect = pseudo_affect(track, settings)
-            near = nearest_in_affect(affect, settings["k"])
-            s = local_similarity(affect, near, delta=options.delta, form=options.similarity)
+            near, s = neighbourhood(track, settings, options)
             return LDLVA(
                 backbone,
                 features,
@@ -234,7 +288,7 @@ def _method(
                 neighbours=torch.from_numpy(near),
                 similarity=torch.from_numpy(s).float(),
                 options=options,
-                pictures=_pictures(track) if settings["neighbours"] == "online" else None,
+                pictures=_pictures(track) if settings["online"] else None,
             )
     raise ValueError(f"there is no method {settings['method']!r}")
 
@@ -242,11 +296,6 @@ def _method(
 def _pictures(track: Track) -> Callable[[Tensor], Tensor]:
     images = problem(track).images
     return lambda row: augment(as_input(torch.from_numpy(images[row.cpu().numpy()]).to(row.device)))
-
-
-def _loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-    images, label, row = batch
-    return model(augment(as_input(images)), label, row)
 
 
 def _backbone(images: NDArray, settings: Mapping[str, Any], seed: int) -> tuple[nn.Module, int]:
