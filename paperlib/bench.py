@@ -12,10 +12,15 @@ import torch
 from torch.nn import functional as F
 
 from paperlib import losses, twin
+from paperlib.labels import local_similarity, nearest_in_affect
 from paperlib.models import LabelVarianceNet, VoteNet, build_backbone
+from paperlib.models.expression import ExpressionNet
+from paperlib.models.ldlva import LDLVA
+from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
 from paperlib.stats import cluster_bootstrap
 from paperlib.tasks.label_variance import _loss_of_pictures as loss_of_pictures
 from paperlib.tasks.label_variance import as_input, augment
+from paperlib.tasks.noisy_labels import learn
 from paperlib.training import Rows, Schedule, fit, native_precision
 
 REPEATS = 3
@@ -23,7 +28,7 @@ REPEATS = 3
 
 def main() -> None:
     torch.set_num_threads(1)
-    rows = [*_training(), *_losses(), *_twin(), *_bootstrap()]
+    rows = [*_training(), *_losses(), *_methods(), *_neighbours(), *_twin(), *_bootstrap()]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
     print(f"best of {REPEATS}; one thread; torch {torch.__version__}; loop precision {native_precision()}")
@@ -88,6 +93,61 @@ def _losses() -> list[tuple[str, float, float, str]]:
 
     rates = {name: _rate(partial(train, name), len(images)) for name in (*losses.LOSSES, "votes")}
     return [(f"training, loss {n} (pictures)", r, r / rates["mse"], "loss mse") for n, r in rates.items()]
+
+
+def _methods() -> list[tuple[str, float, float, str]]:
+    """Pictures a second of training with le2023's methods: LDLVA from the bank and online, over K, and its rivals."""
+    rng = np.random.default_rng(0)
+    n, classes = 768, 7
+    images = rng.integers(0, 256, (n, 48, 48), dtype=np.uint8)
+    label, affect = rng.integers(0, classes, n), rng.uniform(-1, 1, (n, 2))
+    schedule = Schedule(epochs=1, batch=128, learning_rate=1e-3)
+
+    def pictures(row: torch.Tensor) -> torch.Tensor:
+        return augment(as_input(torch.from_numpy(images[row.numpy()])))
+
+    def method(name: str, backbone: str, k: int = 8) -> ExpressionNet:
+        network, features = build_backbone(backbone, channels=1)
+        if name == "SCN":
+            given = torch.from_numpy(label)
+            return SelfCureNet(network, features, labels=given, classes=classes, relabel_after=0)
+        if name in ("baseline", "RUL"):
+            kind = RelativeUncertaintyNet if name == "RUL" else ExpressionNet
+            return kind(network, features, n=n, classes=classes)
+        near = nearest_in_affect(affect, k)
+        return LDLVA(
+            network,
+            features,
+            classes=classes,
+            neighbours=torch.from_numpy(near),
+            similarity=torch.from_numpy(local_similarity(affect, near, delta=0.5)).float(),
+            pictures=pictures if name == "LDLVA online" else None,
+        )
+
+    def rate(name: str, backbone: str, k: int) -> float:
+        return _rate(lambda: learn(method(name, backbone, k), images, label, schedule, seed=0), n)
+
+    rows = []
+    for backbone in ("tiny_resnet", "compact_resnet"):
+        named = {"baseline": ("baseline", 8), "SCN": ("SCN", 8), "RUL": ("RUL", 8)}
+        named |= {f"{m}, K = {k}": (m, k) for m in ("LDLVA bank", "LDLVA online") for k in (8, 16)}
+        rates = {shown: rate(name, backbone, k) for shown, (name, k) in named.items()}
+        plain = rates["baseline"]
+        rows += [
+            (f"training, {backbone}, {m} (pictures)", r, r / plain, "baseline") for m, r in rates.items()
+        ]
+    return rows
+
+
+def _neighbours() -> list[tuple[str, float, float, str]]:
+    """Rows a second of the search for 8 neighbours in the plane, over the number of rows."""
+    affect = np.random.default_rng(0).uniform(-1, 1, (280_000, 2))
+    sizes = (10_000, 70_000, 280_000)
+    rates = {n: _rate(partial(nearest_in_affect, affect[:n], 8), n) for n in sizes}
+    return [
+        (f"8 neighbours of {n:,} rows ({n / r:.1f} s)", r, r / rates[sizes[0]], f"{sizes[0]:,} rows")
+        for n, r in rates.items()
+    ]
 
 
 def _twin() -> list[tuple[str, float, float, str]]:

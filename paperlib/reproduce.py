@@ -25,7 +25,7 @@ from paperlib.tracks import PROFILES, TRACKS, Track
 
 NOTEBOOKS = ROOT / "notebooks"
 RECORDED = ROOT / "tests" / "recorded"  # runs behind the committed pages, for the tests
-PAPERS = {"foteinopoulou2021": "01_foteinopoulou2021"}
+PAPERS = {"foteinopoulou2021": "01_foteinopoulou2021", "le2023": "02_le2023"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         # The kernel works in another folder, so a relative path must not reach it.
         root = str(Path(options.data).resolve()) if options.data else ""
         track = Track(name=options.track, root=root, profile=options.profile)
-        for key in [options.paper] if options.paper else list(PAPERS):
+        for key in _papers_of(track, options.paper):
             if options.explain:
                 _explain(key, track, options.seeds)
             else:
@@ -45,6 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"reproduce: {error}")
     return 0
+
+
+def _papers_of(track: Track, wanted: str) -> list[str]:
+    """The papers that have something to do on a track; refuses one that was named and has not."""
+    able = [key for key in PAPERS if track.name in importlib.import_module(f"paperlib.papers.{key}").TRACKS]
+    if wanted and wanted not in able:
+        raise ValueError(f"{wanted} has nothing to do on track {track.name}, which is for {', '.join(able)}")
+    return [wanted] if wanted else able
 
 
 def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path:

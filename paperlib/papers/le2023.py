@@ -1,22 +1,42 @@
 """le2023: the grid of runs behind its artefacts, and every number of its page.
 
 Methods are compared over seeds: runs of one seed share the wrong labels, the order of the batches and the augmentation,
-so differences are paired.
+so differences are paired. Every difference is taken so that a positive one speaks for the claim.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy, spearmanr
+from sklearn.metrics import roc_auc_score
 
-from paperlib.grid import Run
-from paperlib.tasks.noisy_labels import PSEUDO_GIVEN, regressor
+from paperlib import metrics, stats
+from paperlib.data.records import FaceSet
+from paperlib.grid import Result, Run, run_missing
+from paperlib.labels import AFFECT, EXPRESSIONS, nearest_in_affect
+from paperlib.ledger import ArtefactTable, Ledger
+from paperlib.published import read_table
+from paperlib.tasks.noisy_labels import (
+    CLASSES,
+    PSEUDO_GIVEN,
+    Problem,
+    problem,
+    regressor,
+    second_population,
+    training_labels,
+)
 from paperlib.tracks import Track
 
 KEY = "le2023"
+TRACKS = ("twin", "ferplus", "affectnet", "rafdb", "sfew", "manifest")
 TASK = "paperlib.tasks.noisy_labels:train"
 OURS, BASELINE = "LDLVA", "baseline"
 METHODS = (BASELINE, "label smoothing", "SCN", "RUL", OURS)
@@ -30,8 +50,8 @@ CONDITIONS: Mapping[str, Mapping[str, Any]] = {
 CLEAN, NOISY, NATURAL, POPULATIONS = "0 %", "30 %", "natural", "populations"
 
 # Variants of LDLVA: fields of its settings, or of its options, that differ.
-# Table 4: label distribution, adaptive similarity, uncertainty factor, discriminative loss; (i) is the baseline, (v) the
-# whole. The fixed factor of (ii) is not printed; 0.5 takes no side.
+# Table 4: label distribution, adaptive similarity, uncertainty factor, discriminative loss; (i) is the baseline, (v)
+# the whole. The fixed factor of (ii) is not printed; 0.5 takes no side.
 COMPONENTS: Mapping[str, Mapping[str, Any]] = {
     "(ii) LD, AS": {"factor_rate": 0.0, "factor_start": 0.5, "gamma": 0.0},
     "(iii) LD, AS, UF": {"gamma": 0.0},
@@ -57,6 +77,22 @@ PLACES: Mapping[str, Mapping[str, Any]] = {
 STALENESS: Mapping[str, Mapping[str, Any]] = {
     "online": {"online": True},
     "bank, every 4th epoch": {"refresh": 4},
+}
+OVER_K = {4: "K = 4", 8: OURS, 16: "K = 16"}
+# what the paper's tables call our methods
+PRINTED = {BASELINE: "Baseline", "SCN": "SCN", "RUL": "RUL", OURS: "LDLVA (ours)"}
+DOUBTS = {BASELINE: "plain loss", "SCN": "SCN's weight", "RUL": "RUL's uncertainty", OURS: "factor"}
+ON_TRAINING = ("figure5", "figure6", "staleness")  # their numbers are of training faces
+CAVEATS = {
+    "twin": "**The data are generated.** Ten raters each choose a category for every face. The category that most of "
+    "them choose is the *consensus*; one annotator's choice, a tenth of it replaced by a wrong one, is the *natural* "
+    "label. Pseudo valence and arousal come from a network trained on 3,000 generated faces of other people. What "
+    "holds here holds of the method on such faces, at this size of network and number of steps.",
+    "ferplus": "**The wrong labels are real.** *Natural* labels are those that FER2013 was published with; the "
+    "*consensus* is the official majority of FER+'s ten votes for the same faces, without contempt. Neither is made "
+    "up. A fifth of the training faces is held out and trains only the network that gives the others their pseudo "
+    "valence and arousal (from votes placed on the circumplex; nobody rated it). Subjects are unknown: intervals "
+    "over pictures are too narrow if people recur. This page shows no picture of FER2013.",
 }
 _SETTINGS = ("k", "places", "online", "oracle")
 
@@ -147,3 +183,455 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
         if name != "the raters' places" or np.isfinite(faces.affect).all():
             add(hard, name, changes)
     return runs
+
+
+@dataclass
+class Study:
+    """All of the paper's runs on one track, and the numbers made of them."""
+
+    track: Track
+    seeds: int | None = None
+    jobs: int = 1
+    results: dict[tuple[str, str], list[Result]] = field(init=False)
+    ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        runs = grid(self.track, seeds=self.seeds)
+        if not runs:
+            raise ValueError(f"le2023 learns categories, and track {self.track.name} has none")
+        done = iter(run_missing([run for group in runs.values() for run in group], jobs=self.jobs))
+        self.results = {name: [next(done) for _ in group] for name, group in runs.items()}
+        self.ledger = Ledger(KEY, self.track, {"faces": self.faces.fingerprint})
+
+    @cached_property
+    def faces(self) -> FaceSet:
+        faces = self.track.categories()
+        assert faces is not None
+        return faces
+
+    @cached_property
+    def parts(self) -> Problem:
+        return problem(self.track)
+
+    @property
+    def hard(self) -> str:
+        return hard_condition(self.track)
+
+    @property
+    def conditions(self) -> list[str]:
+        return [c for c in CONDITIONS if (c, OURS) in self.results and c != POPULATIONS]
+
+    def category(self, rows: NDArray) -> NDArray[np.int8]:
+        assert self.faces.expression is not None
+        return self.faces.expression[rows]
+
+    def probability(self, condition: str, method: str) -> list[NDArray[np.float64]]:
+        """Predicted distributions of the test faces (n_test, 7), one a seed."""
+        return [r["probability"].astype(np.float64) for r in self.results[condition, method]]
+
+    def accuracy(self, condition: str, method: str, label: NDArray | None = None) -> list[float]:
+        """Per cent of the test faces, one a seed, whose likeliest class is `label` (n_test,), else their category."""
+        label = self.category(self.parts.test_rows) if label is None else label
+        return [100 * float((p.argmax(axis=1) == label).mean()) for p in self.probability(condition, method)]
+
+    def labels(self, condition: str, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Given and right labels of the training faces (n,) under a condition."""
+        about = CONDITIONS[condition]
+        return training_labels(self.track, about["labels"], noise=about["noise"], seed=seed)
+
+    # artefacts
+
+    def neighbours(self) -> ArtefactTable:
+        """How good the pseudo labels are, and how often neighbours are of the same category."""
+        if self.results["", "regressor"]:
+            found = self.results["", "regressor"][0]["test_affect"]
+            truth = self.faces.affect[self.parts.test_rows]
+            for j, dimension in enumerate(AFFECT):
+                known = np.isfinite(truth[:, j])
+                for name, measure in (("PCC", metrics.pcc), ("CCC", metrics.ccc)):
+                    value = float(measure(found[known, j], truth[known, j]))
+                    self._single("neighbours", f"pseudo {dimension}", name, value, n=known.sum())
+        for name, share in self.purity().items():
+            self._single("neighbours", f"8 neighbours: {name}", "% of the same category", 100 * share.mean())
+        return self.ledger.table("neighbours")
+
+    def purity(self) -> dict[str, NDArray[np.float64]]:
+        """Share of each training face's 8 neighbours that are of its category (n,), by where faces lie."""
+        category = self.category(self.parts.rows)
+        frequency = np.bincount(category, minlength=CLASSES) / len(category)
+        shares = {"any face": frequency[category]}
+        places = {"pseudo labels": self.places, "the raters' own": self.faces.affect[self.parts.rows]}
+        for name, affect in places.items():
+            if np.isfinite(affect).all():
+                shares[name] = (category[nearest_in_affect(affect, 8)] == category[:, None]).mean(axis=1)
+        return shares
+
+    @property
+    def places(self) -> NDArray[np.float32]:
+        """Pseudo valence and arousal (n, 2) of the training faces."""
+        regression = self.results["", "regressor"]
+        return regression[0]["affect"] if regression else np.asarray(self.parts.affect)
+
+    def table1(self) -> ArtefactTable:
+        """Table 1: accuracy under wrong labels, LDLVA's gains, and the share of the natural gap that each closes."""
+        printed = read_table(KEY, 1)
+        for condition in self.conditions:
+            for method in METHODS:
+                if (condition, method) in self.results:
+                    cell = printed.query(
+                        f"row == '{condition.replace(' ', '')} {PRINTED.get(method, method)}' and column == 'RAF-DB'"
+                    )
+                    self._score("table1", condition, method, printed=cell)
+        for condition in self.conditions[1:]:
+            for rival in METHODS[:-1]:
+                if (condition, rival) in self.results:
+                    claim = f"LDLVA is more accurate than {rival} with {condition} wrong labels"
+                    claimed = condition != NATURAL and rival in PRINTED
+                    self._gain("table1", condition, OURS, rival, claim=claim if claimed else "")
+        growth = _less(self._gains(NOISY, OURS, BASELINE), self._gains("10 %", OURS, BASELINE))
+        self._over_seeds(
+            "table1", "gain over the baseline", "30 % - 10 %", growth, "The gain grows with the noise"
+        )
+        if NATURAL in self.conditions:
+            for method in METHODS[1:]:
+                self._over_seeds("table1", method, "% of the natural gap closed", self.gap_closed(method))
+        return self.ledger.table("table1")
+
+    def gap_closed(self, method: str, condition: str = NATURAL) -> list[float]:
+        """Per cent of the way from the baseline to the baseline trained on the consensus, one a seed."""
+        floor, ceiling = self.accuracy(condition, BASELINE), self.accuracy(CLEAN, BASELINE)
+        ours = self.accuracy(condition, method)
+        return [100 * (o - f) / (c - f) for o, f, c in zip(ours, floor, ceiling, strict=True)]
+
+    def table2(self) -> ArtefactTable:
+        """Table 2's protocol: half of the faces labelled by one population, half by another, tested on each."""
+        claim = "LDLVA is more accurate when two populations labelled the training faces"
+        if (POPULATIONS, OURS) not in self.results:
+            self.ledger.not_attempted("table2", claim, "one population labelled this data set")
+            return self.ledger.table("table2")
+        rows = self.parts.test_rows
+        tests: dict[str, NDArray] = {
+            "first": self.category(rows),
+            "second": second_population(self.track)[rows],
+        }
+        average = {}
+        for method in (BASELINE, OURS):
+            scores = {name: self.accuracy(POPULATIONS, method, label) for name, label in tests.items()}
+            scores["average"] = average[method] = np.mean(list(scores.values()), axis=0).tolist()
+            for name, values in scores.items():
+                results = self.results[POPULATIONS, method]
+                self._over_seeds("table2", method, f"accuracy, {name}", values, results=results)
+        gains = _less(average[OURS], average[BASELINE])
+        self._over_seeds("table2", "LDLVA - baseline", "accuracy, average", gains, claim)
+        return self.ledger.table("table2")
+
+    def table3(self) -> ArtefactTable:
+        """Table 3: accuracy trained on the data set's labels as they are, here the consensus."""
+        printed = read_table(KEY, 3)
+        for method in METHODS:
+            if (CLEAN, method) in self.results:
+                cell = printed.query(f"row == '{PRINTED.get(method, method)}' and column == 'RAF-DB'")
+                self._score("table3", CLEAN, method, printed=cell)
+        for rival in ("SCN", "RUL"):
+            claim = f"LDLVA is more accurate than {rival} on the original labels"
+            self._gain("table3", CLEAN, OURS, rival, claim=claim)
+        self._gain("table3", CLEAN, OURS, BASELINE)
+        return self.ledger.table("table3")
+
+    def table4(self) -> ArtefactTable:
+        """Table 4: the five settings, and what each component adds."""
+        printed = read_table(KEY, 4)
+        columns = {CLEAN: "RAF-DB (original)", self.hard: "RAF-DB (30% noise)"}
+        settings = {"(i)": BASELINE, **{name.split()[0]: name for name in COMPONENTS}, "(v)": OURS}
+        for condition, column in columns.items():
+            for number, method in settings.items():
+                cell = printed.query(f"row == '{number}' and column == '{column}'")
+                self._score("table4", condition, method, row=f"{number} {method}".strip(), printed=cell)
+        steps = {
+            "label distributions with adaptive similarity": ("(ii)", "(i)"),
+            "the uncertainty factor": ("(iii)", "(ii)"),
+            "the discriminative loss": ("(v)", "(iii)"),
+            "adaptive similarity": ("(v)", "(iv)"),
+        }
+        for condition in columns:
+            for what, (more, less) in steps.items():
+                on = "wrong labels" if condition == self.hard else "original labels"
+                claim = f"{what[0].upper()}{what[1:]} helps on {on}"
+                self._gain("table4", condition, settings[more], settings[less], claim=claim)
+        return self.ledger.table("table4")
+
+    def figure3(self) -> ArtefactTable:
+        """Figures 1 and 3: how far predicted distributions are from the votes, by method and condition."""
+        claim = "LDLVA's distributions are closer to people's than the plain network's"
+        if self.faces.votes is None:
+            self.ledger.not_attempted("figure3", claim, "one label a face, no votes")
+            return self.ledger.table("figure3")
+        column = "Jensen-Shannon divergence, bits"
+        for condition in dict.fromkeys((self.hard, CLEAN)):
+            for method in METHODS:
+                values = [float(d.mean()) for d in self.divergence(condition, method)]
+                row = f"{condition}: {method}"
+                self._over_seeds("figure3", row, column, values, results=self.results[condition, method])
+            nearer = [
+                a - b for a, b in zip(*(self.divergence(condition, m) for m in (BASELINE, OURS)), strict=True)
+            ]
+            self._over_faces(
+                "figure3",
+                f"{condition}: baseline - LDLVA",
+                column,
+                np.mean(nearer, axis=0),
+                self.parts.test_rows,
+                claim if condition == self.hard else "",
+            )
+        self._single("figure3", "ten other raters, simulated", column, self.floor().mean())
+        return self.ledger.table("figure3")
+
+    def human(self, rows: NDArray) -> NDArray[np.float64]:
+        """Shares of the raters' votes for the seven categories (rows, 7)."""
+        assert self.faces.votes is not None
+        votes = self.faces.votes[rows, :CLASSES].astype(np.float64)
+        return votes / votes.sum(axis=1, keepdims=True)
+
+    def divergence(self, condition: str, method: str) -> list[NDArray[np.float64]]:
+        """Jensen-Shannon divergence in bits of votes and prediction, test face by test face, one array a seed."""
+        human = self.human(self.parts.test_rows)
+        return [jensenshannon(human, p, axis=1, base=2) ** 2 for p in self.probability(condition, method)]
+
+    def floor(self) -> NDArray[np.float64]:
+        """The same of the votes and as many new ones drawn from them: no prediction can be expected to beat it."""
+        rows = self.parts.test_rows
+        assert self.faces.votes is not None
+        human, n = self.human(rows), self.faces.votes[rows, :CLASSES].sum(axis=1)
+        drawn = np.random.default_rng(0).multinomial(n, human) / n[:, None]
+        return jensenshannon(human, drawn, axis=1, base=2) ** 2
+
+    def figure4(self) -> ArtefactTable:
+        """Figure 4: calibration scores of neighbours of the same category less those of others, first seed."""
+        near, score, same = self.calibrated()
+        both = same.any(axis=1) & ~same.all(axis=1)
+        other = (score * ~same).sum(axis=1)[both] / (~same).sum(axis=1)[both]
+        difference = (score * same).sum(axis=1)[both] / same.sum(axis=1)[both] - other
+        claim = "Neighbours of another category get lower calibration scores"
+        self._over_faces(
+            "figure4", "same - other category", "score", difference, self.parts.rows[both], claim
+        )
+        self._single("figure4", "all neighbours", "score, mean", float(score.mean()))
+        self._single("figure4", "all neighbours", "score, standard deviation", float(score.std()))
+        return self.ledger.table("figure4")
+
+    def calibrated(self) -> tuple[NDArray, NDArray, NDArray]:
+        """Neighbours of the training faces, their last calibration scores, and whether they are of its category."""
+        near = nearest_in_affect(self.places, 8)
+        category = self.category(self.parts.rows)
+        score = self.results[self.hard, OURS][0]["calibration"].astype(np.float64)
+        return near, score, category[near] == category[:, None]
+
+    def figure5(self) -> ArtefactTable:
+        """Figure 5: how often the neighbours' distribution names the right class of a wrongly labelled face."""
+        for condition in dict.fromkeys((NATURAL, NOISY)):
+            if condition not in self.conditions:
+                continue
+            shares: dict[str, list[float]] = {"right": [], "given": [], "of right labels": []}
+            for seed, result in enumerate(self.results[condition, OURS]):
+                given, right = self.labels(condition, seed)
+                named, wrong = result["recovered"], given != right
+                shares["right"].append(100 * float((named == right)[wrong].mean()))
+                shares["given"].append(100 * float((named == given)[wrong].mean()))
+                shares["of right labels"].append(100 * float((named == right)[~wrong].mean()))
+            results = self.results[condition, OURS]
+            row = f"{condition}: wrong labels"
+            self._over_seeds("figure5", row, "% named right", shares["right"], results=results)
+            self._over_seeds("figure5", row, "% named as given", shares["given"], results=results)
+            kept = shares["of right labels"]
+            self._over_seeds("figure5", f"{condition}: right labels", "% named right", kept, results=results)
+            claim = f"Neighbours recover the right class of wrong labels ({condition})"
+            more = _less(shares["right"], shares["given"])
+            self._over_seeds("figure5", row, "right - given", more, claim)
+        return self.ledger.table("figure5")
+
+    def figure6(self) -> ArtefactTable:
+        """Figure 6: does the factor find wrong labels, and better than SCN's weight, RUL's or the plain loss?"""
+        for condition in dict.fromkeys((NATURAL, NOISY)):
+            if condition not in self.conditions:
+                continue
+            found = {m: self.detection(condition, m) for m in METHODS if m != "label smoothing"}
+            for method, values in found.items():
+                results = self.results[condition, method]
+                self._over_seeds(
+                    "figure6", f"{condition}: {DOUBTS[method]}", "AUROC", values, results=results
+                )
+            claim = f"The factor is higher where the label is wrong ({condition})"
+            above = [v - 0.5 for v in found[OURS]]
+            self._over_seeds("figure6", f"{condition}: factor", "AUROC - 0.5", above, claim)
+            for rival in found:
+                if rival != OURS:
+                    gains = _less(found[OURS], found[rival])
+                    self._over_seeds("figure6", f"{condition}: factor - {DOUBTS[rival]}", "AUROC", gains)
+            if self.faces.votes is not None:
+                disagreement = entropy(self.human(self.parts.rows), axis=1)
+                rho = [
+                    float(spearmanr(r["doubt"], disagreement).statistic)
+                    for r in self.results[condition, OURS]
+                ]
+                claim = f"The factor is higher where raters disagree ({condition})"
+                self._over_seeds("figure6", f"{condition}: factor", "Spearman with vote entropy", rho, claim)
+        return self.ledger.table("figure6")
+
+    def detection(self, condition: str, method: str) -> list[float]:
+        """AUROC of a method's doubt for wrong training labels, one a seed; 0.5 is chance."""
+        wrong = [np.not_equal(*self.labels(condition, seed)) for seed in range(self.count(condition, method))]
+        results = self.results[condition, method]
+        return [float(roc_auc_score(w, r["doubt"])) for w, r in zip(wrong, results, strict=True)]
+
+    def count(self, condition: str, method: str) -> int:
+        return len(self.results[condition, method])
+
+    def figure7(self) -> ArtefactTable:
+        """Figure 7: accuracy over the number of neighbours, on original and on wrong labels."""
+        for condition in (CLEAN, self.hard):
+            for k, method in OVER_K.items():
+                self._score("figure7", condition, method, row=f"K = {k}")
+        claims = (
+            (CLEAN, 16, 4, "More neighbours are better on the original labels"),
+            (self.hard, 8, 4, "8 neighbours are better than 4 under wrong labels"),
+            (self.hard, 8, 16, "8 neighbours are better than 16 under wrong labels"),
+        )
+        for condition, more, less, claim in claims:
+            self._gain("figure7", condition, OVER_K[more], OVER_K[less], claim=claim)
+        return self.ledger.table("figure7")
+
+    def variants(self, artefact: str, names: Sequence[str]) -> ArtefactTable:
+        """Accuracy of variants of LDLVA under the hard condition, and each less LDLVA as run here."""
+        self._score(artefact, self.hard, OURS)
+        for name in names:
+            if (self.hard, name) in self.results:
+                self._score(artefact, self.hard, name)
+                self._gain(artefact, self.hard, name, OURS)
+                validation = [100 * float(r["validation"][0]) for r in self.results[self.hard, name]]
+                self._over_seeds(artefact, name, f"{self.hard}: validation accuracy", validation)
+        ours = [100 * float(r["validation"][0]) for r in self.results[self.hard, OURS]]
+        self._over_seeds(artefact, OURS, f"{self.hard}: validation accuracy", ours)
+        return self.ledger.table(artefact)
+
+    def staleness(self) -> ArtefactTable:
+        """The bank against predictions made anew in every step, and against a bank renewed more rarely."""
+        names = [m for m in (OURS, *STALENESS) if (self.hard, m) in self.results]
+        for name in names:
+            self._score("staleness", self.hard, name)
+            if name != "online":
+                gap = [float(r["gap"][0]) for r in self.results[self.hard, name]]
+                self._over_seeds("staleness", name, "change between two entries", gap)
+        for name in names[1:]:
+            self._gain("staleness", self.hard, OURS, name)
+        return self.ledger.table("staleness")
+
+    # sentences
+
+    def caveat(self) -> str:
+        """What a reader of this track's page must know first, in Markdown."""
+        return CAVEATS.get(
+            self.track.name, f"Licensed data, read from the official layout of {self.track.name}."
+        )
+
+    def conclusion(self) -> str:
+        """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
+        kind = self.ledger.verdicts()["verdict"].str.partition(":")[0]
+        counts = ", ".join(f"{n} {v}" for v, n in kind.value_counts().items())
+        lines = [f"**In short** (track {self.track.name}, profile {self.track.profile}): {counts}.", ""]
+        by_cell = {(e.artefact.partition("/")[2], e.row, e.column): e for e in self.ledger.entries}
+        for condition in CONDITIONS:
+            of = {m: by_cell.get(("table1", m, f"{condition}: accuracy")) for m in METHODS}
+            scores = [f"{m} {e.measured:.1f}" for m, e in of.items() if e is not None]
+            if scores:
+                lines.append(f"- Accuracy, {condition} wrong labels: {', '.join(scores)} %.")
+        closed = [
+            f"{m} {by_cell[cell].measured:.0f} %"
+            for m in METHODS
+            if (cell := ("table1", m, "% of the natural gap closed")) in by_cell
+        ]
+        if closed:
+            lines.append(f"- Of the gap between natural labels and the consensus: {', '.join(closed)}.")
+        for e in self.ledger.entries:
+            if e.artefact == f"{KEY}/figure6" and e.column == "AUROC" and " - " not in e.row:
+                lines.append(f"- Wrong labels found, {e.row}: AUROC {e.measured:.2f}.")
+        return "\n".join(lines)
+
+    # the ledger
+
+    def _single(self, artefact: str, row: str, column: str, value: float, n: int | None = None) -> None:
+        count = len(self.parts.rows) if n is None else int(n)
+        self.ledger.add(artefact, row, column, source="faces", n=count, interval=float(value))
+
+    def _over_seeds(
+        self, artefact: str, row: str, column: str, values: Sequence[float], claim: str = "", **rest: Any
+    ) -> None:
+        """One value a seed; differences, known by their minus sign or claim, get a verdict."""
+        judged = claim or " - " in row
+        verdict = stats.verdict(stats.mean_interval(values), 1) if judged else ""
+        on = self.parts.rows if artefact in ON_TRAINING else self.parts.test_rows
+        self.ledger.add(
+            artefact,
+            row,
+            column,
+            source="faces",
+            n=len(on),
+            values=values,
+            claim=claim,
+            verdict=verdict,
+            **rest,
+        )
+
+    def _over_faces(
+        self, artefact: str, row: str, column: str, values: NDArray, rows: NDArray, claim: str
+    ) -> None:
+        """The mean over faces with its bootstrap interval, of persons where they are known."""
+        subject = self.faces.subject
+        clusters = None if subject is None else subject[rows]
+        interval = stats.cluster_bootstrap(
+            lambda v: float(v.mean()), values, clusters=clusters, seed=0, draws=protocol(self.track).draws
+        )
+        self.ledger.add(
+            artefact,
+            row,
+            column,
+            source="faces",
+            n=len(values),
+            interval=interval,
+            about=f"95 % bootstrap of {'pictures' if subject is None else 'subjects'}",
+            claim=claim,
+            verdict=stats.verdict(interval, 1),
+        )
+
+    def _score(
+        self,
+        artefact: str,
+        condition: str,
+        method: str,
+        *,
+        row: str = "",
+        printed: pd.DataFrame | None = None,
+    ) -> None:
+        given = printed is not None and not printed.empty
+        self._over_seeds(
+            artefact,
+            row or method,
+            f"{condition}: accuracy",
+            self.accuracy(condition, method),
+            results=self.results[condition, method],
+            unit="%",
+            **({"printed": str(printed["printed"].iloc[0]), "printed_on": "RAF-DB"} if given else {}),  # type: ignore[index]
+        )
+
+    def _gains(self, condition: str, ours: str, theirs: str) -> list[float]:
+        return _less(self.accuracy(condition, ours), self.accuracy(condition, theirs))
+
+    def _gain(self, artefact: str, condition: str, ours: str, theirs: str, claim: str = "") -> None:
+        gains = self._gains(condition, ours, theirs)
+        self._over_seeds(artefact, f"{ours} - {theirs}", f"{condition}: accuracy", gains, claim, unit="%")
+
+
+def _less(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    return [x - y for x, y in zip(a, b, strict=True)]
+
+
+__all__ = ["EXPRESSIONS", "KEY", "Study", "grid", "protocol"]
