@@ -1,6 +1,7 @@
 """Networks, one module a paper."""
 
 from paperlib.models.backbones import BACKBONES, CompactNet, build_backbone
+from paperlib.models.expression import ExpressionNet
 from paperlib.models.label_variance import (
     LabelDistribution,
     LabelVarianceNet,
@@ -8,13 +9,21 @@ from paperlib.models.label_variance import (
     TemporalNetVLAD,
     VoteNet,
 )
+from paperlib.models.ldlva import LDLVA, CalibrationNetwork, LDLVAOptions
+from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
 
 __all__ = [
     "BACKBONES",
+    "LDLVA",
+    "CalibrationNetwork",
     "CompactNet",
+    "ExpressionNet",
+    "LDLVAOptions",
     "LabelDistribution",
     "LabelVarianceNet",
     "NetVLADBackbone",
+    "RelativeUncertaintyNet",
+    "SelfCureNet",
     "TemporalNetVLAD",
     "VoteNet",
     "build_backbone",
