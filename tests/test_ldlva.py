@@ -1,0 +1,431 @@
+"""LDLVA term by term: eqs. 3 to 11 of le2023, what stands in the bank, and what the gradient reaches."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+from paperlib.models.ldlva import (
+    LDLVA,
+    PAPER,
+    RELEASE,
+    CalibrationNetwork,
+    aggregate,
+    move_centres,
+    pull,
+    repulsion,
+)
+
+N, K, CLASSES, V = 12, 3, 4, 5
+PICTURES = torch.randn(N, 3, generator=torch.Generator().manual_seed(1))
+LABEL = torch.arange(N) % CLASSES
+ROW = torch.tensor([7, 2, 11, 4])
+HALF = replace(PAPER, factor_start=0.5)
+
+
+def network(options=PAPER, *, pictures=None, seed=0) -> LDLVA:
+    """N pictures whose neighbours are the K rows that follow."""
+    torch.manual_seed(seed)
+    neighbours = (torch.arange(N)[:, None] + torch.arange(1, K + 1)) % N
+    return LDLVA(
+        nn.Sequential(nn.Linear(3, V), nn.Tanh()),
+        V,
+        classes=CLASSES,
+        neighbours=neighbours,
+        similarity=torch.rand(N, K) * 0.9 + 0.1,
+        options=options,
+        pictures=pictures,
+    )
+
+
+@torch.no_grad()
+def seen(model: LDLVA, *, centres: float = 0.3) -> LDLVA:
+    """As if every picture had been visited once by this very network, and the centres had moved."""
+    model.visits += 1
+    model.bank_prediction.copy_(model(PICTURES).softmax(dim=1))
+    model.bank_feature.copy_(model.features(PICTURES))
+    model.centres.normal_().mul_(centres)
+    return model
+
+
+def step(model: LDLVA, row=ROW):
+    return model(PICTURES[row], LABEL[row], row)
+
+
+def written_out(model: LDLVA, factor, row=ROW) -> tuple:
+    """L_cls and the pull of L_D (eqs. 1 to 6 and 10), picture by picture, each a mean; and the targets."""
+    loss, apart, targets = 0.0, 0.0, []
+    for i, weight in zip(row.tolist(), factor, strict=True):
+        v = model.features(PICTURES[i : i + 1])
+        p = model.classifier(v)[0].softmax(dim=0)
+        mixture, total = 0.0, 0.0
+        for k, s in zip(model.neighbours[i].tolist(), model.similarity[i], strict=True):
+            zeta = model.calibration(v, model.bank_feature[k].view(1, 1, V))[0, 0]
+            mixture, total = mixture + zeta * s * model.bank_prediction[k], total + zeta * s
+        one_hot = torch.eye(CLASSES, dtype=p.dtype)[LABEL[i]]
+        targets.append((1 - weight) * one_hot + weight * mixture / total)
+        loss = loss - (targets[-1] * p.log()).sum() / len(row)
+        apart = apart + (1 - weight) / 2 * (v[0] - model.centres[LABEL[i]]).pow(2).sum() / len(row)
+    return loss, apart, torch.stack(targets)
+
+
+# eqs. 3 to 6
+
+
+@pytest.mark.parametrize(("name", "norm"), [("layer", nn.LayerNorm), ("batch", nn.BatchNorm1d)])
+def test_calibration_is_a_perceptron_on_the_concatenated_features(name, norm):
+    net, own, others = CalibrationNetwork(V, norm=name), torch.randn(6, V), torch.randn(6, K, V)
+    plain = nn.Sequential(
+        nn.Linear(2 * V, 512),
+        norm(512),
+        nn.ReLU(),
+        nn.Linear(512, 256),
+        norm(256),
+        nn.ReLU(),
+        nn.Linear(256, 1),
+    )
+    with torch.no_grad():
+        plain[0].weight.copy_(torch.cat([net.own.weight, net.others.weight], dim=1))
+        plain[0].bias.copy_(net.own.bias)
+    plain[3].load_state_dict(net.hidden.state_dict())
+    plain[6].load_state_dict(net.score.state_dict())
+    pairs = torch.cat([own.unsqueeze(1).expand(-1, K, -1), others], dim=2)
+    assert_close(net(own, others), plain(pairs.flatten(0, 1)).sigmoid().view(6, K))
+
+
+def test_calibration_floor_bounds_the_value_before_the_sigmoid():
+    net = CalibrationNetwork(V, floor=-1.3)
+    nn.init.constant_(net.score.bias, -9.0)
+    least = 1 / (1 + math.exp(1.3))
+    assert_close(net(torch.randn(2, V), torch.randn(2, K, V)), torch.full((2, K), least))
+
+
+def test_aggregation_by_hand():
+    prediction = torch.tensor([[[0.8, 0.2], [0.2, 0.8]]]).expand(3, -1, -1)
+    contribution = torch.tensor([[0.3, 0.1], [0.0, 0.5], [0.0, 0.0]])
+    label = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    expected = torch.tensor([[0.65, 0.35], [0.2, 0.8], [1.0, 0.0]])
+    assert_close(aggregate(contribution, prediction, label), expected)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 6))
+def test_aggregated_distributions_lie_in_the_hull_of_the_contributing_predictions(seed, k):
+    generator = torch.Generator().manual_seed(seed)
+    contribution = torch.rand(8, k, generator=generator).double() ** 20
+    contribution *= torch.rand(8, k, generator=generator) < 0.6
+    prediction = torch.randn(8, k, 3, generator=generator).double().softmax(dim=2)
+    label = torch.eye(3, dtype=torch.double)[torch.randint(3, (8,), generator=generator)]
+    mixed = aggregate(contribution, prediction, label)
+    assert_close(mixed.sum(dim=1), torch.ones(8, dtype=torch.double))
+    for c, p, own, m in zip(contribution, prediction, label, mixed, strict=True):
+        corners = p[c > 0] if (c > 0).any() else own[None]
+        assert (m >= corners.min(dim=0).values - 1e-9).all() and (m <= corners.max(dim=0).values + 1e-9).all()
+    assert_close(aggregate(7 * contribution, prediction, label), mixed)
+
+
+def test_no_neighbour_gives_no_gradient_that_is_not_a_number():
+    contribution = torch.zeros(1, K, requires_grad=True)
+    aggregate(contribution, torch.rand(1, K, CLASSES), torch.eye(CLASSES)[:1])[0, 0].backward()
+    assert contribution.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.3, 1.0])
+def test_the_target_mixes_label_and_neighbours_by_the_factor(factor):
+    model = seen(network(replace(PAPER, factor_start=factor, gamma=0.0)))
+    with torch.no_grad():
+        expected, _, target = written_out(model, [factor] * len(ROW))
+        assert_close(step(model), expected)
+    assert_close(model.target[ROW], target)
+    if factor == 0:
+        assert_close(expected, F.cross_entropy(model(PICTURES[ROW]), LABEL[ROW]))
+    if factor == 1:
+        assert_close(model.aggregated[ROW], target)
+
+
+def test_without_calibration_neighbours_weigh_by_similarity_alone():
+    model = seen(network(replace(PAPER, calibrate=False)))
+    step(model)
+    s = model.similarity[ROW]
+    expected = torch.einsum(
+        "bk,bkm->bm", s / s.sum(dim=1, keepdim=True), model.bank_prediction[model.neighbours[ROW]]
+    )
+    assert_close(model.aggregated[ROW], expected)
+    assert not model.calibrated.any()
+
+
+def test_calibration_scores_are_kept_for_the_visited_rows():
+    model = seen(network())
+    expected = model.calibration(model.bank_feature[ROW], model.bank_feature[model.neighbours[ROW]])
+    step(model)
+    assert_close(model.calibrated[ROW], expected)
+    assert model.calibrated.any(dim=1).sum() == len(ROW)
+
+
+# eqs. 7 to 9: the factor
+
+
+@pytest.mark.parametrize("feels_pull", [False, True])
+@pytest.mark.parametrize(
+    ("space", "start"),
+    [("projected", 0.2), ("projected", 0.7), ("projected", 1.0), ("sigmoid", 0.2), ("sigmoid", 0.7)],
+)
+def test_the_factor_descends_the_loss_of_its_own_picture(space, start, feels_pull):
+    options = replace(PAPER, factor=space, factor_start=start, factor_rate=0.01, factor_feels_pull=feels_pull)
+    model = seen(network(options), centres=2.0)
+    free = model.factor_state[ROW].clone().requires_grad_()
+    loss, apart, _ = written_out(model, free if space == "projected" else 1 - free.sigmoid())
+    total = len(ROW) * (loss + options.gamma * apart * feels_pull)
+    expected = free.detach() - 0.01 * torch.autograd.grad(total, free)[0]
+    step(model)
+    if space == "projected":
+        expected = expected.clamp(0, 1)
+    assert_close(model.factor_state[ROW], expected)
+    others = torch.ones(N, dtype=torch.bool).index_fill_(0, ROW, False)
+    assert_close(model.factor()[others], torch.full((N - len(ROW),), start))
+
+
+def test_the_factor_rises_where_the_network_sides_with_the_neighbours():
+    for believed, rises in [(1, True), (0, False)]:
+        model = seen(network(HALF))
+        with torch.no_grad():  # all neighbours say class 1, all labels are 0, the network says `believed`
+            model.bank_prediction.copy_(torch.eye(CLASSES)[1])
+            model.classifier.weight.zero_()
+            model.classifier.bias.copy_(5 * torch.eye(CLASSES)[believed])
+        model(PICTURES[ROW], torch.zeros(len(ROW), dtype=torch.long), ROW)
+        assert ((model.doubt()[ROW] > 0.5) == rises).all()
+
+
+def test_a_projected_factor_stays_between_0_and_1():
+    model = network(replace(PAPER, factor_rate=1.0))
+    model.visits += 1
+    model._step_factor(torch.arange(3), torch.tensor([-0.25, -30.0, 40.0]))
+    assert model.factor()[:3].tolist() == [0.25, 1.0, 0.0]
+
+
+def test_the_factor_waits_and_then_moves():
+    model = seen(network(replace(HALF, factor_after=2)))
+    step(model)
+    assert (model.factor() == 0.5).all()
+    step(model)
+    assert (model.factor()[ROW] != 0.5).all()
+
+
+def test_a_rate_of_zero_leaves_the_factor():
+    model = seen(network(replace(HALF, factor_rate=0.0)))
+    step(model)
+    assert (model.factor() == 0.5).all()
+
+
+def test_the_release_starts_and_steps_where_its_code_does():
+    model = network(RELEASE)
+    trust = torch.tensor(0.5).sigmoid()  # its free value
+    assert_close(model.factor(), (1 - trust).expand(N), rtol=0, atol=1e-3)
+    assert RELEASE.factor_rate == 10 / 32
+    assert isinstance(model.calibration.norm_1, nn.BatchNorm1d) and model.calibration.floor == -1.3
+
+
+# eq. 10
+
+
+def test_the_pull_is_half_the_squared_distance_where_the_label_is_trusted():
+    v, centre = torch.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0]]).expand(3, -1)
+    assert pull(v, centre, torch.tensor([0.0, 0.8, 0.0])).tolist() == pytest.approx([2.5, 0.5, 0.0])
+
+
+def repulsion_by_loops(centres, scale):
+    m, features = centres.shape
+    total = 0.0
+    for j in range(m):
+        for k in range(m) if scale == "sqrt" else range(j):
+            if j != k:
+                width = math.sqrt(features) if scale == "sqrt" else features
+                total = total + (-(centres[j] - centres[k]).pow(2).sum() / width).exp()
+    return total
+
+
+@pytest.mark.parametrize("scale", ["sqrt", "linear"])
+def test_repulsion_is_the_double_sum(scale):
+    centres = torch.randn(CLASSES, V)
+    assert_close(repulsion(centres, scale=scale), repulsion_by_loops(centres, scale))
+    pairs = CLASSES * (CLASSES - 1) // (1 if scale == "sqrt" else 2)
+    assert repulsion(torch.zeros(CLASSES, V), scale=scale) == pairs
+    coinciding = torch.func.grad(lambda c: repulsion(c, scale=scale))(torch.ones(CLASSES, V))
+    assert not coinciding.any()
+
+
+@pytest.mark.parametrize("scale", ["sqrt", "linear"])
+def test_centres_step_down_the_loss_with_each_class_divided_by_one_plus_its_count(scale):
+    centres, label = torch.randn(CLASSES, V, requires_grad=True), torch.tensor([0, 0, 2, 2, 2])
+    features, factor = torch.randn(5, V), torch.tensor([0.0, 0.4, 1.0, 0.1, 0.2])
+    count = torch.bincount(label, minlength=CLASSES)
+    loss = (pull(features, centres[label], factor) / (1 + count[label])).sum() + repulsion_by_loops(
+        centres, scale
+    )
+    (gradient,) = torch.autograd.grad(loss, centres)
+    with torch.no_grad():
+        moved = move_centres(centres, features, label, factor, scale=scale)
+    assert_close(moved, centres.detach() - 0.5 * gradient)
+
+
+def test_without_pictures_that_pull_the_centres_move_apart():
+    before = 0.1 * torch.randn(CLASSES, V)
+    after = move_centres(before, torch.randn(1, V), torch.tensor([0]), torch.ones(1), scale="sqrt")
+    assert (torch.pdist(after) > torch.pdist(before)).all()
+
+
+def test_a_step_moves_the_centres_only_if_the_term_counts():
+    for gamma in (0.0, 0.1):
+        model = seen(network(replace(PAPER, gamma=gamma)))
+        before, v = model.centres.clone(), model.features(PICTURES[ROW]).detach()
+        step(model)
+        expected = (
+            move_centres(before, v, LABEL[ROW], torch.zeros(len(ROW)), scale="sqrt") if gamma else before
+        )
+        assert_close(model.centres, expected)
+
+
+# eq. 11, and what its gradient reaches
+
+
+def test_the_loss_is_the_sum_of_both():
+    model = seen(network(HALF))
+    with torch.no_grad():
+        loss, apart, _ = written_out(model, [0.5] * len(ROW))
+        assert_close(step(model), loss + 0.1 * apart)
+
+
+def test_the_gradient_is_that_of_finite_differences(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    monkeypatch.setitem(globals(), "PICTURES", PICTURES.double())
+    model = seen(network(replace(HALF, gamma=0.3)).double())
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    step(model).backward()
+    gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
+    assert len({name.split(".")[0] for name, g in gradients.items() if g.any()}) == 3
+
+    @torch.no_grad()
+    def loss_at(name, shift):
+        model.load_state_dict(state)  # a step changes the buffers
+        model.get_parameter(name).add_(shift)
+        return step(model)
+
+    for name, gradient in gradients.items():
+        direction = torch.randn_like(gradient)
+        direction *= 1e-6 / direction.norm()
+        slope = (loss_at(name, direction) - loss_at(name, -direction)) / 2
+        assert_close(
+            (gradient * direction).sum(), slope, rtol=1e-3, atol=1e-14, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+def gradients(model, parameters):
+    found = torch.autograd.grad(step(model), list(parameters), allow_unused=True)
+    return [torch.zeros(1) if g is None else g for g in found]
+
+
+@pytest.mark.parametrize(
+    ("options", "reached"),
+    [(HALF, True), (replace(HALF, target_gradient=False), False), (PAPER, False)],
+    ids=["factor 0.5", "detached", "factor 0"],
+)
+def test_calibration_learns_through_the_target(options, reached):
+    model = seen(network(options))
+    assert all(
+        g.any() == reached
+        for g in gradients(model, [model.calibration.own.weight, model.calibration.score.bias])
+    )
+
+
+def test_the_centres_repulsion_has_no_gradient_in_the_network():
+    found = []
+    for scale in ("sqrt", "linear"):
+        model = seen(network(replace(HALF, repulsion=scale)))
+        found.append(gradients(model, model.parameters()))
+    for ours, other in zip(*found, strict=True):
+        assert_close(ours, other, rtol=0, atol=0)
+
+
+def test_neighbours_are_constants_even_online():
+    pictures = PICTURES.clone().requires_grad_()
+    model = seen(network(HALF, pictures=lambda row: pictures[row]))
+    step(model).backward()
+    assert pictures.grad is None and model.calibration.others.weight.grad.any()
+    assert not any(b.requires_grad for b in model.buffers())
+
+
+# the bank
+
+
+def test_online_equals_a_bank_filled_by_the_same_network():
+    bank, online = seen(network(HALF)), seen(network(HALF, pictures=lambda row: PICTURES[row]))
+    for buffer in (online.bank_prediction, online.bank_feature):
+        buffer.fill_(torch.nan)  # nobody looks
+    assert_close(step(online), step(bank))
+    assert_close(online.target[ROW], bank.target[ROW])
+
+
+def test_after_an_epoch_the_bank_holds_the_last_visit():
+    model = network()
+    for row in torch.arange(N).view(3, 4):
+        step(model, row)
+    assert_close(model.bank_prediction, model(PICTURES).softmax(dim=1))
+    assert_close(model.bank_feature, model.features(PICTURES))
+    assert_close(model.bank_gap, torch.full((N,), 0.5))  # half of what is there: before, there was nothing
+
+
+def test_neighbours_that_nobody_saw_do_not_contribute():
+    model = network()
+    step(model, torch.tensor([0, 1]))
+    assert_close(model.aggregated[:2], F.one_hot(LABEL[:2], CLASSES).float())
+    step(model, torch.tensor([N - 2, N - 1]))  # the neighbours are rows -1, 0, 1, and 0, 1, 2
+    s, z, p = model.similarity, model.calibrated, model.bank_prediction
+    for row, at in [(N - 2, [1, 2]), (N - 1, [0, 1])]:
+        c = (s[row] * z[row])[at]
+        assert_close(model.aggregated[row], (c @ p[:2]) / c.sum())
+
+
+def test_an_entry_that_is_not_due_stays_and_the_gap_is_the_total_variation():
+    model, row = network(replace(PAPER, refresh=2)), torch.tensor([3, 5])
+    held = []
+    for _ in range(3):
+        step(model, row)
+        held.append(model.bank_prediction[row].clone())
+        with torch.no_grad():
+            model.classifier.bias.add_(torch.randn(CLASSES))
+    assert_close(held[0], held[1], rtol=0, atol=0)
+    assert (held[2] - held[1]).abs().min() > 1e-4
+    assert_close(model.bank_gap[row], (held[2] - held[1]).clamp_min(0).sum(dim=1))
+
+
+def test_bank_factor_and_centres_travel_with_the_weights():
+    model, other = seen(network(HALF)), network(HALF, seed=5)
+    step(model)
+    other.load_state_dict(model.state_dict())
+    for name in (
+        "factor_state",
+        "centres",
+        "bank_prediction",
+        "bank_feature",
+        "neighbours",
+        "similarity",
+        "target",
+    ):
+        assert_close(getattr(other, name), getattr(model, name), rtol=0, atol=0)
+    assert_close(step(other), step(model), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("options", [PAPER, RELEASE], ids=["paper", "release"])
+def test_under_autocast_loss_and_memory_are_fp32_and_near_those_of_fp32(options):
+    exact, mixed = seen(network(options)), seen(network(options))
+    expected = step(exact)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = step(mixed)
+    assert loss.dtype == mixed.factor().dtype == mixed.bank_feature.dtype == torch.float32
+    assert_close(loss, expected, rtol=2e-2, atol=0)
+    assert_close(mixed.centres, exact.centres, rtol=2e-2, atol=2e-2)
