@@ -46,7 +46,8 @@ class Track:
         """Faces with one of seven categories each (`expression`), contempt left out; None where the track has none.
 
         Where a face has votes, the category is the one that most raters chose: FER+'s official majority, on the twin
-        the sole winner; `original` is then what a single source said first.
+        the sole winner; `original` is then what a single source said first. A set without a validation split gives a
+        tenth of its training faces, so that nothing need be chosen on the test.
         """
         return _categories(self)
 
@@ -96,7 +97,13 @@ def _categories(track: Track) -> FaceSet | None:
         assert faces.votes is not None
         winner = sole_winner(faces.votes).astype(np.int8)
         faces = replace(faces, original=faces.expression, expression=winner)
-    return data.with_category(faces)
+    faces = data.with_category(faces)
+    train = np.flatnonzero(faces.split == "train")
+    if not (faces.split == "validation").any() and len(train) > 1:
+        split = faces.split.astype("<U10")
+        split[np.random.default_rng(0).permutation(train)[: max(len(train) // 10, 1)]] = "validation"
+        faces = replace(faces, split=split, fingerprint=f"{faces.fingerprint}-validation")
+    return faces
 
 
 @lru_cache(maxsize=2)

@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperlib.labels import CLEANING_RULES, EXPRESSIONS, flip_labels, is_noisy
+from paperlib.labels import (
+    CLEANING_RULES,
+    EXPRESSIONS,
+    flip_labels,
+    is_noisy,
+    local_similarity,
+    nearest_in_affect,
+    sole_winner,
+)
 
 
 def noisy(expression, valence, arousal, *, dtype=np.float64, rules="release"):
@@ -124,3 +132,64 @@ def test_impossible_flips_are_refused():
         flip_labels([0, 1], 30, classes=8, seed=0)
     with pytest.raises(ValueError, match="categories must be integers 0 to 6"):
         flip_labels([0, 7], 0.5, classes=7, seed=0)
+
+
+def test_the_sole_winner_has_more_votes_than_any_other():
+    votes = [[0, 3, 1], [2, 2, 1], [0, 0, 0], [1, 1, 5]]
+    assert sole_winner(votes).tolist() == [1, -1, -1, 2]
+
+
+# Few places, so that many rows share one.
+places = st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=2, max_size=25)
+
+
+@given(places, st.data())
+def test_neighbours_are_those_of_a_full_table_of_distances(points, data):
+    affect = np.array(points) / 2
+    k = data.draw(st.integers(1, len(affect) - 1))
+    found = nearest_in_affect(affect, k)
+    distance = np.linalg.norm(affect[:, None] - affect[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    np.testing.assert_array_equal(np.take_along_axis(distance, found, axis=1), np.sort(distance)[:, :k])
+    assert all(len(set(row)) == k for row in found)
+
+
+def test_distinct_places_have_one_answer(rng):
+    affect = rng.uniform(-1, 1, (300, 2)).astype(np.float32)
+    distance = np.square(affect[:, None].astype(float) - affect[None]).sum(axis=2)
+    np.fill_diagonal(distance, np.inf)
+    np.testing.assert_array_equal(nearest_in_affect(affect, 8), np.argsort(distance)[:, :8])
+
+
+def test_more_duplicates_than_neighbours_are_neighbours_of_each_other_and_never_of_themselves():
+    found = nearest_in_affect(np.zeros((50, 2)), 3)
+    assert not (found == np.arange(50)[:, None]).any()
+    assert found.shape == (50, 3)
+
+
+def test_local_similarity_by_hand():
+    affect = np.array([[0.0, 0.0], [0.3, -0.4], [0.0, 0.0]], np.float32)
+    near = np.array([[2, 1], [0, 2], [0, 1]])
+    squared = local_similarity(affect, near, delta=0.5)
+    np.testing.assert_allclose(
+        squared, np.exp([[0, -1], [-1, -1], [0, -1]]), rtol=1e-6
+    )  # 0.3, 0.4: 0.25 / 0.25
+    absolute = local_similarity(affect, near, delta=0.5, form="absolute")
+    np.testing.assert_allclose(absolute, np.exp([[0, -1.4], [-1.4, -1.4], [0, -1.4]]), rtol=1e-6)
+
+
+def test_neighbours_that_cannot_be_found_are_refused():
+    affect = np.zeros((4, 2))
+    for k in (0, 4):
+        with pytest.raises(ValueError, match=f"k must lie in 1 to 3, one less than the rows; got {k}"):
+            nearest_in_affect(affect, k)
+    with pytest.raises(ValueError, match=r"\(n, 2\); got \(4, 3\)"):
+        nearest_in_affect(np.zeros((4, 3)), 1)
+    affect[2:, 1] = np.nan, np.inf
+    with pytest.raises(ValueError, match="row 2: .* in 2 of 4 rows; give every training picture a place"):
+        nearest_in_affect(affect, 1)
+    with pytest.raises(ValueError, match="row 2: "):
+        local_similarity(affect, np.zeros((4, 1), int), delta=0.5)
+    for bad in ({"delta": 0.0}, {"delta": 0.5, "form": "cosine"}):
+        with pytest.raises(ValueError, match="delta must be positive and form squared or absolute; got 0"):
+            local_similarity(np.zeros((4, 2)), np.zeros((4, 1), int), **bad)

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from paperlib import data, tracks
 from paperlib.tracks import Track
 
 
@@ -25,3 +29,43 @@ def test_the_twin_has_faces_and_recordings_and_is_made_once():
 def test_a_track_has_only_what_its_data_set_has(tmp_path):
     assert Track(name="amigos", root=str(tmp_path)).faces() is None
     assert Track(name="ferplus", root=str(tmp_path)).sequences() is None
+
+
+def test_the_twins_category_is_what_most_raters_chose_and_the_annotators_its_original():
+    track = Track(profile="smoke")
+    before, after = track.faces(), track.categories()
+    votes = np.sort(before.votes, axis=1)
+    kept = (votes[:, -1] > votes[:, -2]) & (before.votes.argmax(axis=1) < 7) & (before.expression < 7)
+    np.testing.assert_array_equal(after.expression, before.votes[kept].argmax(axis=1))
+    np.testing.assert_array_equal(after.original, before.expression[kept])
+    np.testing.assert_array_equal(after.images, before.images[kept])
+    assert sum(after.excluded.values()) == (~kept).sum() + sum(before.excluded.values())
+    assert 0 < (after.original != after.expression).mean() < 0.5
+    assert after.fingerprint != before.fingerprint and after is Track(profile="smoke").categories()
+
+
+def test_a_track_without_categories_has_none(tmp_path, faces, monkeypatch):
+    assert Track(name="amigos", root=str(tmp_path)).categories() is None
+    monkeypatch.setattr(data, "load_manifest", lambda *args, **kwargs: replace(faces, expression=None))
+    assert Track(name="manifest", root=str(tmp_path)).categories() is None
+
+
+def test_ferplus_takes_its_categories_from_the_official_majority(tmp_path, faces, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        data, "load_ferplus", lambda root, **kwargs: asked.append(kwargs["protocol"]) or faces
+    )
+    track = Track(name="ferplus", root=str(tmp_path))
+    assert track.faces() is faces
+    np.testing.assert_array_equal(track.categories().expression, faces.expression)
+    assert asked == ["named", "majority"]
+
+
+@pytest.mark.parametrize("name", ["affectnet", "rafdb", "sfew", "manifest"])
+def test_a_profile_says_the_size_of_the_pictures(tmp_path, name, faces, monkeypatch):
+    asked = []
+    monkeypatch.setattr(data, f"load_{name}", lambda root, **kwargs: asked.append((root, kwargs)) or faces)
+    for profile in tracks.PROFILES:
+        Track(name=name, root=str(tmp_path), profile=profile).faces()
+    assert {root for root, _ in asked} == {tmp_path}
+    assert [(k["size"], k["channels"]) for _, k in asked] == [(48, 1), (64, 1), (224, 3)]

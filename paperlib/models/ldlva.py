@@ -35,7 +35,7 @@ class LDLVAOptions:
     factor_after: visits of a picture before its factor moves. The paper starts from a pretrained network and waits for
         nothing; a network from scratch doubts every label at first.
     factor_feels_pull: whether lambda descends the discriminative loss too, as eq. 10 has it, or the classification
-        loss alone, as eqs. 7 to 9 have it.
+        loss alone, as eqs. 7 to 9 have it. Meant for "sigmoid": a projected lambda of exactly 1 feels no pull.
     target_gradient: whether the loss reaches the calibration network and the picture's own features through the target.
         It must, for the network to learn anything; neighbours' predictions are constants either way (release).
     gamma: weight of the discriminative loss; 0 leaves it out.

@@ -64,7 +64,12 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "gamma as printed": {"gamma": 0.1},
     "factor's rate as released": {"factor_rate": 0.3125},
     "factor waits 3 epochs": {"factor_after": 3},
-    "factor feels the pull": {"factor_feels_pull": True},
+    "factor a sigmoid's": {"factor": "sigmoid", "factor_start": 0.05},
+    "factor a sigmoid's, feels the pull": {
+        "factor": "sigmoid",
+        "factor_start": 0.05,
+        "factor_feels_pull": True,
+    },
     "no gradient through the target": {"target_gradient": False},
 }
 # What would it take? Neighbours that are no neighbours, and knowledge that nobody has.
@@ -106,6 +111,7 @@ class Protocol:
     regressor: Mapping[str, Any]
     options: Mapping[str, Any]  # of LDLVA
     seeds: int = 3
+    left_out: Sequence[str] = ()  # conditions and variants that take too long
     pretrained: bool = False
     draws: int = 1000  # of a bootstrap
 
@@ -134,6 +140,8 @@ def protocol(track: Track) -> Protocol:
         # On 128 features from scratch; the paper's 0.1 belongs to 2,048 pretrained ones. See the page on both.
         options={"setting": "paper", "gamma": 0.01, "factor_rate": 0.1},
         seeds=2 if track.profile == "smoke" else 3,
+        # A run on real faces takes a minute, so between no flips and the most there is nothing.
+        left_out=() if track.name == "twin" else ("10 %", "20 %", "online"),
         draws=100 if track.profile == "smoke" else 1000,
     )
 
@@ -156,6 +164,8 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
     runs: dict[tuple[str, str], list[Run]] = {}
 
     def add(condition: str, name: str, changes: Mapping[str, Any] | None = None) -> None:
+        if condition in plan.left_out or name in plan.left_out:
+            return
         settings = base | dict(CONDITIONS[condition]) | {"method": OURS if changes is not None else name}
         if changes is not None:
             own = {"k": 8, "places": "pseudo", "online": False, "oracle": False, "regressor": plan.regressor}
@@ -288,10 +298,12 @@ class Study:
                     claim = f"LDLVA is more accurate than {rival} with {condition} wrong labels"
                     claimed = condition != NATURAL and rival in PRINTED
                     self._gain("table1", condition, OURS, rival, claim=claim if claimed else "")
-        growth = _less(self._gains(NOISY, OURS, BASELINE), self._gains("10 %", OURS, BASELINE))
-        self._over_seeds(
-            "table1", "gain over the baseline", "30 % - 10 %", growth, "The gain grows with the noise"
-        )
+        claim = "The gain over the baseline grows with the noise"
+        if "10 %" in self.conditions:
+            growth = _less(self._gains(NOISY, OURS, BASELINE), self._gains("10 %", OURS, BASELINE))
+            self._over_seeds("table1", "LDLVA - baseline", "30 % less 10 %: accuracy", growth, claim)
+        else:
+            self.ledger.not_attempted("table1", claim, "time")
         if NATURAL in self.conditions:
             for method in METHODS[1:]:
                 self._over_seeds("table1", method, "% of the natural gap closed", self.gap_closed(method))

@@ -164,7 +164,8 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     Settings: `method`, its name; `labels` and `noise`, see `training_labels`; `backbone`, `pretrained`, `schedule`.
     For LDLVA also `regressor`, the schedule of `train_regressor`; `places` and `k`, see `neighbourhood`; `online`,
     whether neighbours are sent through the network in every step; `options`: `setting` "paper" or "release", and
-    fields that replace its own; `oracle`: the factor is 1 for wrong labels and 0 for right ones, as nobody can know.
+    fields that replace its own; `oracle`: a projected factor is 1 for wrong labels and 0 for right ones, as nobody
+    can know.
 
     Returns:
         probability (n_test, 7) and doubt (n,) of the given labels by the method's own measure, in half precision, and
