@@ -41,7 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
                 _explain(key, track, options.seeds)
             else:
                 page = reproduce(key, track, seeds=options.seeds, jobs=options.jobs or joblib.cpu_count())
-                _summarise(key, track, page)
+                if page:
+                    _summarise(key, track, page)
+                else:
+                    _say(f"{key}: nothing to do, these data have none of the labels that it learns")
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"reproduce: {error}")
     return 0
@@ -55,8 +58,10 @@ def _papers_of(track: Track, wanted: str) -> list[str]:
     return [wanted] if wanted else able
 
 
-def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path:
+def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path | None:
     """Make one paper's page on one track, with its tables, figures and ledger; returns the executed notebook.
+
+    None where the data have no labels that the paper learns from: faces of a manifest without categories, say.
 
     Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor what was made.
     """
@@ -67,6 +72,8 @@ def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path:
         return page
     paper = importlib.import_module(f"paperlib.papers.{key}")
     runs = [run for group in paper.grid(track, seeds=seeds or None).values() for run in group]
+    if not runs:
+        return None
     missing = missing_runs(runs)
     if missing:
         _say(f"{key}: {len(missing)} of {len(runs)} runs to train, {jobs} at a time")

@@ -122,6 +122,17 @@ def test_a_factor_that_knows_wrong_labels_has_an_auroc_of_one(study):
     assert (held.measured, held.verdict) == (0.5, Verdict.HELD)
 
 
+def test_what_is_predicted_for_faces_whose_first_label_is_wrong(study):
+    study.systematic()
+    rows = study.parts.test_rows
+    wrong = study.faces.original[rows] != study.faces.expression[rows]
+    hit = np.arange(len(rows)) < round(0.6 * len(rows))
+    e = entry(study, "systematic", "baseline, trained on natural labels", "% predicted as the consensus")
+    assert e.values[0] == pytest.approx(100 * hit[wrong].mean())
+    e = entry(study, "systematic", "baseline, trained on natural labels", "% predicted as the first label")
+    assert e.measured == 0
+
+
 def test_the_divergence_is_zero_where_the_votes_are_predicted(study):
     per_face = study.divergence("30 %", "LDLVA")[0]
     right = np.arange(len(per_face)) < round(0.8 * len(per_face))

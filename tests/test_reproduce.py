@@ -105,3 +105,16 @@ def test_a_wrong_setting_ends_with_one_line(arguments, message):
     with pytest.raises(SystemExit) as stopped:
         reproduce.main(arguments)
     assert message in str(stopped.value) and "\n" not in str(stopped.value)
+
+
+def test_a_paper_that_has_nothing_to_do_on_a_track_is_left_out_or_refused_by_name(monkeypatch):
+    assert reproduce._papers_of(Track(name="rafdb", root="x"), "") == ["le2023"]
+    assert reproduce._papers_of(Track(name="amigos", root="x"), "") == ["foteinopoulou2021"]
+    with pytest.raises(ValueError, match="le2023 has nothing to do on track amigos"):
+        reproduce._papers_of(Track(name="amigos", root="x"), "le2023")
+
+
+def test_data_without_the_labels_that_a_paper_learns_make_no_page(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(reproduce, "CACHE", tmp_path)
+    monkeypatch.setattr(Track, "categories", lambda self: None)
+    assert reproduce.reproduce("le2023", Track(profile="smoke"), seeds=0, jobs=1) is None

@@ -524,6 +524,27 @@ class Study:
         self._over_seeds(artefact, OURS, f"{self.hard}: validation accuracy", ours)
         return self.ledger.table(artefact)
 
+    def systematic(self) -> ArtefactTable:
+        """Are people's wrong labels learnt? What is predicted for test faces whose first label is not the consensus."""
+        if NATURAL not in self.conditions:
+            self.ledger.not_attempted("systematic", "", "one label a face")
+            return self.ledger.table("systematic")
+        rows = self.parts.test_rows
+        assert self.faces.original is not None
+        first, right = self.faces.original[rows], self.category(rows)
+        wrong = first != right
+        for condition in (CLEAN, NATURAL):
+            for method in (BASELINE, OURS):
+                for what, label in (("first label", first), ("consensus", right)):
+                    named = [
+                        100 * float((p.argmax(axis=1) == label)[wrong].mean())
+                        for p in self.probability(condition, method)
+                    ]
+                    row = f"{method}, trained on {condition} wrong labels".replace("natural wrong", "natural")
+                    results = self.results[condition, method]
+                    self._over_seeds("systematic", row, f"% predicted as the {what}", named, results=results)
+        return self.ledger.table("systematic")
+
     def staleness(self) -> ArtefactTable:
         """The bank against predictions made anew in every step, and against a bank renewed more rarely."""
         names = [m for m in (OURS, *STALENESS) if (self.hard, m) in self.results]
