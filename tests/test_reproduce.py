@@ -71,7 +71,8 @@ def test_nothing_is_done_when_nothing_changed(tree, tmp_path, monkeypatch):
     made, out = [], tmp_path / "figures" / "twin-smoke" / key
     monkeypatch.setenv("PAPERLIB_OUTPUTS", str(tmp_path / "figures"))
     (tmp_path / "01_foteinopoulou2021.ipynb").write_text("{}")
-    monkeypatch.setattr("paperlib.papers.foteinopoulou2021.grid", lambda track, seeds: {})
+    monkeypatch.setattr("paperlib.papers.foteinopoulou2021.grid", lambda track, seeds: {"a": ["run"]})
+    monkeypatch.setattr(reproduce, "missing_runs", lambda runs: [])
     monkeypatch.setattr(reproduce, "run_missing", lambda runs, jobs: [])
 
     def executing(notebook, page, track, *, seeds):

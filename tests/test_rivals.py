@@ -114,7 +114,7 @@ class Columns(nn.Module):
 
 
 def rul(monkeypatch) -> RelativeUncertaintyNet:
-    """The mean is the first column in every unit, log variances are the second and the third; row i mixes with i + 1."""
+    """The mean is the first column in every unit, log variances the second and third; row i mixes with i + 1."""
     net = RelativeUncertaintyNet(nn.Identity(), 3, n=4, classes=CLASSES)
     net.mean_head, net.log_variance_head = Columns(0), Columns(1, 2)
     monkeypatch.setattr(torch, "randperm", lambda n, **kwargs: (torch.arange(n) + 1) % n)
@@ -132,6 +132,8 @@ def test_rul_mixes_by_relative_uncertainty_and_asks_for_both_labels(monkeypatch)
     expected = [-(log_p[i, i] + log_p[i, (i + 1) % 3]) / 2 for i in range(3)]
     assert_close(loss, torch.stack(expected).mean())
     assert_close(net.doubt(), torch.tensor([9.0, 1.0, 0.0, 3.0]))
+    own = F.cross_entropy(net.classifier(mean[:, None].expand(-1, 64)), label, reduction="none")
+    assert_close(net.total_loss[[3, 1, 0]], own)
 
 
 def test_rul_names_a_picture_by_its_own_mean(monkeypatch):

@@ -286,9 +286,11 @@ def test_only_the_first_seed_keeps_targets(on, tmp_path):
 def test_known_factors_are_one_for_wrong_labels_and_stay(on, tmp_path):
     track = on()
     options = {"setting": "paper", "factor_rate": 0.0}
-    out = task.train(track, OURS | {"oracle": True, "options": options}, 0, tmp_path / "a")
-    given, right = task.training_labels(track, "consensus", noise=0.25, seed=0)
-    np.testing.assert_array_equal(out["doubt"], given != right)
+    for seed in (1, 0):
+        settings = OURS | {"oracle": True, "options": options}
+        out = task.train(track, settings, seed, tmp_path / str(seed))
+        given, right = task.training_labels(track, "consensus", noise=0.25, seed=seed)
+        np.testing.assert_array_equal(out["doubt"], given != right)
     kept = np.eye(7)[given][given == right]
     np.testing.assert_array_equal(out["target"][given == right], kept)
 
@@ -300,6 +302,7 @@ def test_options_replace_those_of_the_setting(on):
     settings = OURS | {"options": {"setting": "release", "gamma": 0.5}}
     model = task._method(on(), settings, backbone, features, label)
     assert model.options == replace(RELEASE, gamma=0.5) and model.pictures is None
+    assert task._method(on(), METHODS["online"], backbone, features, label).pictures is not None
     scn = SETTINGS | {"method": "SCN", "schedule": SCHEDULE | {"epochs": 14}}
     assert task._method(on(), scn, backbone, features, label).relabel_after == 2
 
