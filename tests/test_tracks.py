@@ -69,3 +69,21 @@ def test_a_profile_says_the_size_of_the_pictures(tmp_path, name, faces, monkeypa
         Track(name=name, root=str(tmp_path), profile=profile).faces()
     assert {root for root, _ in asked} == {tmp_path}
     assert [(k["size"], k["channels"]) for _, k in asked] == [(48, 1), (64, 1), (224, 3)]
+
+
+def test_a_tenth_of_the_training_faces_validates_where_no_split_does(tmp_path, faces, monkeypatch):
+    def categories(given, root):
+        monkeypatch.setattr(data, "load_manifest", lambda *args, **kwargs: given)
+        return Track(name="manifest", root=str(tmp_path / root)).categories()
+
+    found, again = categories(faces, "a"), categories(faces, "b")
+    np.testing.assert_array_equal(found.split, again.split)
+    changed = np.flatnonzero(found.split != faces.split)
+    assert len(changed) == 4 and (faces.split[changed] == "train").all()
+    assert (found.split[changed] == "validation").all()
+    assert found.fingerprint == again.fingerprint
+    split = faces.split.astype("<U10")
+    split[:2] = "validation"
+    own = categories(replace(faces, split=split), "c")
+    np.testing.assert_array_equal(own.split, split)
+    assert own.fingerprint != found.fingerprint

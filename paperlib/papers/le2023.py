@@ -561,9 +561,11 @@ class Study:
 
     def caveat(self) -> str:
         """What a reader of this track's page must know first, in Markdown."""
-        return CAVEATS.get(
-            self.track.name, f"Licensed data, read from the official layout of {self.track.name}."
+        licensed = (
+            f"Licensed data, read from the official layout of {self.track.name}. Where the set has no validation split, "
+            "a tenth of its training faces is kept for that."
         )
+        return CAVEATS.get(self.track.name, licensed)
 
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
