@@ -562,8 +562,8 @@ class Study:
     def caveat(self) -> str:
         """What a reader of this track's page must know first, in Markdown."""
         licensed = (
-            f"Licensed data, read from the official layout of {self.track.name}. Where the set has no validation split, "
-            "a tenth of its training faces is kept for that."
+            f"Licensed data, read from the official layout of {self.track.name}. A set without a validation split "
+            "keeps a tenth of its training faces for that."
         )
         return CAVEATS.get(self.track.name, licensed)
 
