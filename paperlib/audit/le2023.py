@@ -297,3 +297,7 @@ def equations() -> Iterator[Result]:
     force = (np.exp(-np.square(offsets).sum(-1, keepdims=True) / 2) * offsets).sum(axis=1)
     found = f"largest force between 7 centres at zero: {np.abs(force).max():g}"
     yield Result("centres-at-zero", "pushed apart", found, Status.DIFFERS)
+    score, near = np.array([0.8, 0.4]), np.array([[0.9, 0.1], [0.3, 0.7]])
+    full, small = (s @ near / s.sum() for s in (score, score / 1000))
+    found = f"scores (0.8, 0.4): ({full[0]:.2f}, {full[1]:.2f}); a thousandth of them: ({small[0]:.2f}, {small[1]:.2f})"
+    yield Result("scores-level", "equations 3 to 5", found, Status.NOT_CHECKABLE)

@@ -38,8 +38,8 @@ from paperlib.tracks import Track
 KEY = "le2023"
 TRACKS = ("twin", "ferplus", "affectnet", "rafdb", "sfew", "manifest")
 TASK = "paperlib.tasks.noisy_labels:train"
-OURS, BASELINE = "LDLVA", "baseline"
-METHODS = (BASELINE, "label smoothing", "SCN", "RUL", OURS)
+OURS, BASELINE, BOUNDED = "LDLVA", "baseline", "LDLVA, bounded scores"
+METHODS = (BASELINE, "label smoothing", "SCN", "RUL", OURS, BOUNDED)
 FLIPS = (0.0, 0.1, 0.2, 0.3)
 # condition -> what the training faces are labelled with
 CONDITIONS: Mapping[str, Mapping[str, Any]] = {
@@ -58,18 +58,20 @@ COMPONENTS: Mapping[str, Mapping[str, Any]] = {
     "(iv) LD, UF, DL": {"calibrate": False},
 }
 NEIGHBOURS: Mapping[str, Mapping[str, Any]] = {"K = 4": {"k": 4}, "K = 16": {"k": 16}}
+# As printed, calibration scores may fall to nothing, because eq. 5 asks for their ratios only; the release bounds them.
+BOUND: Mapping[str, Any] = {"calibration_floor": -1.3}
 # What the paper leaves open, or its release does otherwise.
 CHOICES: Mapping[str, Mapping[str, Any]] = {
     "as released": {"setting": "release"},
     "gamma as printed": {"gamma": 0.1},
     "factor's rate as released": {"factor_rate": 0.3125},
-    "factor waits 3 epochs": {"factor_after": 3},
     "factor a sigmoid's": {"factor": "sigmoid", "factor_start": 0.05},
     "factor a sigmoid's, feels the pull": {
         "factor": "sigmoid",
         "factor_start": 0.05,
         "factor_feels_pull": True,
     },
+    "factor waits 3 epochs": {"factor_after": 3},
     "no gradient through the target": {"target_gradient": False},
 }
 # What would it take? Neighbours that are no neighbours, and knowledge that nobody has.
@@ -83,10 +85,17 @@ STALENESS: Mapping[str, Mapping[str, Any]] = {
     "online": {"online": True},
     "bank, every 4th epoch": {"refresh": 4},
 }
+TINY = 1e-3  # a calibration score that is as good as none
 OVER_K = {4: "K = 4", 8: OURS, 16: "K = 16"}
 # what the paper's tables call our methods
 PRINTED = {BASELINE: "Baseline", "SCN": "SCN", "RUL": "RUL", OURS: "LDLVA"}
-DOUBTS = {BASELINE: "plain loss", "SCN": "SCN's weight", "RUL": "RUL's uncertainty", OURS: "factor"}
+DOUBTS = {
+    BASELINE: "plain loss",
+    "SCN": "SCN's weight",
+    "RUL": "RUL's uncertainty",
+    OURS: "factor",
+    BOUNDED: "factor, bounded scores",
+}
 ON_TRAINING = ("figure5", "figure6", "staleness")  # their numbers are of training faces
 CAVEATS = {
     "twin": "**The data are generated.** Ten raters each choose a category for every face. The category that most of "
@@ -111,6 +120,7 @@ class Protocol:
     regressor: Mapping[str, Any]
     options: Mapping[str, Any]  # of LDLVA
     seeds: int = 3
+    seeds_of_central: int = 5  # of the baseline and LDLVA
     left_out: Sequence[str] = ()  # conditions and variants that take too long
     pretrained: bool = False
     draws: int = 1000  # of a bootstrap
@@ -140,8 +150,9 @@ def protocol(track: Track) -> Protocol:
         # On 128 features from scratch; the paper's 0.1 belongs to 2,048 pretrained ones. See the page on both.
         options={"setting": "paper", "gamma": 0.01, "factor_rate": 0.1},
         seeds=2 if track.profile == "smoke" else 3,
+        seeds_of_central=2 if track.profile == "smoke" else 5,
         # A run on real faces takes a minute, so between no flips and the most there is nothing.
-        left_out=() if track.name == "twin" else ("10 %", "20 %", "online"),
+        left_out=() if track.name == "twin" else ("10 %", "20 %", "online", *list(CHOICES)[2:6]),
         draws=100 if track.profile == "smoke" else 1000,
     )
 
@@ -174,7 +185,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
             settings |= own | {"options": options if "setting" in options else {**plan.options, **options}}
         runs[condition, name] = [
             Run(task=TASK, track=track, data=faces.fingerprint, settings=settings, seed=s)
-            for s in range(seeds or plan.seeds)
+            for s in range(seeds or (plan.seeds_of_central if name in (BASELINE, OURS) else plan.seeds))
         ]
 
     regression = regressor(track, base | {"regressor": plan.regressor})
@@ -183,11 +194,12 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
     conditions = [c for c in CONDITIONS if both or c not in (NATURAL, POPULATIONS)]
     hard = hard_condition(track)
     for condition in sorted(conditions, key=(NATURAL, CLEAN, NOISY, POPULATIONS, "10 %", "20 %").index):
-        methods = [m for m in METHODS if m != "label smoothing" or condition in (CLEAN, NOISY, NATURAL)]
-        for method in (BASELINE, OURS) if condition == POPULATIONS else methods:
-            add(condition, method, {} if method == OURS else None)
+        extra = ("label smoothing", BOUNDED) if condition not in (CLEAN, NOISY, NATURAL) else ()
+        for method in (BASELINE, OURS) if condition == POPULATIONS else METHODS:
+            if method not in extra:
+                add(condition, method, {OURS: {}, BOUNDED: BOUND}.get(method))
     for name, changes in {**COMPONENTS, **NEIGHBOURS}.items():
-        for condition in (hard, CLEAN):
+        for condition in (hard, CLEAN) if track.name == "twin" else (hard,):
             add(condition, name, changes)
     for name, changes in {**PLACES, **CHOICES, **STALENESS}.items():
         if name != "the raters' places" or np.isfinite(faces.affect).all():
@@ -293,11 +305,14 @@ class Study:
                         "table1", condition, method, printed=_cell(printed, f"{share} {PRINTED.get(method)}")
                     )
         for condition in self.conditions[1:]:
-            for rival in METHODS[:-1]:
+            for rival in METHODS[:-2]:
                 if (condition, rival) in self.results:
                     claim = f"LDLVA is more accurate than {rival} with {condition} wrong labels"
                     claimed = condition != NATURAL and rival in PRINTED
                     self._gain("table1", condition, OURS, rival, claim=claim if claimed else "")
+            if (condition, BOUNDED) in self.results:
+                for rival in (BASELINE, OURS):
+                    self._gain("table1", condition, BOUNDED, rival)
         claim = "The gain over the baseline grows with the noise"
         if "10 %" in self.conditions:
             growth = _less(self._gains(NOISY, OURS, BASELINE), self._gains("10 %", OURS, BASELINE))
@@ -313,7 +328,7 @@ class Study:
         """Per cent of the way from the baseline to the baseline trained on the consensus, one a seed."""
         floor, ceiling = self.accuracy(condition, BASELINE), self.accuracy(CLEAN, BASELINE)
         ours = self.accuracy(condition, method)
-        return [100 * (o - f) / (c - f) for o, f, c in zip(ours, floor, ceiling, strict=True)]
+        return [100 * (o - f) / (c - f) for o, f, c in zip(ours, floor, ceiling, strict=False)]
 
     def table2(self) -> ArtefactTable:
         """Table 2's protocol: half of the faces labelled by one population, half by another, tested on each."""
@@ -354,6 +369,10 @@ class Study:
         printed = read_table(KEY, 4)
         columns = {CLEAN: "RAF-DB (original)", self.hard: "RAF-DB (30% noise)"}
         settings = {"(i)": BASELINE, **{name.split()[0]: name for name in COMPONENTS}, "(v)": OURS}
+        left_out = [c for c in columns if (c, settings["(ii)"]) not in self.results]
+        for condition in left_out:
+            self.ledger.not_attempted("table4", "Every component helps on original labels", "time")
+            columns.pop(condition)
         for condition, column in columns.items():
             for number, method in settings.items():
                 row = method if method.startswith(number) else f"{number} {method}"
@@ -367,7 +386,7 @@ class Study:
         for condition in columns:
             for what, (more, less) in steps.items():
                 on = "wrong labels" if condition == self.hard else "original labels"
-                claim = f"{what[0].upper()}{what[1:]} helps on {on}"
+                claim = f"Adding {what} helps on {on}"
                 self._gain("table4", condition, settings[more], settings[less], claim=claim)
         return self.ledger.table("table4")
 
@@ -418,23 +437,26 @@ class Study:
 
     def figure4(self) -> ArtefactTable:
         """Figure 4: calibration scores of neighbours of the same category less those of others, first seed."""
-        near, score, same = self.calibrated()
+        for method in (OURS, BOUNDED):
+            near, score, same = self.calibrated(method)
+            tiny = 100 * float((score.max(axis=1) < TINY).mean())
+            self._single("figure4", method, f"% of faces with every score below {TINY}", tiny)
+            self._single("figure4", method, "score, mean", float(score.mean()))
+            self._single("figure4", method, "score, standard deviation", float(score.std()))
         both = same.any(axis=1) & ~same.all(axis=1)
         other = (score * ~same).sum(axis=1)[both] / (~same).sum(axis=1)[both]
         difference = (score * same).sum(axis=1)[both] / same.sum(axis=1)[both] - other
-        claim = "Neighbours of another category get lower calibration scores"
+        claim = "Neighbours of another category get lower calibration scores (bounded)"
         self._over_faces(
             "figure4", "same - other category", "score", difference, self.parts.rows[both], claim
         )
-        self._single("figure4", "all neighbours", "score, mean", float(score.mean()))
-        self._single("figure4", "all neighbours", "score, standard deviation", float(score.std()))
         return self.ledger.table("figure4")
 
-    def calibrated(self) -> tuple[NDArray, NDArray, NDArray]:
+    def calibrated(self, method: str = BOUNDED) -> tuple[NDArray, NDArray, NDArray]:
         """Neighbours of the training faces, their last calibration scores, and whether they are of its category."""
         near = nearest_in_affect(self.places, 8)
         category = self.category(self.parts.rows)
-        score = self.results[self.hard, OURS][0]["calibration"].astype(np.float64)
+        score = self.results[self.hard, method][0]["calibration"].astype(np.float64)
         return near, score, category[near] == category[:, None]
 
     def figure5(self) -> ArtefactTable:
@@ -465,7 +487,11 @@ class Study:
         for condition in dict.fromkeys((NATURAL, NOISY)):
             if condition not in self.conditions:
                 continue
-            found = {m: self.detection(condition, m) for m in METHODS if m != "label smoothing"}
+            found = {
+                m: self.detection(condition, m)
+                for m in METHODS
+                if m in DOUBTS and (condition, m) in self.results
+            }
             for method, values in found.items():
                 results = self.results[condition, method]
                 self._over_seeds(
@@ -501,14 +527,18 @@ class Study:
         """Figure 7: accuracy over the number of neighbours, on original and on wrong labels."""
         for condition in (CLEAN, self.hard):
             for k, method in OVER_K.items():
-                self._score("figure7", condition, method, row=f"K = {k}")
+                if (condition, method) in self.results:
+                    self._score("figure7", condition, method, row=f"K = {k}")
         claims = (
             (CLEAN, 16, 4, "More neighbours are better on the original labels"),
             (self.hard, 8, 4, "8 neighbours are better than 4 under wrong labels"),
             (self.hard, 8, 16, "8 neighbours are better than 16 under wrong labels"),
         )
         for condition, more, less, claim in claims:
-            self._gain("figure7", condition, OVER_K[more], OVER_K[less], claim=claim)
+            if (condition, OVER_K[less]) in self.results:
+                self._gain("figure7", condition, OVER_K[more], OVER_K[less], claim=claim)
+            else:
+                self.ledger.not_attempted("figure7", claim, "time")
         return self.ledger.table("figure7")
 
     def variants(self, artefact: str, names: Sequence[str]) -> ArtefactTable:
@@ -671,7 +701,8 @@ def _cell(printed: pd.DataFrame, row: str, column: str = "RAF-DB") -> str:
 
 
 def _less(a: Sequence[float], b: Sequence[float]) -> list[float]:
-    return [x - y for x, y in zip(a, b, strict=True)]
+    """Differences at the seeds that both have."""
+    return [x - y for x, y in zip(a, b, strict=False)]
 
 
 __all__ = ["EXPRESSIONS", "KEY", "Study", "grid", "protocol"]
