@@ -77,8 +77,8 @@ class CalibrationNetwork(nn.Module):
     """How far a neighbour is to be believed (eq. 3): features (batch, V), (batch, K, V) to scores (batch, K) in (0, 1).
 
     A perceptron of 512, 256 and 1 units on the two concatenated features. Its first layer is written as a sum, so that
-    the picture's own half is computed once instead of K times. Without a `floor` nothing holds the scores' level, because
-    eq. 5 uses their ratios only.
+    the picture's own half is computed once instead of K times. Without a `floor` nothing holds the scores' level: eq. 5
+    uses their ratios only.
     """
 
     def __init__(self, features: int, *, norm: str = "layer", floor: float = -torch.inf) -> None:
