@@ -23,6 +23,7 @@ from paperlib.data.records import FaceSet
 from paperlib.grid import Result, Run, run_missing
 from paperlib.labels import AFFECT, EXPRESSIONS, nearest_in_affect
 from paperlib.ledger import ArtefactTable, Ledger
+from paperlib.models.ldlva import PAPER, RELEASE
 from paperlib.published import read_table
 from paperlib.tasks.noisy_labels import (
     CLASSES,
@@ -155,6 +156,53 @@ def protocol(track: Track) -> Protocol:
         left_out=() if track.name == "twin" else ("10 %", "20 %", "online", *list(CHOICES)[2:6]),
         draws=100 if track.profile == "smoke" else 1000,
     )
+
+
+def open_choices(track: Track) -> pd.DataFrame:
+    """What the paper leaves open, what its release does, and what is done here."""
+    options = protocol(track).options
+    least = 1 / (1 + np.exp(-RELEASE.calibration_floor))
+    rows = [
+        ("start of the factor λ", "0", "λ = 0.38", "0"),
+        (
+            "how λ stays in [0, 1]",
+            "not said; from 0, plain descent leaves it at once",
+            "a sigmoid",
+            "cut to [0, 1]",
+        ),
+        (
+            "λ's own step",
+            "Adam 0.001, as the rest",
+            "SGD 10 on a batch mean of 32",
+            f"SGD {options.get('factor_rate', PAPER.factor_rate)} a face",
+        ),
+        ("does λ feel L_D?", "yes (eq. 11), no (eqs. 7 to 9)", "no", "no"),
+        ("local similarity", "exp(−d² / δ²)", "exp(−|d|₁ / δ)", "exp(−d² / δ²)"),
+        (
+            "calibration network",
+            "layer norm",
+            f"batch norm; score at least {least:.2f}",
+            "layer norm; with that bound in “bounded scores”",
+        ),
+        ("gradient through the target", "not said", "to calibration and own features", "as released"),
+        (
+            "neighbours' predictions",
+            "not said",
+            "forward in training mode, no gradient",
+            "bank; online below",
+        ),
+        ("γ", "0.1", "0.01, on a mean over 9 pictures", str(options.get("gamma", PAPER.gamma))),
+        ("sum or mean over the batch", "sum", "mean", "mean"),
+        (
+            "repulsion of centres",
+            "exp(−d² / √V), each pair twice",
+            "exp(−d² / V), each pair once",
+            "exp(−d² / √V), each pair twice",
+        ),
+        ("centres' update", "“as in center loss”", "SGD 0.5 on class means", "center loss, rate 0.5"),
+        ("model selection", "not said", "best on the validation file", "last epoch"),
+    ]
+    return pd.DataFrame(rows, columns=["choice", "paper", "release", "this page"])
 
 
 def hard_condition(track: Track) -> str:
@@ -615,6 +663,24 @@ class Study:
         ]
         if closed:
             lines.append(f"- Of the gap between natural labels and the consensus: {', '.join(closed)}.")
+        instead = [
+            f"{e.row.removesuffix(f' - {OURS}')} {e.measured:+.1f} [{e.low:.1f}, {e.high:.1f}]"
+            for (artefact, _, _), e in by_cell.items()
+            if artefact == "controls" and e.row.endswith(f" - {OURS}")
+        ]
+        if instead:
+            lines.append(
+                f"- In place of neighbours and learnt factors, points against LDLVA: {', '.join(instead)}."
+            )
+        learnt = [
+            by_cell.get(("systematic", f"{BASELINE}, trained on {on}", "% predicted as the first label"))
+            for on in ("0 % wrong labels", "natural labels")
+        ]
+        if learnt[0] and learnt[1]:
+            lines.append(
+                f"- Test faces whose first label is wrong get just that label from {learnt[0].measured:.0f} % of plain "
+                f"networks trained on the consensus, {learnt[1].measured:.0f} % of those trained on first labels."
+            )
         for e in self.ledger.entries:
             if e.artefact == f"{KEY}/figure6" and e.column == "AUROC" and " - " not in e.row:
                 lines.append(f"- Wrong labels found, {e.row}: AUROC {e.measured:.2f}.")
