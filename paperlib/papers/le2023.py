@@ -678,8 +678,8 @@ class Study:
         ]
         if learnt[0] and learnt[1]:
             lines.append(
-                f"- Test faces whose first label is wrong get just that label from {learnt[0].measured:.0f} % of plain "
-                f"networks trained on the consensus, {learnt[1].measured:.0f} % of those trained on first labels."
+                f"- Of the test faces whose first label is wrong, a plain network trained on the consensus names "
+                f"{learnt[0].measured:.0f} % by that label, one trained on first labels {learnt[1].measured:.0f} %."
             )
         for e in self.ledger.entries:
             if e.artefact == f"{KEY}/figure6" and e.column == "AUROC" and " - " not in e.row:
