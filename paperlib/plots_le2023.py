@@ -68,7 +68,7 @@ def divergence_by_method(
     values: Mapping[str, tuple[float, float, float]], *, unit: str, floor: float | None = None
 ) -> Figure:
     """Estimate, low and high by method, in the given order; `floor` is what no prediction can be expected to beat."""
-    figure = _figure(0.8 + 0.28 * len(values), width=COLUMN)
+    figure = _figure(0.8 + 0.28 * len(values), width=0.7 * PAGE)
     ax = figure.subplots()
     for i, (estimate, low, high) in enumerate(values.values()):
         ax.errorbar(estimate, i, xerr=[[estimate - low], [high - estimate]], capsize=3, **_look(i))
@@ -267,7 +267,7 @@ def detection(score: Mapping[str, NDArray], wrong: NDArray, *, factor: str = "fa
         right.plot(false, true, color=_look(i)["color"], linestyle=LINES[i], label=f"{name} ({area:.2f})")
     right.plot([0, 1], [0, 1], color=LIGHT_GREY, linewidth=0.8)
     right.set(xlabel="right labels flagged (share)", ylabel="wrong labels found (share)", aspect="equal")
-    right.legend(title="AUROC", loc="lower right")
+    figure.legend(*right.get_legend_handles_labels(), title="AUROC", loc="outside right center")
     return figure
 
 
