@@ -109,7 +109,8 @@ CAVEATS = {
     "ferplus": "**The wrong labels are real.** *Natural* labels are those that FER2013 was published with; the "
     "*consensus* is the official majority of FER+'s ten votes for the same faces, without contempt. Neither is made "
     "up. A fifth of the training faces is held out and trains only the network that gives the others their pseudo "
-    "valence and arousal (from votes placed on the circumplex; nobody rated it). Subjects are unknown: intervals "
+    "valence and arousal (from votes placed on the circumplex; nobody rated it). So neighbours carry some of these "
+    "faces' votes into the experiment, which no other method here sees. Subjects are unknown: intervals "
     "over pictures are too narrow if people recur. This page shows no picture of FER2013.",
 }
 _SETTINGS = ("k", "places", "online", "oracle")
@@ -687,6 +688,16 @@ class Study:
         if instead:
             lines.append(
                 f"- In place of neighbours and learnt factors, points against LDLVA: {', '.join(instead)}."
+            )
+        half = next(iter(COMPONENTS))
+        plane = [
+            f"{e.measured:+.1f} [{e.low:.1f}, {e.high:.1f}] over {e.row.rpartition(', ')[2]}"
+            for (artefact, row, _), e in by_cell.items()
+            if artefact == "controls" and row.startswith(f"{half} - ")
+        ]
+        if plane:
+            lines.append(
+                f"- Where every factor is a half (ii), points that neighbours bring: {'; '.join(plane)}."
             )
         learnt = [
             by_cell.get(("systematic", f"{BASELINE}, trained on {on}", "% predicted as the first label"))
