@@ -149,6 +149,18 @@ def worst(statuses: Iterable[Status]) -> Status:
     return min(statuses, key=order.index)
 
 
+def difference(a: Printed, b: Printed) -> Range:
+    return propagate(lambda x, y: x - y, a, b)
+
+
+def truth(holds: bool, otherwise: Status = Status.DIFFERS) -> Status:
+    return Status.MATCHES if holds else otherwise
+
+
+def joined(values: Iterable[object]) -> str:
+    return "; ".join(map(str, values))
+
+
 # Constraints and statistics
 
 

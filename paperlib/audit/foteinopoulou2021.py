@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,8 +14,10 @@ from paperlib.audit import (
     Status,
     check,
     correlation_slack,
+    difference,
     exceeds_zero,
     gains,
+    joined,
     judge,
     largest_target_variance,
     pick,
@@ -24,6 +26,7 @@ from paperlib.audit import (
     select,
     smallest_eigenvalue,
     tally,
+    truth,
     welch_df,
     worst,
 )
@@ -44,18 +47,6 @@ def text(name: str) -> Printed:
 
 def as_printed(*names: str) -> str:
     return joined(TEXT.loc[list(names), "printed"])
-
-
-def joined(values: Iterable[object]) -> str:
-    return "; ".join(map(str, values))
-
-
-def truth(holds: bool, otherwise: Status = Status.DIFFERS) -> Status:
-    return Status.MATCHES if holds else otherwise
-
-
-def difference(a: Printed, b: Printed) -> Range:
-    return propagate(lambda x, y: x - y, a, b)
 
 
 # Tables I and II: raters on AMIGOS
