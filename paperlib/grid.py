@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("PAPERLIB_CACHE", ROOT / ".cache"))
 # Set to a folder of recorded runs, notebooks read them instead of training; see `record`.
 REPLAY = "PAPERLIB_REPLAY"
+
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,12 @@ def run_missing(runs: Iterable[Run], *, jobs: int = 1, progress: bool = True) ->
         if errors:
             raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed; the first: {errors[0]}")
     return [_read(run) for run in runs]
+
+
+def run_groups(groups: Mapping[Name, Sequence[Run]], *, jobs: int = 1) -> dict[Name, list[Result]]:
+    """The results of named groups of runs, under the same names; see `run_missing`."""
+    done = iter(run_missing([run for group in groups.values() for run in group], jobs=jobs))
+    return {name: [next(done) for _ in group] for name, group in groups.items()}
 
 
 def missing_runs(runs: Iterable[Run]) -> list[tuple[Run, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ PROFILES = ("smoke", "default", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
 TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "default": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
-AFFECTNET_SIZE = {"smoke": (48, 1), "default": (64, 1), "paper": (224, 3)}  # pixels, channels
+PICTURE_SIZE = {"smoke": (48, 1), "default": (64, 1), "paper": (224, 3)}  # pixels, channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,18 +68,10 @@ def _faces(track: Track) -> FaceSet | None:
             return twin.make_faces(n, seed=0, size=size, channels=channels)
         case "ferplus":
             return data.load_ferplus(root, protocol="named", cache=cache)
-        case "affectnet":
-            size, channels = AFFECTNET_SIZE[track.profile]
-            return data.load_affectnet(root, size=size, channels=channels, cache=cache)
-        case "manifest":
-            size, channels = AFFECTNET_SIZE[track.profile]
-            return data.load_manifest(root, size=size, channels=channels, cache=cache)
-        case "rafdb":
-            size, channels = AFFECTNET_SIZE[track.profile]
-            return data.load_rafdb(root, size=size, channels=channels, cache=cache)
-        case "sfew":
-            size, channels = AFFECTNET_SIZE[track.profile]
-            return data.load_sfew(root, size=size, channels=channels, cache=cache)
+        case "affectnet" | "rafdb" | "sfew" | "manifest":
+            load: Callable[..., FaceSet] = getattr(data, f"load_{track.name}")
+            size, channels = PICTURE_SIZE[track.profile]
+            return load(root, size=size, channels=channels, cache=cache)
     return None
 
 

@@ -43,7 +43,7 @@ def study_of(monkeypatch, rng):
                 out.append(Result(run=run, key=run.identity, seconds=1.0, arrays=arrays))
             return out
 
-        monkeypatch.setattr(paper, "run_missing", results)
+        monkeypatch.setattr("paperlib.grid.run_missing", results)
         return paper.Study(Track(profile="smoke"))
 
     return make

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from paperlib import metrics, stats
 from paperlib.data.records import FaceSet, SequenceSet, subset
-from paperlib.grid import Result, Run, run_missing
+from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
 from paperlib.ledger import ArtefactTable, Ledger
 from paperlib.published import read_table
@@ -215,8 +215,7 @@ class Study:
 
     def __post_init__(self) -> None:
         runs = grid(self.track, seeds=self.seeds)
-        done = iter(run_missing([run for group in runs.values() for run in group], jobs=self.jobs))
-        self.results = {name: [next(done) for _ in group] for name, group in runs.items()}
+        self.results = run_groups(runs, jobs=self.jobs)
         everything = {"faces": self.track.faces(), "sequences": self.track.sequences()}
         self.ledger = Ledger(
             KEY, self.track, {k: v.fingerprint for k, v in everything.items() if v is not None}
