@@ -117,6 +117,22 @@ def sole_winner(votes: ArrayLike) -> NDArray[np.intp]:
     return np.where(winners.sum(axis=1) == 1, votes.argmax(axis=1), -1)
 
 
+def split_votes(votes: ArrayLike, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each row's raters dealt at random into two halves: votes (n, categories) to two of the same shape.
+
+    The first half has one rater fewer where their number is odd. So one half can label what the other judges.
+    """
+    votes = np.asarray(votes, np.int64)
+    total, up_to = votes.sum(axis=1), votes.cumsum(axis=1)
+    rater = np.arange(total.max(initial=0))
+    category = (rater[None, :, None] >= up_to[:, None, :]).sum(axis=2)  # the number of categories: nobody
+    draw = np.random.default_rng(seed).random(category.shape)
+    draw[rater >= total[:, None]] = np.inf
+    first = draw.argsort(axis=1).argsort(axis=1) < total[:, None] // 2
+    half = ((category[..., None] == np.arange(votes.shape[1])) & first[..., None]).sum(axis=1)
+    return half, votes - half
+
+
 def nearest_in_affect(affect: ArrayLike, k: int) -> NDArray[np.int64]:
     """The `k` rows nearest to each row of `affect` (n, 2) in the valence-arousal plane, nearest first: (n, k).
 

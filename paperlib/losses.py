@@ -1,8 +1,10 @@
 """Losses of the papers, one function and one formula each.
 
-A network with a variance head predicts a mean and s = log(variance) for every label. Every loss here takes
+A network with a variance head predicts a mean and s = log(variance) for every label. Every loss in `LOSSES` takes
 `(mean, log_variance, target)` of equal shape and returns one value per element; the caller averages. All are
 computed from s and exp(-s), never from the variance itself, and stay finite for |s| <= `MAX_LOG_VARIANCE`.
+
+The losses of neo2023 compare predictions with a target distribution over K classes and return one value a row.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import math
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 # exp(-s) of a float32 overflows near s = -88; a label on [-1, 1] has no use for a variance outside e^-20 .. e^20.
@@ -72,3 +75,49 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "gaussian_nll": gaussian_nll,
     "beta_nll": beta_nll,
 }
+
+
+def weighted_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """-sum_k w_k y_k log softmax(logits)_k (neo2023, eq. 6): (n, K), distributions (n, K) and (n, K) to (n,), in nats.
+
+    Eq. 6 has W_k outside any sum over classes, and does not say whose k it is. `weight` holds either answer: the weight
+    of the row's given label in every column, or column k's own weight in every row. With one-hot targets the two are
+    one; with soft targets the second is torch's cross_entropy(weight=...).
+    """
+    return -(weight * target * logits.log_softmax(dim=1)).sum(dim=1)
+
+
+def weighted_cosine(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """W (1 - cosine similarity of softmax(logits) and target) (neo2023, eq. 7): shapes as in eq. 6, (n,) in [0, W].
+
+    W is the target's mean weight, which is the given label's in the first reading of `weighted_cross_entropy`.
+    """
+    return _row_weight(target, weight) * (1 - F.cosine_similarity(logits.softmax(dim=1), target, dim=1))
+
+
+def weighted_l2(predicted: Tensor, affect: Tensor, row_weight: Tensor) -> Tensor:
+    """W ||affect - predicted||^2 (neo2023, eq. 8): (n, 2), (n, 2) and (n,) to (n,), a sum over valence and arousal."""
+    return row_weight * (affect - predicted).square().sum(dim=1)
+
+
+def dual_domain(
+    logits: Tensor,
+    predicted: Tensor,
+    target: Tensor,
+    affect: Tensor,
+    weight: Tensor,
+    *,
+    l2_weighted: bool = True,
+) -> Tensor:
+    """Weighted L2 + weighted cross-entropy + weighted cosine loss (neo2023, eq. 9): (n,).
+
+    Logits, target and weight are (n, K), predicted and true valence and arousal (n, 2). `l2_weighted` false gives the
+    plain L2 of the paper's figure 5, top.
+    """
+    row_weight = _row_weight(target, weight) if l2_weighted else torch.ones_like(logits[:, 0])
+    categories = weighted_cross_entropy(logits, target, weight) + weighted_cosine(logits, target, weight)
+    return categories + weighted_l2(predicted, affect, row_weight)
+
+
+def _row_weight(target: Tensor, weight: Tensor) -> Tensor:
+    return (weight * target).sum(dim=1)

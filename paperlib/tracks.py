@@ -11,11 +11,18 @@ import numpy as np
 
 from paperlib.data.records import FaceSet, SequenceSet
 
-TRACKS = ("twin", "ferplus", "affectnet", "rafdb", "sfew", "amigos", "manifest")
+TRACKS = ("twin", "ferplus", "affectnet", "affwild", "morphset", "rafdb", "sfew", "amigos", "manifest")
 PROFILES = ("smoke", "default", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
 TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "default": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
+# twin: training faces of "faces", videos and their frames, faces of "morphs"
+TWIN_KINDS = {
+    "smoke": (250, 30, 8, 350),
+    "default": (3_000, 252, 12, 3_000),
+    "paper": (15_000, 252, 60, 20_000),
+}
+FRAME_STEP = 10  # every tenth frame of Aff-Wild: neighbours in time are all but the same picture
 PICTURE_SIZE = {"smoke": (48, 1), "default": (64, 1), "paper": (224, 3)}  # pixels, channels
 
 
@@ -51,6 +58,13 @@ class Track:
         tenth of its training faces, so that nothing need be chosen on the test.
         """
         return _categories(self)
+
+    def of_kind(self, kind: str) -> FaceSet | None:
+        """The track's "faces" (as AffectNet), "videos" (Aff-Wild) or "morphs" (MorphSet); None where it has none.
+
+        On the twin all three are generated apart from `faces()`, each with its data set's peculiarities.
+        """
+        return _of_kind(self, kind)
 
     def sequences(self) -> SequenceSet | None:
         """The track's recordings; None where it has none."""
@@ -97,6 +111,29 @@ def _categories(track: Track) -> FaceSet | None:
         split[np.random.default_rng(0).permutation(train)[: max(len(train) // 10, 1)]] = "validation"
         faces = replace(faces, split=split, fingerprint=f"{faces.fingerprint}-validation")
     return faces
+
+
+@lru_cache(maxsize=3)
+def _of_kind(track: Track, kind: str) -> FaceSet | None:
+    from paperlib import data, twin_kinds
+
+    size, channels = PICTURE_SIZE[track.profile]
+    place = {"size": size, "channels": channels, "cache": _cache()}
+    match track.name, kind:
+        case "twin", _:
+            _, size, channels, _ = TWIN_SIZE[track.profile]
+            faces, videos, frames, morphs = TWIN_KINDS[track.profile]
+            if kind == "videos":
+                return twin_kinds.videos(videos, frames=frames, size=size, channels=channels)
+            make, n = (twin_kinds.morphs, morphs) if kind == "morphs" else (twin_kinds.skewed_faces, faces)
+            return make(n, size=size, channels=channels)
+        case "affwild", "videos":
+            return data.load_affwild(Path(track.root), every=FRAME_STEP, **place)
+        case "morphset", "morphs":
+            return data.load_morphset(Path(track.root), **place)
+        case _, "faces":
+            return track.faces()
+    return None
 
 
 @lru_cache(maxsize=2)

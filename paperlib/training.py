@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, update_bn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from paperlib.provenance import native_precision
@@ -209,6 +210,57 @@ def fit(
         model.load_state_dict(best_weights)
     model.eval()
     return history
+
+
+class _Averaged(nn.Module):
+    """A network beside the running average of its weights, saved and resumed together."""
+
+    epochs: Tensor
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.average = network, AveragedModel(network)
+        self.register_buffer("epochs", torch.zeros((), dtype=torch.long))
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.network(*inputs)
+
+
+def fit_averaged(
+    model: nn.Module,
+    loss: Callable[[nn.Module, tuple[Tensor, ...]], Tensor],
+    rows: Rows,
+    schedule: Schedule,
+    *,
+    average_after: int,
+    inputs: Callable[[tuple[Tensor, ...]], Tensor],
+    seed: int,
+    checkpoint: Path | None = None,
+) -> None:
+    """`fit`, then give `model` the mean of its weights after each epoch past `average_after` (Izmailov et al. 2018).
+
+    torch's stochastic weight averaging; batch statistics are computed anew for the mean weights from `inputs(batch)`
+    of all rows. Other arguments and errors as in `fit`.
+    """
+    if not 0 <= average_after < schedule.epochs:
+        raise ValueError(f"average_after must lie in 0 to {schedule.epochs - 1}; got {average_after}")
+    both = _Averaged(model)
+
+    def average(_: nn.Module) -> float:
+        both.epochs += 1
+        if both.epochs > average_after:
+            both.average.update_parameters(both.network)
+        return 0.0  # `fit` asks for a value after each epoch; nothing is selected by it
+
+    fit(both, loss, rows, schedule, seed=seed, validate=average, checkpoint=checkpoint)
+    batches = (
+        rows[np.arange(start, min(start + schedule.batch, len(rows)))]
+        for start in range(0, len(rows), schedule.batch)
+    )
+    device = next(model.parameters()).device
+    update_bn((inputs(tuple(t.to(device) for t in batch)) for batch in batches), both.average)
+    model.load_state_dict(both.average.module.state_dict())
+    model.eval()
 
 
 def make_fabric(*, accelerator: str = "auto", devices: int = 1, precision: str | None = None) -> Fabric:

@@ -1,6 +1,7 @@
 """Networks, one module a paper."""
 
 from paperlib.models.backbones import BACKBONES, CompactNet, build_backbone
+from paperlib.models.dual_domain import DualDomain, DualDomainNet
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.label_variance import (
     LabelDistribution,
@@ -17,6 +18,8 @@ __all__ = [
     "LDLVA",
     "CalibrationNetwork",
     "CompactNet",
+    "DualDomain",
+    "DualDomainNet",
     "ExpressionNet",
     "LDLVAOptions",
     "LabelDistribution",
