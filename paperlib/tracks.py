@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -118,7 +119,7 @@ def _of_kind(track: Track, kind: str) -> FaceSet | None:
     from paperlib import data, twin_kinds
 
     size, channels = PICTURE_SIZE[track.profile]
-    place = {"size": size, "channels": channels, "cache": _cache()}
+    place: dict[str, Any] = {"size": size, "channels": channels, "cache": _cache()}
     match track.name, kind:
         case "twin", _:
             _, size, channels, _ = TWIN_SIZE[track.profile]

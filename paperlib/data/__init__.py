@@ -1,6 +1,7 @@
 """Data sets, each read once from its official layout into a FaceSet or a SequenceSet."""
 
 from paperlib.data.affectnet import load_affectnet
+from paperlib.data.affwild import load_affwild
 from paperlib.data.amigos import load_amigos
 from paperlib.data.cache import data_root, resolve_inside
 from paperlib.data.categories import with_category
@@ -9,13 +10,16 @@ from paperlib.data.layouts import (
     requirements,
     write_affectnet_csv,
     write_affectnet_folders,
+    write_affwild,
     write_amigos,
     write_ferplus,
     write_manifest,
+    write_morphset,
     write_rafdb,
     write_sfew,
 )
 from paperlib.data.manifest import load_manifest
+from paperlib.data.morphset import load_morphset
 from paperlib.data.rafdb import load_rafdb
 from paperlib.data.records import FaceSet, SequenceSet, Truth, subset
 from paperlib.data.sfew import load_sfew
@@ -28,9 +32,11 @@ __all__ = [
     "consensus",
     "data_root",
     "load_affectnet",
+    "load_affwild",
     "load_amigos",
     "load_ferplus",
     "load_manifest",
+    "load_morphset",
     "load_rafdb",
     "load_sfew",
     "requirements",
@@ -40,9 +46,11 @@ __all__ = [
     "with_category",
     "write_affectnet_csv",
     "write_affectnet_folders",
+    "write_affwild",
     "write_amigos",
     "write_ferplus",
     "write_manifest",
+    "write_morphset",
     "write_rafdb",
     "write_sfew",
 ]

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from paperlib.data import affectnet, amigos, ferplus, manifest, rafdb, sfew
+from paperlib.data import affectnet, affwild, amigos, ferplus, manifest, morphset, rafdb, sfew
 from paperlib.data.cache import data_root
 from paperlib.data.categories import PSEUDO
 from paperlib.data.records import FaceSet, SequenceSet
@@ -25,6 +25,8 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
         ("validation.csv", "val_set"),
         (affectnet.PICTURES, "train_set"),
     ),
+    "affwild": ((affwild.ANNOTATIONS,), (affwild.FRAMES,)),
+    "morphset": ((morphset.TABLE,), (morphset.PICTURES,)),
     "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES)),
     "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),
     "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
@@ -108,6 +110,37 @@ def _affectnet_labels(faces: FaceSet) -> tuple[NDArray[np.int8], NDArray[np.floa
     none = affectnet.CATEGORIES.index("none")
     expression = np.where(faces.expression < 0, none, faces.expression).astype(np.int8)
     return expression, np.where(np.isnan(faces.affect), affectnet.NO_VALUE, faces.affect), faces.landmarks
+
+
+def write_affwild(faces: FaceSet, root: Path | str) -> None:
+    """annotations/train/ and frames/ from faces with `subject`, the video, whose frames stand in their order.
+
+    Frames count from 1. The layout holds no split.
+    """
+    if faces.subject is None or not np.isfinite(faces.affect).all():
+        raise ValueError("Aff-Wild needs a subject (the video), valence and arousal for each face")
+    for video, rows in pd.Series(faces.subject).groupby(faces.subject).indices.items():
+        for k, dimension in enumerate(AFFECT):
+            folder = _folder(Path(root) / affwild.ANNOTATIONS / dimension)
+            np.savetxt(folder / f"{video}.txt", faces.affect[rows, k], fmt="%.9g")
+        names = [f"{number:05d}.png" for number in range(1, len(rows) + 1)]
+        _save_pictures(faces.images[rows], Path(root) / affwild.FRAMES / str(video), names)
+
+
+def write_morphset(faces: FaceSet, root: Path | str) -> None:
+    """Morphset.csv and images/ from faces with `subject`, each of one of seven categories.
+
+    Subjects become 1, 2 and so on, in order of appearance. The layout holds no split.
+    """
+    seven = faces.expression is not None and set(faces.expression.tolist()) <= set(range(7))
+    if faces.subject is None or not seven:
+        raise ValueError("MorphSet needs a subject and one of seven categories for each face")
+    codes = {EXPRESSIONS.index(name): code for code, name in reversed(morphset.CODES.items())}
+    names = _write_pictures(faces.images, Path(root) / morphset.PICTURES, "png")
+    table = pd.DataFrame({"Filename": names, "Subject": pd.factorize(faces.subject)[0] + 1})
+    table["Emotion Label"] = pd.Series(faces.expression).map(codes)
+    table["Arousal"], table["Valence"] = faces.affect[:, 1], faces.affect[:, 0]
+    table.to_csv(Path(root) / morphset.TABLE, index=False)
 
 
 def write_rafdb(faces: FaceSet, root: Path | str) -> None:

@@ -1,0 +1,190 @@
+"""Aff-Wild: videos from the web with valence and arousal for every frame, and no categories.
+
+S. Zafeiriou et al., Aff-Wild: valence and arousal 'in-the-wild' challenge, CVPR Workshops 2017. Aff-Wild2's files
+(D. Kollias and S. Zafeiriou, BMVC 2019) are read too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.records import FaceSet
+from paperlib.labels import AFFECT
+
+ANNOTATIONS = "annotations/train"
+FRAMES = "frames"
+HEADER = "valence,arousal"  # the first line of Aff-Wild2's files
+NO_VALUE = -5  # stands there where a frame has no annotation
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_PERSON = re.compile(r"_(left|right)$")  # two people of one video are annotated apart
+
+
+def load_affwild(
+    root: Path | str, *, size: int = 224, channels: int = 3, every: int = 1, cache: Path | str
+) -> FaceSet:
+    """Aff-Wild's training videos as faces with valence and arousal, pictures of `size` pixels, 1 or 3 channels.
+
+    `root`, or its folder affwild, holds annotations/train/valence/<video>.txt and arousal/<video>.txt, a number
+    for each frame a line; or, as in Aff-Wild2, annotations/train/<video>.txt with a header and both numbers a
+    line, -5 for none. frames/<video>/ holds the faces, cut out by the user and named by frame number, 00001.jpg
+    or 1.png. Numbers count from 1 in all videos or from 0 in all: a frame 0 in any of them, or else one whose
+    number is that of its video's lines, tells which.
+
+    `subject` is the video, without _left or _right. A fifth of the videos is the split "test", the others are
+    "train", drawn once: the official test set has no public labels. Of every `every` frames by number, the first
+    stays. Those that do not, frames without picture (no face was found) or value, and pictures of videos without
+    annotations are counted in `excluded`.
+
+    Raises:
+        FileNotFoundError: there are no annotations, or a video lacks one of its two files, or all pictures.
+        ValueError: a line, a frame number or a picture that cannot be: the message names file, line and mend.
+    """
+    if every < 1:
+        raise ValueError(f"every must be 1 or more; got {every}")
+    root = data_root("affwild", root)
+    arrays, notes = converted(
+        cache,
+        name="affwild",
+        sources=[root / ANNOTATIONS, root / FRAMES],
+        settings={"size": size, "channels": channels, "every": every},
+        convert=lambda folder: _convert(folder, root, size, channels, every),
+    )
+    return FaceSet(name="Aff-Wild", **arrays, **notes)
+
+
+def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
+    """The split of rows by their groups, (n,) to (n,): a fifth of the groups is "test", the others are "train".
+
+    A fifth is rounded, and one group at least; which, is drawn by a fixed seed. ValueError for fewer than two.
+    """
+    names = np.unique(groups)
+    if len(names) < 2:
+        raise ValueError(
+            f"train and test need two videos or subjects; there is {', '.join(names)} only. Add more."
+        )
+    test = np.random.default_rng(0).permutation(names)[: max(round(len(names) / 5), 1)]
+    return np.where(np.isin(groups, test), "test", "train")
+
+
+def _convert(folder: Path, root: Path, size: int, channels: int, every: int) -> Conversion:
+    labels = _read_annotations(root)
+    frames = {path.name: _list_frames(path) for path in sorted((root / FRAMES).glob("*/"))}
+    first = _first_number(labels, frames)
+    others = sum(len(frames[video]) for video in set(frames) - set(labels))
+    excluded = Counter({"picture of a video without annotations": others})
+    files, stays = [], {}
+    for video, affect in labels.items():
+        numbers = np.arange(first, first + len(affect))
+        annotated = (affect != NO_VALUE).all(axis=1)
+        seen = annotated & np.isin(numbers, list(frames[video]))
+        stays[video] = seen & (np.arange(len(affect)) % every == 0)
+        excluded["no valence or arousal (-5)"] += int((~annotated).sum())
+        excluded["frame without picture"] += int((annotated & ~seen).sum())
+        excluded[f"thinned out (every={every})"] += int((seen & ~stays[video]).sum())
+        files += [f"{video}/{frames[video][number]}" for number in numbers[stays[video]].tolist()]
+    if not files:
+        raise ValueError(
+            f"{FRAMES}: no frame is left, of {dict(excluded)}. Add pictures of annotated frames."
+        )
+    where = [f"{FRAMES}/{os.path.dirname(file)}" for file in files]
+    paths = [resolve_inside(root / FRAMES, file, where=at) for file, at in zip(files, where, strict=True)]
+    images, _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
+    subject = np.array([_PERSON.sub("", video) for video in labels])
+    number = [kept.sum() for kept in stays.values()]
+    return {
+        "images": images,
+        "affect": np.concatenate([labels[video][kept] for video, kept in stays.items()]).astype(np.float32),
+        "split": np.repeat(split_by_group(subject), number),
+        "subject": np.repeat(subject, number),
+    }, {"excluded": {reason: count for reason, count in excluded.items() if count}}
+
+
+def _read_annotations(root: Path) -> dict[str, NDArray[np.float64]]:
+    """Valence and arousal of each video's frames, (lines, 2), in the order of the videos' names."""
+    paired = {path.stem for path in (root / ANNOTATIONS).glob("[!.]*.txt")}
+    single = {path.stem for d in AFFECT for path in (root / ANNOTATIONS / d).glob("[!.]*.txt")}
+    if not paired | single:
+        raise FileNotFoundError(
+            f"{root / ANNOTATIONS} holds no annotation. data/README.md says where it comes from and belongs."
+        )
+    labels = {}
+    for video in sorted(single or paired):
+        files = (
+            [f"{ANNOTATIONS}/{d}/{video}.txt" for d in AFFECT] if single else [f"{ANNOTATIONS}/{video}.txt"]
+        )
+        values = [_read_numbers(root, file, columns=2 // len(files)) for file in files]
+        if len(values[0]) != len(values[-1]):
+            raise ValueError(
+                f"{files[0]} has {len(values[0])} lines, {files[1]} has {len(values[1])}. Restore both from the "
+                "release."
+            )
+        labels[video] = np.hstack(values)
+    return labels
+
+
+def _read_numbers(root: Path, name: str, *, columns: int) -> NDArray[np.float64]:
+    """A file's lines as (lines, columns); of two columns, the first line is the header, and -5 is allowed."""
+    if not (root / name).is_file():
+        raise FileNotFoundError(f"{name} is not there. Restore it, or take its counterpart out.")
+    # what is no text fails below, with its line
+    lines = (root / name).read_text("utf-8", errors="replace").rstrip().splitlines()
+    paired = columns == 2
+    if paired and "".join(lines[:1]).replace(" ", "").lower() != HEADER:
+        raise ValueError(f"{name}, line 1: it is not the header {HEADER}. Restore the file from the release.")
+    if len(lines) == paired:
+        raise ValueError(f"{name} holds no value. Restore the file from the release.")
+    what = f"{HEADER} from -1 to 1, or {NO_VALUE} for none" if paired else "one number from -1 to 1"
+    values = []
+    for number, text in enumerate(lines[paired:], start=1 + paired):
+        try:
+            row = [float(cell) for cell in text.split(",")]
+        except ValueError:
+            row = []
+        if len(row) != columns or not all(-1 <= x <= 1 or (paired and x == NO_VALUE) for x in row):
+            raise ValueError(f"{name}, line {number}: {text[:80]!r} is not {what}. Restore the line.")
+        values.append(row)
+    return np.array(values)
+
+
+def _list_frames(folder: Path) -> dict[int, str]:
+    """The pictures of a video, by frame number; other files are not read."""
+    frames: dict[int, str] = {}
+    for name in sorted(path.name for path in folder.glob("[!.]*") if path.suffix.lower() in _SUFFIXES):
+        place, stem = f"{FRAMES}/{folder.name}/{name}", os.path.splitext(name)[0].strip()
+        if not stem.isdecimal():
+            raise ValueError(f"{place} is not named by a frame number. Rename it, as 00001.jpg.")
+        if int(stem) in frames:
+            raise ValueError(f"{place} is the same frame as {frames[int(stem)]}. Take one of them out.")
+        frames[int(stem)] = name
+    return frames
+
+
+def _first_number(labels: dict[str, NDArray[np.float64]], frames: dict[str, dict[int, str]]) -> int:
+    """The number of a video's first frame, 0 or 1, in the pictures' names; all of them must have a line."""
+    for video in labels:
+        if not frames.get(video):
+            raise FileNotFoundError(
+                f"{FRAMES}/{video} holds no picture. Cut its faces out of the video, or take its annotations out."
+            )
+    first = 0 if any(0 in frames[video] for video in labels) else 1
+    if first and not any(len(lines) in frames[video] for video, lines in labels.items()):
+        raise ValueError(
+            f"{FRAMES}: no video has a picture 0, or one whose number is that of its lines: the names may count "
+            "from 0 or from 1. Add the first or the last frame of a video."
+        )
+    for video, lines in labels.items():
+        if surplus := sorted(number for number in frames[video] if number >= first + len(lines)):
+            raise ValueError(
+                f"{FRAMES}/{video}/{frames[video][surplus[0]]} has no line: the annotations of {video} are of frames "
+                f"{first} to {first + len(lines) - 1}, and {len(surplus)} pictures lie beyond. Restore the "
+                "annotations, or take these pictures out."
+            )
+    return first

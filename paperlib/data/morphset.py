@@ -1,0 +1,83 @@
+"""MorphSet: laboratory faces morphed between expressions, with seven categories, valence and arousal.
+
+V. Vonikakis, D. Neo and S. Winkler, MorphSet: augmenting categorical emotion datasets with dimensional affect labels
+using face morphing, ICIP 2021.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from paperlib.data.affwild import split_by_group
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.records import FaceSet
+from paperlib.data.tables import read_table
+from paperlib.labels import EXPRESSIONS
+
+TABLE = "Morphset.csv"
+PICTURES = "images"
+# KDEF's codes of expressions, which MorphSet's are; FE is what other sets write for AF, afraid
+CODES = {
+    "NE": "neutral",
+    "HA": "happy",
+    "SA": "sad",
+    "SU": "surprise",
+    "AF": "fear",
+    "FE": "fear",
+    "DI": "disgust",
+    "AN": "anger",
+}
+
+_MEND = "Restore the value from the release, or take the row out."
+
+
+def load_morphset(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
+    """MorphSet's faces with seven categories, valence and arousal, as pictures of `size` pixels, 1 or 3 channels.
+
+    `root`, or its folder morphset, holds Morphset.csv as its authors released it, of which the columns Filename,
+    Subject, Emotion Label, Valence and Arousal are read, and images/ with the pictures of Filename. A fifth of the
+    subjects is the split "test", the others are "train", drawn once; nobody is in both. Nothing is left out.
+
+    Raises:
+        FileNotFoundError: the table or a picture is missing.
+        ValueError: a column, a value or a picture that cannot be, or a category without pictures: the message names
+            file, row and mend.
+    """
+    root = data_root("morphset", root)
+    arrays, notes = converted(
+        cache,
+        name="morphset",
+        sources=[root / TABLE, root / PICTURES],
+        settings={"size": size, "channels": channels},
+        convert=lambda folder: _convert(folder, root, size, channels),
+    )
+    return FaceSet(name="MorphSet", **arrays, **notes)
+
+
+def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
+    table = read_table(root / TABLE, ["Filename", "Subject", "Emotion Label", "Valence", "Arousal"])
+    names = table.frame["Filename"].str.strip()
+    table.refuse(names.duplicated().to_numpy(bool), "{Filename} has an earlier row", "Take one of them out.")
+    subject = table.numbers("Subject", low=1, high=1e6, whole=True, mend=_MEND).astype(int).astype(str)
+    expression = table.choices(
+        "Emotion Label",
+        {code: EXPRESSIONS.index(name) for code, name in CODES.items()},
+        mend="Take rows of other expressions out.",
+    )
+    if missing := [EXPRESSIONS[k] for k in range(7) if k not in expression]:
+        raise ValueError(f"{TABLE}: no row of {', '.join(missing)}. Fetch the whole table again.")
+    affect = [table.numbers(column, low=-1, high=1, mend=_MEND) for column in ("Valence", "Arousal")]
+    places = [table.where(row) for row in range(len(table))]
+    paths = [
+        resolve_inside(root / PICTURES, name, where=place) for name, place in zip(names, places, strict=True)
+    ]
+    images, _ = convert_pictures(folder, paths, where=places, size=size, channels=channels)
+    return {
+        "images": images,
+        "affect": np.stack(affect, axis=1).astype(np.float32),
+        "split": split_by_group(subject),
+        "expression": expression.astype(np.int8),
+        "subject": subject,
+    }, {}
