@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+from sklearn.metrics import brier_score_loss, log_loss
+from torchmetrics.classification import MulticlassCalibrationError
+
+from paperlib.calibration import (
+    TEMPERATURES,
+    brier,
+    calibration_error,
+    fit_temperature,
+    nll,
+    overconfidence,
+    reliability,
+)
+
+
+@pytest.fixture
+def predicted(rng):
+    logits = 2 * rng.normal(size=(500, 5))
+    return logits, np.array([rng.choice(5, p=p) for p in softmax(0.6 * logits, axis=1)])
+
+
+def test_four_predictions_by_hand():
+    # confidences 0.9 right, 0.9 wrong, 0.6 right, 0.6 right: bins of width 1/2 and of 1/10
+    log_p = np.log([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]])
+    label = np.array([0, 1, 1, 1])
+    assert calibration_error(log_p, label, bins=2) == pytest.approx(abs(0.75 - 0.75))
+    assert calibration_error(log_p, label, bins=10) == pytest.approx(0.5 * 0.4 + 0.5 * 0.4)
+    assert calibration_error(log_p, label, bins=4, adaptive=True) == pytest.approx(
+        (0.1 + 0.9 + 0.4 + 0.4) / 4
+    )
+    assert overconfidence(log_p, label) == pytest.approx(0)
+    assert brier(log_p, label) == pytest.approx((0.02 + 1.62 + 0.32 + 0.32) / 4)
+    assert nll(log_p, label) == pytest.approx(-(np.log(0.9) + np.log(0.1) + 2 * np.log(0.6)) / 4)
+
+
+def test_as_torchmetrics_and_scikit_learn(predicted):
+    logits, label = predicted
+    p = softmax(logits, axis=1)
+    theirs = MulticlassCalibrationError(num_classes=5, n_bins=15)(torch.tensor(p), torch.tensor(label))
+    assert calibration_error(logits, label) == pytest.approx(float(theirs), abs=1e-6)
+    assert nll(logits, label) == pytest.approx(log_loss(label, p))
+    assert brier(logits, label) == pytest.approx(brier_score_loss(label, p, scale_by_half=False))
+
+
+def test_as_many_predictions_in_each_adaptive_bin(predicted):
+    found = reliability(*predicted, bins=7, adaptive=True)
+    assert found.n.sum() == 500 and np.ptp(found.n) <= 1
+    assert (np.diff(found.confidence) >= 0).all()
+
+
+def test_the_temperature_that_labels_were_drawn_with_is_found(rng):
+    logits = 3 * rng.normal(size=(20_000, 4))
+    label = np.array([rng.choice(4, p=p) for p in softmax(logits / 2.5, axis=1)])
+    temperature = fit_temperature(logits, label)
+    assert temperature == pytest.approx(2.5, rel=0.05)
+    assert calibration_error(logits / temperature, label) < 0.01 < calibration_error(logits, label)
+    assert overconfidence(logits, label) > 0.1
+
+
+def test_predictions_that_are_never_wrong_want_the_lowest_temperature():
+    assert fit_temperature(np.eye(3), np.arange(3)) == pytest.approx(TEMPERATURES[0], rel=0.01)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.2, 5))
+def test_a_temperature_changes_confidence_but_no_prediction_and_never_harms_the_likelihood(seed, scale):
+    rng = np.random.default_rng(seed)
+    logits, label = scale * rng.normal(size=(60, 4)), rng.integers(0, 4, 60)
+    scaled = logits / fit_temperature(logits, label)
+    assert (scaled.argmax(axis=1) == logits.argmax(axis=1)).all()
+    assert nll(scaled, label) <= nll(logits, label) + 1e-9
+
+
+def test_a_shift_of_all_logits_changes_nothing(predicted):
+    logits, label = predicted
+    assert nll(logits + 5, label) == pytest.approx(nll(logits, label))
+    assert calibration_error(logits + 5, label) == pytest.approx(calibration_error(logits, label))
+
+
+def test_a_class_of_probability_zero_is_no_nan():
+    log_p = np.array([[0.0, -np.inf], [-np.inf, 0.0]])
+    assert brier(log_p, [0, 1]) == 0 and nll(log_p, [0, 1]) == 0
+    assert nll(log_p, [1, 1]) == np.inf
+
+
+@pytest.mark.parametrize(
+    "log_p, label, message",
+    [
+        (np.zeros((2, 3)), np.zeros(3, int), "expected log_probability"),
+        (np.zeros((0, 3)), np.zeros(0, int), "expected log_probability"),
+        (np.zeros((2, 3)), np.array([0, 3]), "integers 0 to 2"),
+        (np.zeros((2, 3)), np.array([0.0, 1.0]), "integers 0 to 2"),
+        (np.array([[0.0, 0], [np.nan, 0]]), np.array([0, 1]), "row 1"),
+        (np.array([[0.0, 0], [-np.inf, -np.inf]]), np.array([0, 1]), "row 1"),
+    ],
+)
+def test_bad_inputs_say_what_is_wrong(log_p, label, message):
+    with pytest.raises(ValueError, match=message):
+        nll(log_p, label)
