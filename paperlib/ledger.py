@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from paperlib.grid import ROOT, Result
-from paperlib.stats import Interval, Verdict, mean_interval
+from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import Track
 
 
@@ -120,6 +120,17 @@ class Ledger:
         )
         self.entries.append(entry)
         return entry
+
+    def over_seeds(
+        self, artefact: str, row: str, column: str, values: Sequence[float], *, claim: str = "", **rest: Any
+    ) -> Entry:
+        """Record one value a seed; a difference, known by the minus sign in its row, or a claim gets a verdict.
+
+        Differences are taken so that a positive one speaks for what is claimed or asked. Others as in `add`.
+        """
+        judged = bool(claim) or " - " in row
+        judgement = str(verdict(mean_interval(values), 1)) if judged else ""
+        return self.add(artefact, row, column, values=values, claim=claim, verdict=judgement, **rest)
 
     def not_attempted(self, artefact: str, claim: str, why: str, **rest: Any) -> Entry:
         """Record that a claim could not be tested on this track, and why."""

@@ -773,20 +773,9 @@ class Study:
         n: int | None = None,
         **rest: Any,
     ) -> None:
-        """One value a seed, of n faces (the test's); differences, known by minus sign or claim, get a verdict."""
-        judged = claim or " - " in row
-        verdict = stats.verdict(stats.mean_interval(values), 1) if judged else ""
-        self.ledger.add(
-            artefact,
-            row,
-            column,
-            source="faces",
-            n=len(self.parts.test_rows) if n is None else n,
-            values=values,
-            claim=claim,
-            verdict=verdict,
-            **rest,
-        )
+        """One value a seed, of n faces: the test's, unless said otherwise."""
+        count = len(self.parts.test_rows) if n is None else n
+        self.ledger.over_seeds(artefact, row, column, values, claim=claim, source="faces", n=count, **rest)
 
     def _over_faces(
         self, artefact: str, row: str, column: str, values: NDArray, rows: NDArray, claim: str

@@ -111,7 +111,7 @@ def problem(track: Track, kind: str, split: str = "as given") -> Problem:
             for rows, most in zip((train, validation), MOST[track.profile], strict=True)
         )
     usable = np.asarray(np.isfinite(faces.affect)).all(axis=1)
-    without = int((~usable[np.concatenate([train, validation])]).sum())
+    without = int((~usable[np.concatenate([train, validation])]).sum())  # type: ignore[index]
     settings = (faces.fingerprint, kind, split, repr(parameters), len(train))
     return Problem(
         images=faces.images,
@@ -123,8 +123,8 @@ def problem(track: Track, kind: str, split: str = "as given") -> Problem:
         rater=None if faces.ratings is None else _one_rater(faces.ratings),
         votes=None if faces.votes is None else _shares(faces.votes[:, : len(classes)]),
         subject=faces.subject,
-        train=train[usable[train]],
-        validation=validation[usable[validation]],
+        train=train[usable[train]],  # type: ignore[index]
+        validation=validation[usable[validation]],  # type: ignore[index]
         test=test,
         parameters=parameters,
         fingerprint=hashlib.sha256(repr(settings).encode()).hexdigest(),
@@ -299,8 +299,8 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     `pretrained`, `schedule`, and `average_after`, the epochs before weights are averaged.
 
     Returns:
-        log_probability (n_test, K) and validation (n_validation, K), logarithms; affect (n_test, 2), in half precision.
-        The first seed's also attention (EXPLAINED, h, w): Grad-CAM of the first test faces for their own category.
+        log_probability (n_test, K) and validation (n_validation, K), logarithms; affect (n_test, 2); attention
+        (EXPLAINED, h, w): Grad-CAM of the `explained` faces for their own category. All in half precision.
     """
     parts = problem(track, settings["kind"], settings["split"])
     given = training_labels(track, settings, seed)[0]
@@ -332,10 +332,14 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     test, affect = predict(model, parts.images[parts.test])
     out = {"log_probability": test, "affect": affect}
     out["validation"], _ = predict(model, parts.images[parts.validation])
-    if seed == 0:
-        rows = parts.test[:EXPLAINED]
-        out["attention"] = attention(model, parts.images[rows], parts.label[rows])
+    rows = explained(parts)
+    out["attention"] = attention(model, parts.images[rows], parts.label[rows])
     return {name: values.astype(np.float16) for name, values in out.items()}
+
+
+def explained(parts: Problem) -> NDArray[np.int64]:
+    """Rows of at most EXPLAINED test faces, evenly spread over them, since neighbours may be of one video."""
+    return parts.test[:: max(len(parts.test) // EXPLAINED, 1)][:EXPLAINED]
 
 
 def train_regressor(
