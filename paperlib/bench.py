@@ -12,12 +12,14 @@ import torch
 from torch.nn import functional as F
 
 from paperlib import losses, twin
-from paperlib.labels import local_similarity, nearest_in_affect
-from paperlib.models import LabelVarianceNet, VoteNet, build_backbone
+from paperlib.fusion import fit_label_parameters, fuse, inverse_distances, posterior
+from paperlib.labels import EXPRESSIONS, local_similarity, nearest_in_affect
+from paperlib.models import DualDomainNet, LabelVarianceNet, VoteNet, build_backbone
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
 from paperlib.stats import cluster_bootstrap
+from paperlib.tasks.dual_domain import distorted
 from paperlib.tasks.label_variance import _loss_of_pictures as loss_of_pictures
 from paperlib.tasks.label_variance import as_input, augment
 from paperlib.tasks.noisy_labels import learn
@@ -28,7 +30,7 @@ REPEATS = 3
 
 def main() -> None:
     torch.set_num_threads(1)
-    rows = [*_training(), *_losses(), *_methods(), *_neighbours(), *_twin(), *_bootstrap()]
+    rows = [*_training(), *_losses(), *_methods(), *_neighbours(), *_fusion(), *_twin(), *_bootstrap()]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
     print(f"best of {REPEATS}; one thread; torch {torch.__version__}; loop precision {native_precision()}")
@@ -148,6 +150,46 @@ def _neighbours() -> list[tuple[str, float, float, str]]:
         (f"8 neighbours of {n:,} rows ({n / r:.1f} s)", r, r / rates[sizes[0]], f"{sizes[0]:,} rows")
         for n, r in rates.items()
     ]
+
+
+def _fusion() -> list[tuple[str, float, float, str]]:
+    """Pictures a second of neo2023's training by label, labels included; and faces a second that get a mixed label."""
+    rng = np.random.default_rng(0)
+    n, k = 1536, 8
+    images, label = rng.integers(0, 256, (n, 48, 48), dtype=np.uint8), rng.integers(0, k, n)
+    affect = rng.uniform(-1, 1, (290_000, 2))
+    categories = np.tile(label, -(-len(affect) // n))[: len(affect)]
+    schedule = Schedule(epochs=1, batch=128, learning_rate=1e-3)
+    fitted = fit_label_parameters(affect, categories, classes=EXPRESSIONS, source="uniform", reading="all")
+    mixed: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "GMM": partial(posterior, fitted),
+        "Euclid": partial(inverse_distances, centres=fitted.mean),
+    }
+
+    def loss(model: torch.nn.Module, rows: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        x, target, places, weight = rows
+        out = model(distorted(as_input(x)))
+        return losses.dual_domain(out.logits, out.affect, target, places, weight).mean()
+
+    def train(name: str) -> None:
+        target = fuse(label, mixed[name](affect[:n]), alpha=0.5) if name in mixed else np.eye(k)[label]
+        arrays = [a.astype(np.float32) for a in (target, affect[:n], np.ones((n, k)))]
+        model = DualDomainNet(*build_backbone("tiny_resnet", channels=1), classes=k)
+        fit(model, loss, Rows(images, *arrays), schedule, seed=0)
+
+    rates = {name: _rate(partial(train, name), n) for name in ("one-hot", *mixed)}
+    rows = [
+        (f"training, {m} labels (pictures)", r, r / rates["one-hot"], "one-hot") for m, r in rates.items()
+    ]
+    fitting = partial(
+        fit_label_parameters, affect, categories, classes=EXPRESSIONS, source="uniform", reading="axis"
+    )
+    jobs: dict[str, Callable[[], object]] = {"class Gaussians fitted": fitting}
+    jobs |= {f"{m} labels made": partial(make, affect) for m, make in mixed.items()}
+    for what, work in jobs.items():
+        rate = _rate(work, len(affect))
+        rows.append((f"{what} for {len(affect):,} faces ({len(affect) / rate:.2f} s)", rate, 1.0, "itself"))
+    return rows
 
 
 def _twin() -> list[tuple[str, float, float, str]]:

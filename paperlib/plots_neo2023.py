@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyBboxPatch
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from paperlib.calibration import Reliability
@@ -22,16 +23,16 @@ from paperlib.plots_le2023 import HATCHES, _line, _picture
 
 # box -> (centre x, centre y) in the drawing of the framework
 _PLACES = {
-    "picture": (0.07, 0.5),
-    "encoder": (0.24, 0.5),
-    "classifier": (0.44, 0.78),
-    "regressor": (0.44, 0.22),
-    "cross-entropy + cosine": (0.70, 0.78),
+    "picture": (0.085, 0.47),
+    "encoder": (0.285, 0.47),
+    "classifier": (0.485, 0.72),
+    "regressor": (0.485, 0.22),
+    "cross-entropy + cosine": (0.70, 0.72),
     "weighted L2": (0.70, 0.22),
-    "fused label": (0.91, 0.78),
-    "category": (0.91, 0.97),
-    "mixed label": (0.91, 0.52),
-    "valence, arousal": (0.91, 0.22),
+    "fused label": (0.912, 0.72),
+    "category": (0.912, 0.97),
+    "mixed label": (0.912, 0.47),
+    "valence, arousal": (0.912, 0.22),
 }
 _ARROWS = (
     ("picture", "encoder"),
@@ -85,9 +86,9 @@ def framework(details: Mapping[str, str]) -> Figure:
         raise ValueError(f"there are no boxes {sorted(unknown)}; choose from {', '.join(_PLACES)}")
     figure = _figure(2.6)
     ax = figure.subplots()
-    ax.set(xlim=(0, 1), ylim=(0.08, 1.08))
+    ax.set(xlim=(0, 1), ylim=(0.1, 1.08))
     ax.axis("off")
-    half_width, half_height = 0.085, 0.085
+    half_width, half_height = 0.08, 0.085
     for start, end in _ARROWS:
         (x0, y0), (x1, y1) = _PLACES[start], _PLACES[end]
         if x0 == x1:
@@ -140,7 +141,17 @@ def class_gaussians(parameters: LabelParameters, affect: NDArray, label: NDArray
                 LINES[k % len(LINES)],
             )
         right.plot(*parameters.mean[k], "o", color="white", markeredgecolor="black", markersize=4)
-        right.annotate(name, parameters.mean[k], xytext=(3, 3), textcoords="offset points", fontsize=7)
+        apart = parameters.mean - parameters.mean[k]
+        crowded = ((apart[:, 0] > 0) & (np.abs(apart) < 0.12).all(axis=1)).any()
+        words = right.annotate(
+            name,
+            parameters.mean[k],
+            xytext=(-4 if crowded else 4, 2),
+            ha="right" if crowded else "left",
+            textcoords="offset points",
+            fontsize=7,
+        )
+        words.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
         left.plot([], [], color=colors[k], linestyle=LINES[k % len(LINES)], label=name)
     side = np.linspace(-1, 1, 201)
     p = posterior(parameters, np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)).reshape(201, 201, -1)
@@ -194,6 +205,26 @@ def scores_over_alpha(panels: Mapping[str, Mapping[float, NDArray]], *, ylabel: 
         _line(ax, np.array(list(by_alpha)), np.array(list(by_alpha.values())), "", 1)
         ax.set(title=title, xlabel="α (0: valence and arousal alone, 1: categories alone)")
     axes[0].set_ylabel(ylabel)
+    return figure
+
+
+@_drawing
+def gains(values: Mapping[str, tuple[float, float, float]], *, unit: str) -> Figure:
+    """Estimate, low and high by name, in the given order; right of the line is a gain."""
+    figure = _figure(0.7 + 0.2 * len(values), width=0.85 * PAGE)
+    ax = figure.subplots()
+    ax.axvline(0, color=GREY, linewidth=0.8)
+    for i, (estimate, low, high) in enumerate(values.values()):
+        ax.errorbar(
+            estimate,
+            i,
+            xerr=[[estimate - low], [high - estimate]],
+            capsize=2.5,
+            marker="o",
+            ms=4,
+            color=COLORS[1],
+        )
+    ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=unit, ylim=(len(values) - 0.5, -0.5))
     return figure
 
 
@@ -286,6 +317,7 @@ __all__ = [
     "class_gaussians",
     "error_in_plane",
     "framework",
+    "gains",
     "label_bars",
     "reliability_diagrams",
     "scores_over_alpha",

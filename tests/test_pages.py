@@ -26,6 +26,7 @@ PAGES = sorted(
 TASKS = {
     "foteinopoulou2021": [f"paperlib.tasks.label_variance:train_{what}" for what in ("faces", "sequences")],
     "le2023": [f"paperlib.tasks.noisy_labels:{task}" for task in ("train", "train_regressor")],
+    "neo2023": [f"paperlib.tasks.dual_domain:{task}" for task in ("train", "train_regressor")],
 }
 
 

@@ -21,6 +21,7 @@ from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, flip_labels
 from paperlib.ledger import ArtefactTable, Ledger
 from paperlib.published import read_table
+from paperlib.stats import Verdict
 from paperlib.tasks.dual_domain import (
     Problem,
     explained,
@@ -53,6 +54,7 @@ CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     **{f"{round(100 * share)} %": {"labels": "consensus", "noise": share} for share in FLIPS},
     "natural": {"labels": "natural", "noise": 0.0},
 }
+AS_GIVEN = "as given"  # the split; always said, since `problem` remembers its arguments as they were written
 CLEAN, NOISY, NATURAL = "0 %", "30 %", "natural"
 ALPHAS = (0.0, 0.3, 0.5, 0.7, 1.0)
 # The paper's noise leaves valence and arousal as they were labelled. These are as noisy as people, or as the label.
@@ -70,8 +72,8 @@ CAVEATS = {
     "parameters of the faces. *Morphs* stand in for MorphSet: seven categories, equally often, from neutral "
     "to apex. What holds here holds of the method on such faces, at this size of network and number of steps.",
     "ferplus": "**One half of each face's ten raters labels, the other half judges.** Nobody rated valence "
-    "and arousal: they are the mean of the first half's votes, each placed on the circumplex. The category is the second "
-    "half's sole winner; *natural* labels are those that FER2013 was published with. So no vote is on both "
+    "and arousal: they are the mean of the first half's votes, each placed on the circumplex. The category is "
+    "the second half's sole winner; *natural* labels are those that FER2013 was published with. So no vote is on both "
     "sides, but note what fusion gets to see: five more people. The label *votes* fuses the same five "
     "people's votes themselves. The test is as unequal as the faces are, and few show disgust or fear, so "
     "macro F1 is noisy. Subjects are unknown: people may recur. This page shows no picture of FER2013.",
@@ -146,6 +148,45 @@ def tuning_condition(track: Track) -> str:
     return NATURAL if track.name == "ferplus" else CLEAN
 
 
+def open_choices(track: Track) -> pd.DataFrame:
+    """What the paper leaves open, what its first author's later code (dexterdley/FER_C) does, and this page."""
+    plan = protocol(track, kinds(track)[0])
+    first = "ImageNet's" if plan.pretrained else "random"
+    rows = [
+        (
+            "“within one standard deviation”",
+            "not explained",
+            "per axis, one pass",
+            f"reading “{plan.reading}” below",
+        ),
+        ("priors of the classes", "“computed directly”", "all faces of a class", "as there"),
+        (
+            "labels that the Gaussians are fitted on",
+            "not said, under noise",
+            "",
+            "those given, wrong ones included",
+        ),
+        ("eq. 3 at a class's mean", "division by zero", "", "its limit: all belongs to that class"),
+        ("class of W_k", "not said for soft labels", "", "the given label's; per class in figure 5"),
+        ("W_k under wrong labels", "not said", "", "from the counts of given labels"),
+        ("W_k for Aff-Wild", "not said", "none", "as everywhere"),
+        ("valence and arousal under noise", "untouched", "untouched", "untouched, and three noisy ones"),
+        ("first weights", "not said", "ImageNet's", first),
+        ("range of valence and arousal", "not said", "tanh", "not bounded"),
+        (
+            "SWA: first epoch, learning rate",
+            "not said",
+            "",
+            f"after {plan.average_after} epochs, as scheduled",
+        ),
+        ("Aff-Wild: 80-20 of what", "“videos”", "", "videos; frames beside it"),
+        ("F1's average", "not said", "", "macro"),
+        ("which label is “Ours”", "not said", "", "each"),
+        ("seeds", "one, not given", "0", f"0 to {plan.seeds_of_central - 1}"),
+    ]
+    return pd.DataFrame(rows, columns=["choice", "paper", "later code", "this page"])
+
+
 def kinds(track: Track) -> list[str]:
     """The kinds of faces that the track has, with what fusion needs."""
     found = {kind: track.of_kind(kind) for kind in KINDS}
@@ -164,7 +205,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str, str]
         plan = protocol(track, kind)
         settings = {
             "kind": kind,
-            "split": "as given",
+            "split": AS_GIVEN,
             "affect": "as labelled",
             "reading": plan.reading,
             "method": name,
@@ -183,7 +224,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str, str]
         ]
 
     for kind in kinds(track):
-        parts, plan = problem(track, kind), protocol(track, kind)
+        parts, plan = problem(track, kind, AS_GIVEN), protocol(track, kind)
         natural = [NATURAL] if parts.natural is not None else []
         for condition in (*natural, CLEAN, NOISY):
             for method in TABLE3:
@@ -234,10 +275,10 @@ class Study:
             )
         self.results = run_groups(runs, jobs=self.jobs)
         self.kinds = kinds(self.track)
-        self.ledger = Ledger(KEY, self.track, {k: problem(self.track, k).fingerprint for k in self.kinds})
+        self.ledger = Ledger(KEY, self.track, {k: self.parts(k).fingerprint for k in self.kinds})
 
-    def parts(self, kind: str) -> Problem:
-        return problem(self.track, kind)
+    def parts(self, kind: str, split: str = AS_GIVEN) -> Problem:
+        return problem(self.track, kind, split)
 
     @property
     def main(self) -> str:
@@ -252,10 +293,10 @@ class Study:
         return self.results[kind, condition, name][0].run.settings
 
     def scores(
-        self, kind: str, condition: str, name: str, measure: Measure, *, split: str = "as given"
+        self, kind: str, condition: str, name: str, measure: Measure, *, split: str = AS_GIVEN
     ) -> list[float]:
         """A measure of (log probabilities, right classes) on the test faces, one a seed."""
-        parts = problem(self.track, kind, split)
+        parts = self.parts(kind, split)
         label = parts.label[parts.test]
         return [
             measure(r["log_probability"].astype(np.float64), label)
@@ -282,7 +323,8 @@ class Study:
             try:
                 fitted = label_parameters(self.track, {**settings, "reading": reading}, 0)
             except ValueError as error:
-                self.ledger.not_attempted("parameters", f"eq. 2, {reading}", str(error))
+                why = f"{Verdict.NOT_ATTEMPTED}: {error}"
+                self.ledger.add("parameters", f"eq. 2, {reading}", "", source="", n=0, verdict=why)
                 continue
             self._labels(f"eq. 2, {reading}", posterior(fitted, parts.affect[rows]), parts.label[rows])
         means = label_parameters(self.track, settings, 0).mean
@@ -368,7 +410,7 @@ class Study:
                 self._add(kind, "table3", row, "F1", self.gain(kind, condition, GMM, EUCLID))
         return self.ledger.table("table3")
 
-    def f1(self, kind: str, condition: str, name: str, *, split: str = "as given") -> list[float]:
+    def f1(self, kind: str, condition: str, name: str, *, split: str = AS_GIVEN) -> list[float]:
         """Macro F1, one a seed, as a share like the paper's table 3."""
         return self.scores(kind, condition, name, macro_f1, split=split)
 
@@ -551,20 +593,20 @@ class Study:
         right = parts.label[parts.validation]
         return flip_labels(right, about["noise"], classes=len(parts.classes), seed=seed)[0].astype(np.int64)
 
-    def weights(self) -> ArtefactTable:
+    def figure5(self) -> ArtefactTable:
         """Figure 5 in numbers: errors of valence and arousal with plain and weighted L2; and W_k's readings."""
         kind, parts = self.main, self.parts(self.main)
         truth = parts.judged[parts.test]
         left = (truth[:, 0] < 0) & (truth[:, 1] > 0)
         for name in (EUCLID, *WEIGHTS, ONE_HOT):
-            self._add(kind, "weights", name, "F1", self.f1(kind, CLEAN, name))
-            self._add(kind, "weights", name, "accuracy", self.scores(kind, CLEAN, name, accuracy))
+            self._add(kind, "figure5", name, "F1", self.f1(kind, CLEAN, name))
+            self._add(kind, "figure5", name, "accuracy", self.scores(kind, CLEAN, name, accuracy))
             for where, rows in (("", None), (", upper left", left)):
                 errors = self.errors(kind, CLEAN, name, rows)
                 n = len(truth) if rows is None else int(rows.sum())
                 for j, dimension in enumerate(AFFECT):
                     values = [float(e[j]) for e in errors]
-                    self._add(kind, "weights", name, f"RMSE {dimension}{where}", values, n=n)
+                    self._add(kind, "figure5", name, f"RMSE {dimension}{where}", values, n=n)
         plain = next(iter(WEIGHTS))
         for j, dimension in enumerate(AFFECT):
             column = f"RMSE {dimension}"
@@ -574,14 +616,21 @@ class Study:
             )
             row = "plain L2 - weighted L2"
             self._add(
-                kind, "weights", row, column, everywhere, claim=f"Weights lower the error of {dimension}"
+                kind, "figure5", row, column, everywhere, claim=f"Weights lower the error of {dimension}"
             )
             claim = f"They lower the error of {dimension} more in the upper left quadrant than over the plane"
             more = _less(there, everywhere)
             self._add(
-                kind, "weights", f"{row}: upper left - all", column, more, claim=claim, n=int(left.sum())
+                kind, "figure5", f"{row}: upper left - all", column, more, claim=claim, n=int(left.sum())
             )
-        return self.ledger.table("weights")
+        return self.ledger.table("figure5")
+
+    def distances(self, name: str) -> NDArray[np.float64]:
+        """Distance from predicted to true valence-arousal of each test face, mean over seeds: (n_test,)."""
+        parts = self.parts(self.main)
+        truth = parts.judged[parts.test]
+        each = [np.linalg.norm(r["affect"] - truth, axis=1) for r in self.results[self.main, CLEAN, name]]
+        return np.mean(each, axis=0)
 
     def figure6(self) -> ArtefactTable:
         """Figure 6 in numbers: does Grad-CAM look at the same places with 30 % wrong labels as with none?"""

@@ -394,6 +394,11 @@ def regressor(track: Track, settings: Mapping[str, Any]) -> Run:
     )
 
 
+def build(parts: Problem, settings: Mapping[str, Any], *, seed: int) -> DualDomainNet:
+    """The network that a run with these settings and this seed starts from."""
+    return _network(parts, settings, seed, classes=len(parts.classes))
+
+
 def distorted(x: Tensor) -> Tensor:
     """Pictures (n, channels, h, w) mirrored, moved, turned, zoomed and lit at random, each on its own (neo2023, 4.2).
 

@@ -1,0 +1,402 @@
+"""What each run is given to learn from, and that it learns it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from paperlib import metrics
+from paperlib.data.records import FaceSet
+from paperlib.fusion import LabelParameters, fit_label_parameters, posterior
+from paperlib.labels import EXPRESSIONS
+from paperlib.tasks import dual_domain as task
+from paperlib.tracks import Track
+from paperlib.twin.prototypes import CIRCUMPLEX
+
+N = 240
+PLACES = np.array([CIRCUMPLEX[e] for e in EXPRESSIONS], np.float32)
+SETTINGS = {
+    "kind": "faces",
+    "split": "as given",
+    "labels": "consensus",
+    "noise": 0.0,
+    "affect": "as labelled",
+    "reading": "all",
+    "method": "one-hot",
+    "alpha": 0.5,
+    "weights": "sample",
+    "l2_weighted": True,
+    "backbone": "tiny_vgg",
+    "pretrained": False,
+    "schedule": {"epochs": 3, "batch": 32, "learning_rate": 3e-3, "optimiser": "adam"},
+    "average_after": 2,
+}
+
+
+@pytest.fixture
+def faces(rng):
+    """Eight categories whose picture is a stripe at a place of its own, rated by four people near its point."""
+    label = np.arange(N) % 8
+    images = rng.integers(0, 60, (N, 16, 16)).astype(np.uint8)
+    for i, k in enumerate(label):
+        images[i, 2 * k : 2 * k + 2] += 150
+    ratings = (PLACES[label][:, None] + rng.normal(0, 0.05, (N, 4, 2))).clip(-1, 1).astype(np.float32)
+    return FaceSet(
+        name="stripes",
+        images=images,
+        affect=ratings.mean(axis=1),
+        split=np.array(["train", "train", "train", "validation", "test"])[np.arange(N) // 8 % 5],
+        fingerprint="stripes",
+        expression=label.astype(np.int8),
+        original=np.where(np.arange(N) % 5 == 0, (label + 1) % 8, label).astype(np.int8),
+        ratings=ratings,
+        votes=(4 * np.eye(8)[label]).astype(np.int16),
+        subject=(np.arange(N) // 40).astype(str),
+    )
+
+
+@pytest.fixture
+def on(faces, monkeypatch):
+    """A track whose faces and videos are those above, with fields changed."""
+
+    def make(name="twin", profile="paper", **changes) -> Track:
+        changed = replace(faces, **changes)
+        without = replace(changed, expression=None, original=None, ratings=None, votes=None)
+        monkeypatch.setattr(
+            Track, "of_kind", lambda self, kind: {"faces": changed, "videos": without}.get(kind)
+        )
+        task.problem.cache_clear()
+        return Track(name=name, root="nowhere", profile=profile)
+
+    yield make
+    task.problem.cache_clear()
+
+
+# the parts
+
+
+def test_rows_and_labels_are_the_data_set_s(on, faces):
+    parts = task.problem(on(), "faces")
+    for name in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(parts, name), np.flatnonzero(faces.split == name))
+    np.testing.assert_array_equal(parts.label, faces.expression)
+    np.testing.assert_array_equal(parts.judged, parts.affect)
+    assert parts.classes == EXPRESSIONS
+
+
+def test_without_contempt_there_are_seven_classes(on, faces):
+    keep = np.flatnonzero(faces.expression < 7)
+    fields = ("images", "affect", "split", "expression", "original", "ratings", "votes", "subject")
+    some = {name: getattr(faces, name)[keep] for name in fields}
+    some["original"] = some["expression"]
+    parts = task.problem(on(**some), "faces")
+    assert parts.classes == EXPRESSIONS[:7] and parts.votes.shape == (len(keep), 7)
+
+
+def test_one_rater_s_place_is_one_of_the_ratings_and_not_always_the_same_rater_s(on, faces):
+    rater = task.problem(on(), "faces").rater
+    which = (faces.ratings == rater[:, None]).all(axis=2)
+    assert which.any(axis=1).all()
+    assert len(set(which.argmax(axis=1))) == 4
+
+
+def test_a_missing_rating_is_never_drawn(on, faces):
+    ratings = faces.ratings.copy()
+    ratings[:, 1:] = np.nan
+    np.testing.assert_array_equal(task.problem(on(ratings=ratings), "faces").rater, faces.ratings[:, 0])
+
+
+def test_training_faces_without_a_place_are_left_out_and_counted(on, faces):
+    affect = faces.affect.copy()
+    rows = np.flatnonzero(faces.split == "train")[:3]
+    affect[rows] = np.nan
+    parts = task.problem(on(affect=affect), "faces")
+    assert not np.isin(rows, parts.train).any()
+    assert parts.excluded["no valence and arousal to learn"] == 3
+
+
+def test_a_set_without_validation_gives_a_tenth_of_its_training_faces(on, faces):
+    split = np.where(faces.split == "validation", "train", faces.split)
+    parts = task.problem(on(split=split), "faces")
+    assert not set(parts.train) & set(parts.validation)
+    np.testing.assert_array_equal(
+        np.sort(np.r_[parts.train, parts.validation]), np.flatnonzero(split == "train")
+    )
+    assert 0.04 < len(parts.validation) / (split == "train").sum() < 0.18
+
+
+def test_a_profile_takes_no_more_faces_than_it_says_but_tests_on_all(on, monkeypatch):
+    monkeypatch.setitem(task.MOST, "smoke", (50, 10))
+    few, all_ = (task.problem(on("manifest", p), "faces") for p in ("smoke", "paper"))
+    assert (len(few.train), len(few.validation)) == (50, 10)
+    assert set(few.train) < set(all_.train) and few.fingerprint != all_.fingerprint
+    np.testing.assert_array_equal(few.test, all_.test)
+
+
+def test_frames_are_dealt_as_often_to_each_part_as_whole_videos(on):
+    track = on()
+    video, frame = (task.problem(track, "faces", split) for split in ("as given", "by frame"))
+    assert [len(frame.train), len(frame.test)] == [len(video.train), len(video.test)]
+    assert set(frame.test) != set(video.test) and frame.fingerprint != video.fingerprint
+    assert not set(frame.train) & set(frame.test)
+
+
+def test_videos_are_labelled_by_the_parameters_of_the_faces(on, faces):
+    track = on()
+    parts = task.problem(track, "videos")
+    rows = task.problem(track, "faces").train
+    mine = fit_label_parameters(
+        faces.affect[rows], faces.expression[rows].astype(int), classes=EXPRESSIONS, source="mine"
+    )
+    np.testing.assert_array_equal(parts.label, posterior(mine, faces.affect).argmax(axis=1))
+    assert parts.natural is None and parts.parameters.n == len(rows)
+    settings = {**SETTINGS, "kind": "videos"}
+    assert repr(task.label_parameters(track, settings, 0)) == repr(parts.parameters)
+
+
+def test_aff_wild_asks_for_the_parameters_and_takes_those_that_were_saved(on, faces, tmp_path):
+    track = replace(on("affwild"), root=str(tmp_path))
+    with pytest.raises(
+        FileNotFoundError, match="label_parameters.json, which reproducing neo2023 on track affectnet"
+    ):
+        task.problem(track, "videos")
+    mine = fit_label_parameters(
+        faces.affect,
+        faces.expression.astype(int),
+        classes=EXPRESSIONS,
+        source="elsewhere",
+        reading="distance",
+    )
+    mine.save(tmp_path / task.PARAMETERS)
+    assert task.problem(track, "videos").parameters.source == "elsewhere"
+
+
+def test_a_track_without_categories_or_faces_says_so(on):
+    with pytest.raises(ValueError, match="track manifest has no categories"):
+        task.problem(on("manifest", expression=None, original=None), "faces")
+    with pytest.raises(ValueError, match="track twin has no morphs"):
+        task.problem(on(), "morphs")
+
+
+def test_on_ferplus_one_half_of_the_raters_labels_and_the_other_judges(on, rng):
+    votes = rng.multinomial(10, [0.3, 0.3, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05], size=N).astype(np.int16)
+    original = (np.arange(N) % 7).astype(np.int8)
+    track = on("ferplus", votes=votes, original=original)
+    parts = task.problem(track, "faces")
+    ours, theirs = task.split_votes(votes, seed=0)
+    first = theirs[:, :7]
+    sole = (first == first.max(axis=1, keepdims=True)).sum(axis=1) == 1
+    np.testing.assert_array_equal(parts.label, first[sole].argmax(axis=1))
+    np.testing.assert_allclose(parts.affect, ours[sole] @ PLACES / 5, atol=1e-6)
+    np.testing.assert_allclose(parts.judged, theirs[sole] @ PLACES / 5, atol=1e-6)
+    shares = ours[sole][:, :7]
+    np.testing.assert_allclose(parts.votes, shares / shares.sum(axis=1, keepdims=True))
+    np.testing.assert_array_equal(parts.natural, original[sole])
+    assert parts.excluded["no sole winner in the second half of the raters"] == (~sole).sum()
+
+
+# what is learnt from
+
+
+def test_flips_are_exact_and_natural_labels_are_the_first(on, faces):
+    track = on()
+    given, right = task.training_labels(track, SETTINGS | {"noise": 0.25}, 3)
+    assert (given != right).sum() == round(0.25 * len(right))
+    natural, right = task.training_labels(track, SETTINGS | {"labels": "natural"}, 3)
+    rows = task.problem(track, "faces").train
+    np.testing.assert_array_equal(natural, faces.original[rows])
+    np.testing.assert_array_equal(right, faces.expression[rows])
+    with pytest.raises(ValueError, match="knows no first label of its videos"):
+        task.training_labels(track, SETTINGS | {"labels": "natural", "kind": "videos"}, 0)
+
+
+def test_the_paper_s_noise_leaves_valence_and_arousal_alone(on, faces):
+    track = on()
+    rows = task.problem(track, "faces").train
+    np.testing.assert_array_equal(
+        task.training_affect(track, SETTINGS | {"noise": 0.5}, 0), faces.affect[rows]
+    )
+
+
+def test_a_place_that_goes_with_the_label_is_one_of_the_label_s(on, faces):
+    track = on()
+    settings = SETTINGS | {"noise": 0.5, "affect": "goes with the label"}
+    given, right = task.training_labels(track, settings, 1)
+    affect = task.training_affect(track, settings, 1)
+    rows = task.problem(track, "faces").train
+    np.testing.assert_array_equal(affect[given == right], faces.affect[rows][given == right])
+    for i in np.flatnonzero(given != right):
+        assert (affect[i] == faces.affect[rows][right == given[i]]).all(axis=1).any()
+
+
+def test_the_regressor_s_places_are_those_of_its_run(on, monkeypatch):
+    track = on()
+    asked = []
+
+    def run_missing(runs, **kwargs):
+        asked.extend(runs)
+        return [{"affect": np.zeros((3, 2), np.float32)}]
+
+    monkeypatch.setattr(task, "run_missing", run_missing)
+    assert (task.training_affect(track, SETTINGS | {"affect": "regressor", "noise": 0.3}, 4) == 0).all()
+    (run,) = asked
+    assert run.seed == 0 and "noise" not in run.settings and run.task.endswith(":train_regressor")
+
+
+def test_unknown_places_are_refused(on):
+    with pytest.raises(ValueError, match="affect must be as labelled"):
+        task.training_affect(on(), SETTINGS | {"affect": "guessed"}, 0)
+
+
+def test_parameters_are_fitted_on_what_is_given(on, faces):
+    track = on()
+    noisy = SETTINGS | {"noise": 0.4}
+    given, _ = task.training_labels(track, noisy, 2)
+    rows = task.problem(track, "faces").train
+    for k in range(8):
+        mean = faces.affect[rows][given == k].astype(float).mean(axis=0)
+        np.testing.assert_allclose(task.label_parameters(track, noisy, 2).mean[k], mean)
+
+
+@pytest.mark.parametrize(
+    "method, expected",
+    [("one-hot", 1.0), ("label smoothing", 0.9 + 0.1 / 8), ("Euclid", None), ("GMM", None), ("votes", 1.0)],
+)
+def test_targets_are_distributions_with_at_least_half_for_the_given_label(on, method, expected):
+    track = on()
+    settings = SETTINGS | {"method": method}
+    given, _ = task.training_labels(track, settings, 0)
+    target = task.targets(track, settings, 0)
+    np.testing.assert_allclose(target.sum(axis=1), 1, atol=1e-6)
+    own = target[np.arange(len(given)), given]
+    assert (own >= 0.5 - 1e-6).all()
+    if expected:
+        np.testing.assert_allclose(own, expected, atol=1e-6)
+
+
+def test_a_wrong_label_of_well_placed_faces_shares_with_the_right_one(on):
+    track = on()
+    settings = SETTINGS | {"noise": 0.3, "method": "votes"}
+    given, right = task.training_labels(track, settings, 0)
+    target, wrong = task.targets(track, settings, 0), given != right
+    np.testing.assert_allclose(target[wrong, right[wrong]], 0.5)
+
+
+def test_with_alpha_zero_no_label_is_seen_but_through_the_class_means(on):
+    track = on()
+    settings = SETTINGS | {"method": "Euclid", "alpha": 0.0}
+    places, means = task.training_affect(track, settings, 0), task.label_parameters(track, settings, 0).mean
+    nearest = np.linalg.norm(places[:, None] - means, axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(task.targets(track, settings, 0).argmax(axis=1), nearest)
+
+
+def test_weights_by_sample_and_by_class_and_none():
+    given = np.array([0, 0, 0, 1])
+    np.testing.assert_array_equal(task._weights(given, 2, "sample"), [[1, 1], [1, 1], [1, 1], [3, 3]])
+    np.testing.assert_array_equal(task._weights(given, 2, "class"), np.tile([1, 3], (4, 1)))
+    np.testing.assert_array_equal(task._weights(given, 2, "none"), np.ones((4, 2)))
+    with pytest.raises(ValueError, match="weights must be sample, class or none"):
+        task._weights(given, 2, "some")
+
+
+# pictures
+
+
+def test_distortion_keeps_shape_and_light_on_average_and_treats_each_picture_alone():
+    torch.manual_seed(0)
+    x = torch.randn(64, 1, 24, 24).cumsum(2).cumsum(3) / 10
+    y = task.distorted(x)
+    assert y.shape == x.shape and y.is_contiguous(memory_format=torch.channels_last)
+    torch.manual_seed(1)
+    flat = task.distorted(torch.full((400, 3, 8, 8), 0.5))
+    assert (flat.amax(dim=(1, 2, 3)) - flat.amin(dim=(1, 2, 3))).max() < 1e-5  # a grey picture stays grey
+    assert flat.mean().item() == pytest.approx(0.5, abs=0.02)
+    assert flat.mean(dim=(1, 2, 3)).std() > 0.05
+
+
+def test_a_turn_is_as_large_as_it_says(monkeypatch):
+    """A bar through the middle turned by 45 degrees becomes the diagonal."""
+    monkeypatch.setattr(task, "augment", lambda x: x)
+    monkeypatch.setattr(task, "TURN", 45.0)
+    monkeypatch.setattr(task, "ZOOM", 0.0)
+    monkeypatch.setattr(task, "LIGHT", 0.0)
+    monkeypatch.setattr(torch.Tensor, "uniform_", lambda self, low, high: self.fill_(1.0))
+    x = torch.zeros(1, 1, 33, 33)
+    x[..., 15:18, :] = 1
+    y = task.distorted(x)[0, 0]
+    on_diagonals = max(y.diagonal()[6:-6].mean().item(), y.flip(1).diagonal()[6:-6].mean().item())
+    assert on_diagonals > 0.9 and y[16, 2].item() < 0.1
+
+
+def test_explained_faces_are_spread_over_the_test_split(on, monkeypatch):
+    monkeypatch.setattr(task, "EXPLAINED", 5)
+    parts = task.problem(on(), "faces")
+    rows = task.explained(parts)
+    assert len(rows) == 5 and set(rows) <= set(parts.test)
+    assert np.ptp(rows) > 0.7 * np.ptp(parts.test)
+
+
+# runs
+
+
+def test_a_network_learns_the_categories_and_places_and_looks_at_the_stripes(on, faces, tmp_path):
+    track = on()
+    settings = SETTINGS | {"method": "GMM"}
+    settings["schedule"] = settings["schedule"] | {"epochs": 24, "batch": 16}
+    settings["average_after"] = 20
+    out = task.train(track, settings, 0, tmp_path / "run.ckpt")
+    parts = task.problem(track, "faces")
+    right = out["log_probability"].argmax(axis=1) == parts.label[parts.test]
+    assert right.mean() > 0.4  # of eight; stripes two pixels wide, moved by up to three
+    assert (metrics.pcc(out["affect"].astype(float), parts.judged[parts.test]) > 0.3).all()
+    assert out["validation"].shape == (len(parts.validation), 8)
+    np.testing.assert_allclose(np.exp(out["log_probability"].astype(float)).sum(axis=1), 1, atol=0.01)
+    assert out["attention"].shape[0] == len(task.explained(parts)) and (out["attention"] >= 0).all()
+    again = task.train(track, settings, 0, tmp_path / "again.ckpt")
+    for name in out:
+        np.testing.assert_array_equal(out[name], again[name])
+
+
+def test_the_regressor_predicts_every_training_face_by_a_network_that_saw_others(on, monkeypatch, tmp_path):
+    track = on()
+    parts, seen = task.problem(track, "faces"), []
+    fitted = task.fit_averaged
+
+    def spy(model, loss, rows, *args, **kwargs):
+        seen.append(rows.arrays[0])
+        fitted(model, loss, rows, *args, **kwargs)
+
+    monkeypatch.setattr(task, "fit_averaged", spy)
+    out = task.train_regressor(track, SETTINGS, 0, tmp_path / "run.ckpt")["affect"]
+    assert out.shape == (len(parts.train), 2) and (np.abs(out) <= 1).all()
+    assert sum(map(len, seen)) == len(parts.train)
+    halves = [{bytes(x) for x in images} for images in seen]
+    assert not halves[0] & halves[1]
+    assert not list(tmp_path.iterdir())  # its own checkpoints are gone
+
+
+def test_grad_cam_of_a_linear_network_is_its_class_s_weighted_map(rng):
+    """By hand: with average pooling, Grad-CAM is the rectified map times the class's weights."""
+    body = torch.nn.Sequential(*[torch.nn.Conv2d(1 if i == 0 else 2, 2, 1) for i in range(4)])
+    with torch.no_grad():
+        for layer in body:
+            layer.weight.fill_(0.0)
+            for k in range(2):
+                layer.weight[k, min(k, layer.in_channels - 1)] = 1.0
+            layer.bias.zero_()
+    backbone = torch.nn.Sequential(*body, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    model = task.DualDomainNet(backbone, 2, classes=2)
+    with torch.no_grad():
+        model.classifier.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, -1.0]]))
+    images = rng.integers(0, 256, (3, 6, 6)).astype(np.uint8)
+    x = (images / 255 - 0.5) / 0.25
+    found = task.attention(model, images, np.array([0, 0, 1]))
+    expected = np.stack([2 * x[0], 2 * x[1], -x[2]]).clip(min=0) / 36
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_parameters_of_the_wrong_kind_of_file_are_refused(tmp_path):
+    (tmp_path / "p.json").write_text("[]")
+    with pytest.raises(ValueError, match="holds no label parameters"):
+        LabelParameters.load(tmp_path / "p.json")
