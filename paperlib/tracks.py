@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from paperlib.data.records import FaceSet, SequenceSet
+from paperlib.data.records import FaceSet, SequenceSet, subset
 
 TRACKS = ("twin", "ferplus", "affectnet", "affwild", "morphset", "rafdb", "sfew", "amigos", "manifest")
 PROFILES = ("smoke", "default", "paper")
@@ -63,7 +63,8 @@ class Track:
     def of_kind(self, kind: str) -> FaceSet | None:
         """The track's "faces" (as AffectNet), "videos" (Aff-Wild) or "morphs" (MorphSet); None where it has none.
 
-        On the twin all three are generated apart from `faces()`, each with its data set's peculiarities.
+        On the twin all three are generated apart from `faces()`, each with its data set's peculiarities. Frames of
+        videos come in a random order: in their own, a batch would hold few videos, and its statistics be theirs.
         """
         return _of_kind(self, kind)
 
@@ -116,6 +117,14 @@ def _categories(track: Track) -> FaceSet | None:
 
 @lru_cache(maxsize=3)
 def _of_kind(track: Track, kind: str) -> FaceSet | None:
+    faces = _of_kind_in_order(track, kind)
+    if faces is None or kind != "videos":
+        return faces
+    order = np.random.default_rng(0).permutation(len(faces))
+    return replace(subset(faces, order), fingerprint=f"{faces.fingerprint}-shuffled")
+
+
+def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
     from paperlib import data, twin_kinds
 
     size, channels = PICTURE_SIZE[track.profile]

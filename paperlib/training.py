@@ -240,7 +240,8 @@ def fit_averaged(
     """`fit`, then give `model` the mean of its weights after each epoch past `average_after` (Izmailov et al. 2018).
 
     torch's stochastic weight averaging; batch statistics are computed anew for the mean weights from `inputs(batch)`
-    of all rows. Other arguments and errors as in `fit`.
+    of all rows, in their order: rows should be in a random one, since torch averages the variances within batches.
+    `schedule.patience` must be None. Other arguments and errors as in `fit`.
     """
     if not 0 <= average_after < schedule.epochs:
         raise ValueError(f"average_after must lie in 0 to {schedule.epochs - 1}; got {average_after}")

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import multivariate_hypergeom
 
 from paperlib.labels import (
     CLEANING_RULES,
@@ -11,6 +13,7 @@ from paperlib.labels import (
     local_similarity,
     nearest_in_affect,
     sole_winner,
+    split_votes,
 )
 
 
@@ -193,3 +196,34 @@ def test_neighbours_that_cannot_be_found_are_refused():
     for bad in ({"delta": 0.0}, {"delta": 0.5, "form": "cosine"}):
         with pytest.raises(ValueError, match="delta must be positive and form squared or absolute; got 0"):
             local_similarity(np.zeros((4, 2)), np.zeros((4, 1), int), **bad)
+
+
+@given(
+    arrays(int, st.tuples(st.integers(0, 6), st.integers(1, 8)), elements=st.integers(0, 6)),
+    st.integers(0, 9),
+)
+def test_halves_of_the_votes_make_the_whole(votes, seed):
+    first, second = split_votes(votes, seed=seed)
+    assert (first >= 0).all() and (second >= 0).all()
+    np.testing.assert_array_equal(first + second, votes)
+    np.testing.assert_array_equal(first.sum(axis=1), votes.sum(axis=1) // 2)
+
+
+def test_votes_are_dealt_as_from_an_urn():
+    # enough deals that the mean of each category is known to five standard errors
+    votes = np.array([[6, 3, 1, 0], [1, 0, 0, 8], [0, 2, 0, 0]])
+    deals = np.stack([split_votes(votes, seed=seed)[0] for seed in range(2000)])
+    for row, dealt in zip(votes, deals.swapaxes(0, 1), strict=True):
+        urn = multivariate_hypergeom(row, row.sum() // 2)
+        error = np.sqrt(np.diag(urn.cov()) / len(deals))
+        assert (np.abs(dealt.mean(axis=0) - urn.mean()) <= 5 * error).all()
+        np.testing.assert_allclose(urn.mean(), row / row.sum() * (row.sum() // 2))
+        np.testing.assert_allclose(np.cov(dealt.T), urn.cov(), atol=0.06)
+
+
+def test_equal_rows_are_dealt_apart_and_a_seed_deals_again():
+    votes = np.tile([5, 5], (300, 1))
+    first, _ = split_votes(votes, seed=3)
+    assert len(np.unique(first, axis=0)) > 3
+    np.testing.assert_array_equal(split_votes(votes, seed=3)[0], first)
+    assert not np.array_equal(split_votes(votes, seed=4)[0], first)

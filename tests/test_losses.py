@@ -2,19 +2,25 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from scipy.spatial.distance import cosine
 from torch.testing import assert_close
 
 from paperlib.losses import (
     LOSSES,
     MAX_LOG_VARIANCE,
     beta_nll,
+    dual_domain,
     gaussian_nll,
     kl_as_printed,
     kl_continuous,
     squared_error,
+    weighted_cosine,
+    weighted_cross_entropy,
+    weighted_l2,
 )
 
 KL_LOSSES = [kl_as_printed, kl_continuous]
@@ -145,3 +151,113 @@ def test_log_variance_beyond_its_bound_counts_as_the_bound():
 def test_variance_that_minimises_the_loss_of_one_error(loss, error, variance):
     best = minimize_scalar(lambda s: value(loss, error, s), bounds=(-10, 10), options={"xatol": 1e-10})
     assert math.exp(best.x) == pytest.approx(variance, rel=1e-6)
+
+
+# --- neo2023 ---
+
+
+CLASS_WEIGHT = tensor(1.0, 2.5, 7.0)
+LABEL = torch.tensor([0, 1, 2, 1, 0, 2])
+
+
+def drawn(*, soft=True):
+    """Logits and target distributions (6, 3), predicted and true valence and arousal (6, 2)."""
+    logits, other = torch.randn(2, 6, 3, dtype=torch.float64)
+    target = other.softmax(dim=1) if soft else F.one_hot(LABEL, 3).double()
+    return logits, target, *torch.randn(2, 6, 2, dtype=torch.float64)
+
+
+def weight_of_label():
+    return CLASS_WEIGHT[LABEL][:, None].expand(-1, 3)
+
+
+def weight_of_column():
+    return CLASS_WEIGHT.expand(6, -1)
+
+
+def test_unweighted_cross_entropy_of_labels_is_torchs():
+    logits, target, _, _ = drawn(soft=False)
+    ours = weighted_cross_entropy(logits, target, torch.ones_like(target))
+    assert_close(ours, F.cross_entropy(logits, LABEL, reduction="none"))
+
+
+def test_cross_entropy_weighted_by_column_is_torchs_with_class_weights():
+    logits, target, _, _ = drawn()
+    ours = weighted_cross_entropy(logits, target, weight_of_column())
+    rows = [
+        F.cross_entropy(x[None], y[None], weight=CLASS_WEIGHT, reduction="sum")
+        for x, y in zip(logits, target, strict=True)
+    ]
+    assert_close(ours, torch.stack(rows))
+
+
+def test_cross_entropy_weighted_by_row_is_a_multiple_of_torchs():
+    logits, target, _, _ = drawn()
+    ours = weighted_cross_entropy(logits, target, weight_of_label())
+    assert_close(ours, CLASS_WEIGHT[LABEL] * F.cross_entropy(logits, target, reduction="none"))
+
+
+@pytest.mark.parametrize("loss", [weighted_cross_entropy, weighted_cosine])
+def test_both_readings_of_the_weight_agree_on_labels_and_differ_on_distributions(loss):
+    logits, target, _, _ = drawn(soft=False)
+    assert_close(loss(logits, target, weight_of_label()), loss(logits, target, weight_of_column()))
+    logits, target, _, _ = drawn()
+    assert (
+        loss(logits, target, weight_of_label()) - loss(logits, target, weight_of_column())
+    ).abs().min() > 1e-3
+
+
+def test_cosine_loss_of_equal_distributions_is_nothing_and_of_disjoint_ones_the_weight():
+    logits, target, _, _ = drawn()
+    assert_close(
+        weighted_cosine(target.log() + 3, target, weight_of_label()), torch.zeros(6, dtype=torch.float64)
+    )
+    apart = weighted_cosine(
+        torch.tensor([[200.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.5, 0.5]]), torch.full((1, 3), 7.0)
+    )
+    assert_close(apart, torch.tensor([7.0]))
+
+
+def test_cosine_loss_by_hand_and_by_scipy():
+    # (3, 4) / 7 and (1, 0) have a cosine of 3 / 5; the target has only the first weight
+    by_hand = weighted_cosine(tensor([3 / 7, 4 / 7]).log(), tensor([1.0, 0.0]), tensor([2.0, 9.0]))
+    assert_close(by_hand, tensor(0.8))
+    logits, target, _, _ = drawn()
+    theirs = [cosine(p, y) for p, y in zip(logits.softmax(dim=1).numpy(), target.numpy(), strict=True)]
+    assert_close(weighted_cosine(logits, target, weight_of_label()), CLASS_WEIGHT[LABEL] * tensor(*theirs))
+    mean_weight = target @ CLASS_WEIGHT
+    assert_close(weighted_cosine(logits, target, weight_of_column()), mean_weight * tensor(*theirs))
+
+
+def test_l2_by_hand():
+    predicted, affect = tensor([0.2, -0.1], [0.0, 1.0]), tensor([0.5, -0.5], [0.0, -1.0])
+    assert_close(weighted_l2(predicted, affect, tensor(3.0, 0.5)), tensor(0.75, 2.0))
+
+
+@pytest.mark.parametrize("weight", [weight_of_label(), weight_of_column()])
+def test_dual_domain_loss_is_the_sum_and_its_l2_part_alone_may_go_unweighted(weight):
+    logits, target, predicted, affect = drawn()
+    categories = weighted_cross_entropy(logits, target, weight) + weighted_cosine(logits, target, weight)
+    squared = F.mse_loss(predicted, affect, reduction="none").sum(dim=1)
+    whole = dual_domain(logits, predicted, target, affect, weight)
+    assert_close(whole, categories + (weight * target).sum(dim=1) * squared)
+    plain = dual_domain(logits, predicted, target, affect, weight, l2_weighted=False)
+    assert_close(plain, categories + squared)
+
+
+@pytest.mark.parametrize("l2_weighted", [True, False])
+def test_dual_domain_gradients_match_finite_differences(l2_weighted):
+    logits, target, predicted, affect = drawn()
+    inputs = (logits.requires_grad_(), predicted.requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda x, a: dual_domain(x, a, target, affect, weight_of_column(), l2_weighted=l2_weighted), inputs
+    )
+
+
+def test_dual_domain_stays_finite_when_the_network_is_certain_and_wrong():
+    logits = torch.tensor([[1e4, -1e4, 0.0]], requires_grad=True)
+    target, affect = torch.tensor([[0.0, 1.0, 0.0]]), torch.zeros(1, 2)
+    loss = dual_domain(logits, affect, target, affect, torch.ones(1, 3))
+    assert_close(loss, torch.tensor([2e4 + 1]))
+    loss.backward()
+    assert logits.grad.isfinite().all()

@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 from paperlib.models import (
     BACKBONES,
+    DualDomainNet,
     LabelVarianceNet,
     NetVLADBackbone,
     TemporalNetVLAD,
@@ -170,3 +171,32 @@ def test_vote_distribution_is_numpys_weighted_moments(rng):
         spread = np.average((coordinates.numpy() - centre) ** 2, axis=0, weights=p)
         assert_close(mean[i].numpy(), centre)
         assert_close(log_variance[i].exp().numpy(), spread)
+
+
+def test_dual_domain_heads_read_the_same_features_once():
+    asked = []
+    net = DualDomainNet(nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.Tanh()), 4, classes=8)
+    net.backbone.register_forward_hook(lambda module, args, out: asked.append(out))
+    predicted = net(torch.randn(5, 1, 2, 3))
+    (features,) = asked
+    head, affect = net.classifier, net.regressor
+    assert_close(predicted.logits, features @ head.weight.T + head.bias)
+    assert_close(predicted.affect, features @ affect.weight.T + affect.bias)
+    assert predicted.logits.shape == (5, 8) and predicted.affect.shape == (5, 2)
+
+
+def test_dual_domain_heads_share_nothing_but_the_backbone():
+    net = DualDomainNet(nn.Linear(6, 4), 4, classes=8)
+    net(torch.randn(5, 6)).affect.sum().backward()
+    assert net.classifier.weight.grad is None
+    assert net.backbone.weight.grad.abs().sum() > 0
+
+
+def test_dual_domain_answers_in_full_precision_and_without_a_bound():
+    net = DualDomainNet(nn.Linear(6, 4), 4, classes=8)
+    nn.init.constant_(net.regressor.bias, 3.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert net.backbone(torch.randn(5, 6)).dtype == torch.bfloat16
+        predicted = net(torch.zeros(5, 6))
+    assert predicted.logits.dtype == predicted.affect.dtype == torch.float32
+    assert (predicted.affect > 1).all()

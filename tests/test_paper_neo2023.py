@@ -111,7 +111,7 @@ def test_table_3_is_macro_f1_with_the_printed_cell_beside_it(study):
     entry = cell(table, "faces, 30 %: GMM", "F1")
     assert (entry.printed, entry.printed_on) == ("0.5746", "AffectNet")
     # a share s of each class right, the rest named as the next class: precision = recall = s
-    assert entry.measured == pytest.approx(np.mean([0.77, 0.78]), abs=0.02)
+    assert entry.measured == pytest.approx(np.mean([0.77, 0.78]), abs=0.04)
     gain = cell(table, "faces, 30 %: GMM - one-hot", "F1")
     assert gain.verdict == Verdict.HELD and gain.measured == pytest.approx(0.26, abs=0.04)
     growth = cell(table, "faces: gain of GMM, 30 % - 0 %", "F1")
@@ -142,7 +142,7 @@ def test_alpha_one_is_one_hot_and_a_half_is_table_3_s_fusion(study):
         == cell(study.table3(), "faces, 0 %: one-hot", "F1").values
     )
     half = cell(table, "faces: alpha = 0.5", "accuracy")
-    assert half.printed == "0.6048" and half.measured == pytest.approx(0.705, abs=0.02)
+    assert half.printed == "0.6048" and half.measured == pytest.approx(0.705, abs=0.04)
     assert cell(table, "faces: alpha = 0.5", "RMSE valence").printed == "0.333"
     better = cell(table, "faces: alpha = 0.5 - alpha = 1", "F1")
     assert better.verdict == Verdict.HELD and better.claim

@@ -21,7 +21,7 @@ from paperlib.tasks.label_variance import (
     train_sequences,
 )
 from paperlib.tracks import Track
-from paperlib.training import EpochBatches, Rows, Schedule, fit, make_fabric
+from paperlib.training import EpochBatches, Rows, Schedule, fit, fit_averaged, make_fabric
 from paperlib.twin.prototypes import CIRCUMPLEX
 
 
@@ -501,3 +501,104 @@ def test_sequences_are_predicted_by_a_network_that_never_saw_the_subject(monkeyp
         assert np.array_equal(values[own], after[name][own])
         assert not np.array_equal(values[~own], after[name][~own])
     assert not list(tmp_path.iterdir())  # no checkpoint of a finished fold is left
+
+
+# --- the mean of the weights ---
+
+
+def normalised():
+    torch.manual_seed(3)
+    return nn.Sequential(
+        nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, 1), nn.BatchNorm1d(1)
+    )
+
+
+def averaged(*, epochs=5, batch=10, average_after=2, loss=squared_error, rows=None, checkpoint=None):
+    model = normalised()
+    fit_averaged(
+        model,
+        loss,
+        rows or regression(),
+        steady(epochs, batch),
+        average_after=average_after,
+        inputs=lambda batch: batch[0],
+        seed=0,
+        checkpoint=checkpoint,
+    )
+    return model
+
+
+def steady(epochs, batch=10):
+    return Schedule(epochs=epochs, batch=batch, learning_rate=0.01, optimiser="adam", decay_every=9)
+
+
+@pytest.mark.parametrize("average_after", [0, 2, 4])
+def test_averaged_weights_are_the_mean_of_those_after_each_later_epoch(average_after):
+    after = []
+    for epochs in range(average_after + 1, 6):
+        model = normalised()
+        fit(model, squared_error, regression(), steady(epochs), seed=0)
+        after.append(weights(model))
+    assert_close(weights(averaged(average_after=average_after)), torch.stack(after).mean(dim=0))
+
+
+def test_batch_statistics_are_those_of_the_mean_weights_over_all_rows():
+    x = torch.from_numpy(regression().arrays[0])
+    for batch in (10, 50):
+        model = averaged(batch=batch)
+        before = model[0](x).detach()
+        assert_close(model[1].running_mean, before.mean(dim=0))
+    assert_close(model[1].running_var, before.var(dim=0))  # torch keeps the unbiased variance
+
+
+def test_batch_statistics_are_taken_of_what_inputs_makes_of_a_batch():
+    model, rows = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 1)), regression()
+    fit_averaged(
+        model, squared_error, rows, steady(1), average_after=0, inputs=lambda batch: 2 * batch[0] + 1, seed=0
+    )
+    assert_close(model[0].running_mean, 2 * torch.from_numpy(rows.arrays[0]).mean(dim=0) + 1)
+
+
+@pytest.mark.parametrize(
+    "after", [0, 1, 3, 4]
+)  # epochs that were finished; from the third on they are averaged
+def test_an_interrupted_average_ends_with_the_same_bits(tmp_path, after):
+    calls = 0
+
+    def interrupted(model, batch):
+        nonlocal calls
+        calls += 1
+        if calls == after * 5 + 3:
+            raise Interrupted
+        return squared_error(model, batch)
+
+    checkpoint = tmp_path / "run.ckpt"
+    with pytest.raises(Interrupted):
+        averaged(loss=interrupted, checkpoint=checkpoint)
+    torch.rand(7)  # whatever else the process drew must not matter
+    resumed, whole = averaged(checkpoint=checkpoint).state_dict(), averaged().state_dict()
+    assert resumed.keys() == whole.keys() == normalised().state_dict().keys()
+    for name in whole:
+        assert torch.equal(resumed[name], whole[name]), name
+
+
+def test_a_finished_average_is_read_back(tmp_path):
+    checkpoint = tmp_path / "run.ckpt"
+    whole = averaged(checkpoint=checkpoint)
+
+    def no_step(model, batch):
+        raise Interrupted
+
+    assert torch.equal(weights(averaged(loss=no_step, checkpoint=checkpoint)), weights(whole))
+
+
+def test_an_averaged_network_is_ready_to_predict():
+    model, x = averaged(), torch.randn(6, 4)
+    assert not any(m.training for m in model.modules())
+    assert_close(model(x)[:1], model(x[:1]))
+
+
+@pytest.mark.parametrize("average_after", [-1, 5, 6])
+def test_an_average_over_no_epoch_is_refused(average_after):
+    with pytest.raises(ValueError, match=f"average_after must lie in 0 to 4; got {average_after}"):
+        averaged(average_after=average_after)

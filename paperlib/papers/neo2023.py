@@ -372,9 +372,9 @@ class Study:
     def _printed(self, artefact: str, number: int) -> None:
         """Every cell as printed, on AffectNet."""
         for _, cell in read_table(KEY, number).iterrows():
-            column = " ".join(filter(None, (cell["quantity"], cell["dimension"])))
+            column, printed = _column(cell["quantity"], cell["dimension"]), cell["printed"]
             self.ledger.add(
-                artefact, cell["row"], column, source="", n=0, printed=cell["printed"], printed_on="AffectNet"
+                artefact, cell["row"], column, source="", n=0, printed=printed, printed_on="AffectNet"
             )
 
     def table3(self) -> ArtefactTable:
@@ -742,10 +742,18 @@ def _cell(printed: pd.DataFrame, data: str, condition: str, method: str) -> str:
 
 def _alpha_cell(printed: pd.DataFrame, data: str, alpha: float, column: str) -> str:
     """Table 4's cell, empty where it has none."""
-    found = printed[(printed["row"] == f"{data} alpha = {alpha:.1f}")]
-    name = " ".join(filter(None, column.split(" ")))
-    words = found["quantity"] + found["dimension"].radd(" ").str.rstrip()
-    return "".join(found["printed"][words == name])
+    of = printed[printed["row"] == f"{data} alpha {alpha:.1f}"]
+    names = [
+        _column(quantity, dimension)
+        for quantity, dimension in zip(of["quantity"], of["dimension"], strict=True)
+    ]
+    return "".join(of["printed"][[name == column for name in names]])
+
+
+def _column(quantity: str, dimension: str) -> str:
+    """A printed quantity as the columns of this page call it: "RMSE valence", "accuracy"."""
+    name = quantity if quantity == "accuracy" else quantity.upper()
+    return f"{name} {dimension}".strip()
 
 
 def _less(a: Sequence[float], b: Sequence[float]) -> list[float]:

@@ -1,0 +1,209 @@
+"""The twin as three data sets: what each is known for is there, by the settings of the drawn faces."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import chisquare
+
+from paperlib import twin_kinds
+from paperlib.labels import EXPRESSIONS
+from paperlib.twin import make_faces, sample_parameters
+from paperlib.twin.prototypes import CIRCUMPLEX
+from paperlib.twin_kinds import AFFECTNET, SCATTER, morphs, skewed_faces, videos
+
+FRAMES = 13  # four key moments: frames 0, 4, 8 and 12
+SMALL = {"size": 48, "channels": 1}
+KINDS = {
+    "faces": lambda n=24, **options: skewed_faces(n, **(SMALL | options)),
+    "morphs": lambda n=24, **options: morphs(n, **(SMALL | options)),
+    "videos": lambda n=6, frames=3, **options: videos(n, frames=frames, **(SMALL | options)),
+}
+
+
+@pytest.fixture(scope="module")
+def skewed():
+    return skewed_faces(300, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def morphed():
+    return morphs(280, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def filmed():
+    return videos(40, frames=FRAMES, **SMALL)
+
+
+def counts(faces, split):
+    return np.bincount(faces.expression[faces.split == split], minlength=8)
+
+
+def splits_of(faces):
+    return [set(faces.split[faces.subject == one]) for one in np.unique(faces.subject)]
+
+
+# --- in place of AffectNet ---
+
+
+def test_training_faces_are_skewed_like_the_root_of_affectnet(skewed):
+    found = dict(zip(EXPRESSIONS, counts(skewed, "train").tolist(), strict=True))
+    falling = sorted(found, key=AFFECTNET.__getitem__, reverse=True)
+    assert (falling[0], falling[-1]) == ("happy", "contempt")
+    assert all(found[more] >= found[fewer] for more, fewer in pairwise(falling))
+    # shares are rounded to whole faces, of which the rarest class has about fourteen
+    assert found["happy"] / found["contempt"] == pytest.approx(np.sqrt(134_415 / 3_750), rel=0.05)
+    root = np.sqrt([AFFECTNET[name] for name in EXPRESSIONS])
+    assert_allclose(list(found.values()), 300 * root / root.sum(), atol=0.5)
+
+
+def test_test_faces_are_equally_many_of_each_class(skewed):
+    assert len(set(counts(skewed, "test").tolist())) == 1
+    assert counts(skewed, "test")[0] >= 15
+    assert counts(skewed, "validation").min() > 0
+
+
+def test_skewed_faces_are_the_twins_own_thinned(skewed):
+    source = make_faces(1200, seed=0, **SMALL)
+    row = {ratings.tobytes(): i for i, ratings in enumerate(source.ratings)}
+    rows = np.array([row[ratings.tobytes()] for ratings in skewed.ratings])
+    assert (np.diff(rows) > 0).all()
+    for name in ("images", "affect", "votes", "subject", "split"):
+        assert_array_equal(getattr(skewed, name), getattr(source, name)[rows])
+    assert_array_equal(skewed.original, source.expression[rows])
+    assert_array_equal(skewed.truth.affect, source.truth.affect[rows])
+
+
+def test_a_label_has_more_votes_than_any_other_category_and_ties_are_counted(skewed):
+    second, first = np.sort(skewed.votes, axis=1)[:, -2:].T
+    assert (first > second).all()
+    assert_array_equal(skewed.votes[np.arange(len(skewed)), skewed.expression], first)
+    votes = np.sort(make_faces(1200, seed=0, **SMALL).votes, axis=1)
+    assert skewed.excluded == {"tie": (votes[:, -1] == votes[:, -2]).sum()}
+
+
+def test_one_annotator_is_wrong_more_often_than_all_of_them(skewed):
+    differs = (skewed.original != skewed.expression).mean()
+    assert skewed.truth.mislabelled.mean() < differs < 0.4
+
+
+# --- in place of MorphSet ---
+
+
+def test_morphs_show_seven_categories_equally_often(morphed):
+    assert len(morphed) == 280 and morphed.expression.max() == 6
+    assert chisquare(np.bincount(morphed.expression)).pvalue > 0.01
+
+
+def test_morphs_lie_on_the_way_from_neutral_to_their_apex(morphed):
+    apex = np.array([CIRCUMPLEX[name] for name in EXPRESSIONS])[morphed.expression]
+    away = np.linalg.norm(apex, axis=1)
+    neutral = away == 0
+    assert_array_equal(neutral, morphed.expression == EXPRESSIONS.index("neutral"))
+    assert_allclose(np.sqrt(np.square(morphed.affect[neutral]).mean()), SCATTER, rtol=0.25)
+    apex, away, affect = apex[~neutral], away[~neutral], morphed.affect[~neutral]
+    across = (affect * apex[:, ::-1] * (1, -1)).sum(axis=1) / away
+    assert_allclose(np.sqrt(np.square(across).mean()), SCATTER, rtol=0.15)
+    # uniform, 0.35 to 1 of the apex's strength and 0.25 to 1 of the way
+    along = (affect * apex).sum(axis=1) / away**2
+    assert along.mean() == pytest.approx(0.675 * 0.625, abs=0.05)
+    assert SCATTER < 0.1 * np.linalg.norm(morphed.affect, axis=1).max()
+
+
+def test_morphs_of_a_person_are_in_one_split(morphed):
+    assert all(len(splits) == 1 for splits in splits_of(morphed))
+    shares = [(morphed.split == split).mean() for split in ("train", "validation", "test")]
+    assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.06)
+
+
+def test_morphs_are_drawn_as_in_a_laboratory_and_pictures_go_along(monkeypatch):
+    drawn = []
+    blank = np.zeros((280, 1, 1), np.uint8)
+    monkeypatch.setattr(twin_kinds, "draw_faces", lambda p, **_: drawn.append(p) or blank)
+    faces = morphs(280, **SMALL)
+    (p,) = drawn
+    for nuisance in ("blur", "coarseness", "occlusion"):
+        assert not getattr(p, nuisance).any()
+    assert np.abs(p.pose).max() < 10  # degrees, of which the twin's other faces turn up to 32
+    apexes = sample_parameters(1000, seed=2)
+    contrast, brightness = p.light.T[1:]
+    assert contrast.max() < apexes.light[:, 1].max() / 2 and np.ptp(brightness) < 0.01
+    assert_array_equal(faces.subject.astype(int), p.identity)
+
+    row = {backdrop.tobytes(): i for i, backdrop in enumerate(apexes.backdrop)}
+    apex = apexes.rows([row[backdrop.tobytes()] for backdrop in p.backdrop])
+    way = p.action_units.sum(axis=1, keepdims=True) / apex.action_units.sum(axis=1, keepdims=True)
+    assert 0.25 <= way.min() < 0.3 and 0.95 < way.max() <= 1
+    assert_allclose(p.action_units, way * apex.action_units)
+    assert_allclose(p.affect, way * apex.affect)
+
+
+# --- in place of Aff-Wild ---
+
+
+def of_videos(values):
+    return values.astype(float).reshape(40, FRAMES, -1)
+
+
+@pytest.mark.parametrize("name", ["images", "affect"])
+def test_neighbouring_frames_are_much_more_alike_than_frames_of_different_videos(filmed, name):
+    values = of_videos(getattr(filmed, name))
+    step = np.abs(np.diff(values, axis=1)).mean(axis=(1, 2))
+    other = np.abs(values - np.roll(values, 1, axis=0)).mean(axis=(1, 2))
+    assert (
+        step.mean() < 0.4 * other.mean()
+    )  # four frames from one place in the plane to another, unrelated one
+    if name == "images":
+        assert step.max() < other.min()
+
+
+def test_a_video_has_one_light_and_one_camera(filmed):
+    corner = of_videos(filmed.images[:, :3, :3]).mean(axis=2)  # of the backdrop
+    assert np.ptp(corner, axis=1).max() < 4 < 0.2 * corner.mean(axis=1).std()
+
+
+def test_affect_moves_straight_between_four_key_moments(filmed):
+    affect = of_videos(filmed.affect)
+    bend = np.abs(np.diff(affect, n=2, axis=1)).max(axis=2)  # of frames 1 to FRAMES - 2
+    knots = np.isin(np.arange(1, FRAMES - 1), [4, 8])
+    assert bend[:, ~knots].max() < 1e-6
+    assert (bend[:, knots] > 1e-3).mean() > 0.9
+    # from one category to another, not to and fro about one place
+    assert np.linalg.norm(np.diff(affect[:, ::4], axis=1), axis=2).mean() > 0.3
+
+
+def test_a_video_is_a_subject_and_has_no_category(filmed):
+    assert_array_equal(filmed.subject, np.repeat([f"video{i:03d}" for i in range(40)], FRAMES))
+    assert filmed.expression is None and filmed.votes is None
+    assert np.isfinite(filmed.affect).all() and np.abs(filmed.affect).max() <= 1
+
+
+def test_a_video_is_in_one_split_and_one_in_five_is_for_test(filmed):
+    assert all(len(splits) == 1 for splits in splits_of(filmed))
+    of_video = filmed.split.reshape(40, FRAMES)[:, 0]
+    found = {split: int((of_video == split).sum()) for split in ("test", "validation", "train")}
+    assert found == {"test": 8, "validation": 3, "train": 29}
+    assert len(set(np.flatnonzero(of_video == "test") // 10)) > 1  # drawn, not the first ones
+
+
+# --- all three ---
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fingerprints_tell_settings_apart_and_repeat(kind):
+    make = KINDS[kind]
+    changes = [{}, {"n": 25}, {"size": 49}, {"channels": 3}] + [{"frames": 4}] * (kind == "videos")
+    made = [make(**change) for change in changes]
+    assert len({faces.fingerprint for faces in made}) == len(made)
+    again = make()
+    assert again.fingerprint == made[0].fingerprint
+    for name in ("images", "affect", "split", "subject"):
+        assert_array_equal(getattr(again, name), getattr(made[0], name))
+
+
+def test_the_kinds_are_told_apart(skewed, morphed, filmed):
+    kinds = (skewed, morphed, filmed)
+    assert len({faces.fingerprint for faces in kinds}) == 3
+    assert [faces.name for faces in kinds] == ["twin", "twin (morphs)", "twin (videos)"]
