@@ -294,6 +294,7 @@ def attention_maps(
                 vmin=0,
                 vmax=1,
                 alpha=alpha,
+                interpolation="bilinear",
                 extent=(-0.5, size - 0.5, size - 0.5, -0.5),
             )
             ax.set(xticks=[], yticks=[])

@@ -166,3 +166,13 @@ def test_verdicts_are_one_line_a_claim(ledger):
 def test_a_table_of_nothing_is_named(ledger):
     with pytest.raises(LookupError, match="nothing was recorded for foteinopoulou2021/table7"):
         ledger.table("table7")
+
+
+def test_over_seeds_judges_differences_and_claims_and_nothing_else():
+    ledger = Ledger(key="neo2023", track=Track(), data={"faces": "f00d"})
+    ledger.over_seeds("table3", "one-hot", "F1", VALUES, source="faces", n=9)
+    ledger.over_seeds("table3", "GMM - one-hot", "F1", [0.1, 0.2, 0.15], source="faces", n=9)
+    ledger.over_seeds("table3", "gain", "F1", [-0.1, 0.2], source="faces", n=9, claim="It gains")
+    assert [e.verdict for e in ledger.entries] == ["", Verdict.HELD, Verdict.CANNOT_TELL]
+    assert ledger.entries[1].data == "f00d" and ledger.entries[1].n == 9
+    assert list(ledger.verdicts()["claim"]) == ["It gains"]

@@ -25,7 +25,7 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
         ("validation.csv", "val_set"),
         (affectnet.PICTURES, "train_set"),
     ),
-    "affwild": ((affwild.ANNOTATIONS,), (affwild.FRAMES,)),
+    "affwild": ((affwild.ANNOTATIONS,), (affwild.FRAMES,), ("label_parameters.json",)),
     "morphset": ((morphset.TABLE,), (morphset.PICTURES,)),
     "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES)),
     "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -543,16 +544,14 @@ class Study:
                 for column, values in columns.items():
                     unit = "nats" if "NLL" in column else ""
                     self._add(kind, "calibration", f"{condition}: {method}", column, values, unit=unit)
-            for method in (EUCLID, GMM):
-                for column, words in (
-                    ("ECE", "is calibrated better than"),
-                    ("ECE, temperature", "complements temperature scaling of"),
-                ):
-                    for other in (ONE_HOT, SMOOTHED):
-                        claim = f"Fusion ({method}) {words} {other} labels ({condition})"
-                        less = _less(found[other][column], found[method][column])
-                        row = f"{condition}: {other} - {method}"
-                        self._add(kind, "calibration", row, column, less, claim=claim)
+            for method, other, column in product(
+                (EUCLID, GMM), (ONE_HOT, SMOOTHED), ("ECE", "ECE, temperature")
+            ):
+                after = ", both after temperature scaling" if column != "ECE" else ""
+                claim = f"Fusion ({method}) is calibrated better than one-hot{after} ({condition})"
+                less = _less(found[other][column], found[method][column])
+                row = f"{condition}: {other} - {method}"
+                self._add(kind, "calibration", row, column, less, claim=claim if other == ONE_HOT else "")
         return self.ledger.table("calibration")
 
     def calibrated(self, kind: str, condition: str, method: str) -> dict[str, list[float]]:
