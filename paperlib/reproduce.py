@@ -81,7 +81,8 @@ def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path | None:
     _say(f"{key}: executing the notebook")
     execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", page, track, seeds=seeds)
     if variant(track) == "twin" and not seeds:
-        record(results, RECORDED / variant(track) / f"{key}.npz")
+        keep = getattr(paper, "for_replay", list)  # what the page does not read need not be kept
+        record(keep(results), RECORDED / variant(track) / f"{key}.npz")
     stamp.parent.mkdir(parents=True, exist_ok=True)
     _replace(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
     return page

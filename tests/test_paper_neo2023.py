@@ -235,3 +235,16 @@ def test_a_track_without_categories_has_no_study(monkeypatch):
     assert paper.grid(Track()) == {}
     with pytest.raises(ValueError, match="track twin has not both"):
         paper.Study(Track())
+
+
+def test_what_is_kept_for_replay_gives_the_same_tables(study):
+    made = ("table3", "table4", "noisy_affect", "calibration", "figure5", "figure6")
+    before = [getattr(study, name)().text() for name in made]
+    groups = {name: [r.run.settings for r in group] for name, group in study.results.items()}
+    size = sum(a.nbytes for group in study.results.values() for r in group for a in r.arrays.values())
+    study.results = {name: paper.for_replay(group) for name, group in study.results.items()}
+    kept = sum(a.nbytes for group in study.results.values() for r in group for a in r.arrays.values())
+    study.ledger.entries.clear()
+    assert [getattr(study, name)().text() for name in made] == before
+    assert {name: [r.run.settings for r in group] for name, group in study.results.items()} == groups
+    assert kept < 0.7 * size

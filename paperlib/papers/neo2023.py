@@ -7,7 +7,7 @@ the augmentation, so differences are paired. Every difference is taken so that a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -256,6 +256,30 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str, str]
             settings = runs[kind, NOISY, f"{GMM}, regressor"][0].settings
             runs[kind, "", "regressor"] = [regressor(track, settings)]
     return dict(sorted(runs.items(), key=lambda item: item[0][2] != "regressor"))
+
+
+def for_replay(results: Sequence[Result]) -> list[Result]:
+    """The results with no more than the page reads, to be kept in the repository.
+
+    Of labels whose calibration is not asked for, the likeliest class takes the place of the probabilities.
+    """
+    kept = []
+    for r in results:
+        s, arrays = r.run.settings, dict(r.arrays)
+        if "method" in s:
+            plain = (s["affect"], s["alpha"], s["weights"], s["l2_weighted"], s["split"])
+            table3 = plain == ("as labelled", 0.5, "sample", True, AS_GIVEN) and s["noise"] in (
+                0.0,
+                FLIPS[-1],
+            )
+            if not (table3 and s["kind"] == "faces"):
+                named = arrays["log_probability"].argmax(axis=1)
+                arrays["log_probability"] = np.eye(arrays["log_probability"].shape[1], dtype=np.int8)[named]
+                del arrays["validation"]
+            if not (table3 and s["method"] in TABLE3 and s["labels"] == "consensus"):
+                del arrays["attention"]
+        kept.append(replace(r, arrays=arrays))
+    return kept
 
 
 @dataclass
