@@ -1,6 +1,7 @@
 """Networks, one module a paper."""
 
 from paperlib.models.backbones import BACKBONES, CompactNet, build_backbone
+from paperlib.models.blstm import BLSTM
 from paperlib.models.dual_domain import DualDomain, DualDomainNet
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.label_variance import (
@@ -15,6 +16,7 @@ from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
 
 __all__ = [
     "BACKBONES",
+    "BLSTM",
     "LDLVA",
     "CalibrationNetwork",
     "CompactNet",
