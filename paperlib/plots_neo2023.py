@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from paperlib.calibration import Reliability
 from paperlib.fusion import LabelParameters, posterior
 from paperlib.plots import COLORS, GREY, LIGHT_GREY, LINES, PAGE, _drawing, _figure, _look
-from paperlib.plots_le2023 import HATCHES, _line, _picture
+from paperlib.plots_le2023 import HATCHES, _picture
 
 # box -> (centre x, centre y) in the drawing of the framework
 _PLACES = {
@@ -184,12 +184,11 @@ def scores_over_noise(panels: Mapping[str, Mapping[str, Mapping[str, NDArray]]],
             shift = 0.06 * (i - (len(by_label) - 1) / 2)
             flips = [c for c in by_condition if c.endswith("%")]
             x = np.array([float(c.removesuffix("%")) / 10 for c in flips])
-            _line(ax, x + shift, np.array([by_condition[c] for c in flips]), name, i)
+            _points(ax, x + shift, [by_condition[c] for c in flips], name, i)
             ticks |= dict(zip((c.removesuffix(" %") for c in flips), x, strict=True))
             if "natural" in by_condition:
                 ticks["natural"] = 4.0
-                values = np.asarray(by_condition["natural"])[None]
-                _line(ax, np.array([4.0 + shift]), values, "", i)
+                _points(ax, np.array([4.0 + shift]), [by_condition["natural"]], "", i)
         ax.set(title=title, xlabel="wrong labels (%)", xticks=list(ticks.values()), xticklabels=list(ticks))
     axes[0].set_ylabel(ylabel)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=6)
@@ -202,7 +201,7 @@ def scores_over_alpha(panels: Mapping[str, Mapping[float, NDArray]], *, ylabel: 
     figure = _figure(2.2, width=0.5 * PAGE * max(len(panels), 1) if len(panels) < 2 else PAGE)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, (title, by_alpha) in zip(axes, panels.items(), strict=True):
-        _line(ax, np.array(list(by_alpha)), np.array(list(by_alpha.values())), "", 1)
+        _points(ax, np.array(list(by_alpha)), list(by_alpha.values()), "", 1)
         ax.set(title=title, xlabel="α (0: valence and arousal alone, 1: categories alone)")
     axes[0].set_ylabel(ylabel)
     return figure
@@ -302,6 +301,13 @@ def attention_maps(
                 ax.set_title(name, fontsize=8)
         axes[i, 0].set_ylabel(row)
     return figure
+
+
+def _points(ax: Axes, x: NDArray, values: Sequence[NDArray], name: str, i: int) -> None:
+    """Means with standard errors over seeds, of which points may have different numbers."""
+    mean = np.array([np.mean(v) for v in values])
+    error = [float(np.std(v, ddof=1) / np.sqrt(len(v))) if len(v) > 1 else 0.0 for v in values]
+    ax.errorbar(x, mean, yerr=error, label=name, capsize=3, linestyle=LINES[i], **_look(i))
 
 
 def _ellipse(

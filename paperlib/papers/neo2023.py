@@ -475,9 +475,14 @@ class Study:
                 found.setdefault(f"{method}: % named as given", []).append(
                     100 * float((named == given[wrong]).mean())
                 )
+        drawn = CONDITIONS[condition]["labels"] != "natural" or affect == NOISY_AFFECT[-1]
         for column, values in found.items():
             row = f"{kind}, {condition}: {affect}"
-            self.ledger.over_seeds("label_quality", row, column, values, source=kind, n=len(wrong), unit="%")
+            common: dict[str, Any] = {"source": kind, "n": len(wrong), "unit": "%"}
+            if drawn:
+                self.ledger.over_seeds("label_quality", row, column, values, **common)
+            else:  # the same for every seed: an interval over seeds would have no width
+                self.ledger.add("label_quality", row, column, interval=values[0], **common)
 
     def noisy_affect(self) -> ArtefactTable:
         """Table 3 again, with valence and arousal that are noisy too: what remains of the gain?"""
