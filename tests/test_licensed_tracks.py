@@ -33,7 +33,7 @@ def first_run(track, kind, method, tmp_path):
 
 
 def test_aff_wild_is_labelled_by_parameters_from_elsewhere_and_learnt(track, tmp_path):
-    made = videos(40, frames=21, size=48, channels=1)
+    made = videos(15, frames=21, size=48, channels=1)
     write_affwild(made, tmp_path)
     faces = make_faces(600, seed=0, size=48)
     fit_label_parameters(
@@ -41,9 +41,10 @@ def test_aff_wild_is_labelled_by_parameters_from_elsewhere_and_learnt(track, tmp
     ).save(tmp_path / task.PARAMETERS)
     affwild = track("affwild")
     parts = task.problem(affwild, "videos", "as given")
-    assert neo2023.kinds(affwild) == ["videos"] and len(parts.label) == 40 * 3  # every tenth of 21 frames
+    assert neo2023.kinds(affwild) == ["videos"] and len(parts.label) == 15 * 3  # every tenth of 21 frames
     assert not set(parts.subject[parts.train]) & set(parts.subject[parts.test])
     assert len(set(parts.subject[:3])) > 1  # in a random order
+    assert len(np.unique(parts.label[parts.train])) < 8  # a class that no frame has stops nothing
     out = first_run(affwild, "videos", "GMM", tmp_path)
     assert out["log_probability"].shape == (len(parts.test), 8) and np.isfinite(out["affect"]).all()
 
