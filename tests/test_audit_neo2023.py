@@ -99,7 +99,16 @@ def test_claims_are_filled_in():
         ("dimensional-alone", "AffectNet, F1", Status.DIFFERS, "2 ("),  # 58.43 - 56.43
         ("alpha-gain", "MorphSet, Accuracy", Status.DIFFERS, "0.46"),
         ("morphset-error", "RMSE A", Status.MATCHES, "0.016"),
-        ("posterior-index", "", Status.DIFFERS, "to 1.00 with"),
+        ("cells-ahead", "", Status.DIFFERS, "18 of 24 ahead: 0 % 3 of 6; 10 % 5 of 6"),
+        ("variants-grow", "", Status.DIFFERS, "3 of 6: AffectNet Fusion (Euclidean), AffectNet Fusion (GMM), MorphSet"),
+        ("best-with-noise", "", Status.DIFFERS, "(Euclidean) at 10 %, 20 %; MorphSet Fusion (GMM) at 10 %"),
+        ("gain-twice", "AffectNet", Status.DIFFERS, "(Euclidean) +0.49; table 3 Fusion (GMM) -0.72; table 4 +2.23"),
+        ("gain-twice", "MorphSet", Status.DIFFERS, "(GMM) -0.77; table 4 +0.50"),  # 95.61 - 95.11
+        ("alpha-chance", "AffectNet", Status.NOT_CHECKABLE, "over 0.7 0.8 pictures"),  # 0.0002 x 4,000
+        ("alpha-chance", "MorphSet", Status.NOT_CHECKABLE, "0.46 of 0.46"),
+        ("lead-chance", "4,000", Status.DIFFERS, "fewer than 630"),
+        ("granularity-near", "", Status.NOT_CHECKABLE, "3,993; 3,998, of 201"),
+        ("posterior-index", "", Status.DIFFERS, "[0.3 0.7] as printed, the priors; [0.47 0.53]"),
         ("maximum-cancels", "", Status.MATCHES, "e-1"),
     ],
 )  # fmt: skip
