@@ -192,3 +192,14 @@ def test_a_track_without_categories_is_refused(monkeypatch):
     monkeypatch.setattr(Track, "categories", lambda self: None)
     with pytest.raises(ValueError, match="le2023 learns categories, and track twin has none"):
         paper.Study(Track(profile="smoke"))
+
+
+def test_what_is_kept_for_replay_gives_the_same_tables(study):
+    made = ("table1", "table2", "table4", "figure5", "figure6", "figure7", "staleness")
+    before = [getattr(study, name)().text() for name in made]
+    size = sum(a.nbytes for group in study.results.values() for r in group for a in r.arrays.values())
+    study.results = {name: paper.for_replay(group) for name, group in study.results.items()}
+    kept = sum(a.nbytes for group in study.results.values() for r in group for a in r.arrays.values())
+    study.ledger.entries.clear()
+    assert [getattr(study, name)().text() for name in made] == before
+    assert kept < 0.7 * size

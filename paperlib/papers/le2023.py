@@ -7,7 +7,7 @@ so differences are paired. Every difference is taken so that a positive one spea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -256,6 +256,31 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
         if name != "the raters' places" or np.isfinite(faces.affect).all():
             add(hard, name, changes)
     return runs
+
+
+def for_replay(results: Sequence[Result]) -> list[Result]:
+    """The results with no more than the page reads, to be kept in the repository.
+
+    Where only accuracy is asked for, the likeliest class takes the place of the probabilities.
+    """
+    track = results[0].run.track
+    names = {run.identity: name for name, group in grid(track).items() for run in group}
+    hard, kept = hard_condition(track), []
+    for r in results:
+        condition, method = names[r.run.identity]
+        arrays = dict(r.arrays)
+        if "probability" in arrays and (condition not in (CLEAN, hard) or method not in METHODS):
+            named = arrays["probability"].argmax(axis=1)
+            arrays["probability"] = np.eye(CLASSES, dtype=np.int8)[named]
+        needed = {
+            "doubt": method in DOUBTS and condition in (NATURAL, NOISY),
+            "recovered": method == OURS and condition in (NATURAL, NOISY),
+            "target": method == OURS and condition == hard,
+            "calibration": method in (OURS, BOUNDED, RELEASED) and condition == hard,
+        }
+        arrays = {name: values for name, values in arrays.items() if needed.get(name, True)}
+        kept.append(replace(r, arrays=arrays))
+    return kept
 
 
 @dataclass

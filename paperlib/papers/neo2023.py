@@ -288,6 +288,8 @@ def for_replay(results: Sequence[Result]) -> list[Result]:
                 del arrays["validation"]
             if not (table3 and s["method"] in TABLE3 and s["labels"] == "consensus"):
                 del arrays["attention"]
+            if s["noise"] or s["labels"] == "natural" or s["split"] != AS_GIVEN:
+                del arrays["affect"]  # errors are shown of right labels only
         kept.append(replace(r, arrays=arrays))
     return kept
 
