@@ -57,16 +57,17 @@ def perception_uncertainty(ratings: ArrayLike) -> NDArray[np.float64]:
 
 
 def compensate_delay(gold: ArrayLike, delay: int) -> NDArray[np.float64]:
-    """The gold standard (frames, ...) moved back in time by `delay` frames, the last value held at the end.
+    """The gold standard (frames, ...) moved back in time: (frames - delay, ...), to stand beside the first frames seen.
 
-    Raters react late: what they say at t + delay belongs to what was seen at t (han2017, sec. 4.2: four seconds).
+    Raters react late: what they say at t + delay belongs to what was seen at t (han2017, sec. 4.2: four seconds). What
+    was seen last has not been rated.
     """
     gold = np.asarray(gold, np.float64)
     if not 0 <= delay < len(gold):
         raise ValueError(
             f"delay must lie in 0 to {len(gold) - 1} frames, one less than the recording; got {delay}"
         )
-    return gold[np.minimum(np.arange(len(gold)) + delay, len(gold) - 1)]
+    return gold[delay:]
 
 
 def _checked(ratings: ArrayLike) -> NDArray[np.float64]:

@@ -9,10 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from paperlib.data.records import FaceSet, SequenceSet, subset
+from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset
 
-TRACKS = ("twin", "ferplus", "affectnet", "affwild", "morphset", "rafdb", "sfew", "amigos", "manifest")
+TRACKS = (
+    "twin",
+    "ferplus",
+    "affectnet",
+    "affwild",
+    "morphset",
+    "rafdb",
+    "sfew",
+    "amigos",
+    "sewa",
+    "recordings",
+    "manifest",
+)
 PROFILES = ("smoke", "default", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
@@ -23,6 +36,11 @@ TWIN_KINDS = {
     "default": (3_000, 252, 12, 3_000),
     "paper": (15_000, 252, 60, 20_000),
 }
+TWIN_CHATS = {
+    "smoke": (4, 15.0),
+    "default": (24, 50.0),
+    "paper": (32, 164.0),
+}  # pairs of people, seconds each
 FRAME_STEP = 10  # every tenth frame of Aff-Wild: neighbours in time are all but the same picture
 PICTURE_SIZE = {"smoke": (48, 1), "default": (64, 1), "paper": (224, 3)}  # pixels, channels
 
@@ -69,8 +87,16 @@ class Track:
         return _of_kind(self, kind)
 
     def sequences(self) -> SequenceSet | None:
-        """The track's recordings; None where it has none."""
+        """The track's recordings cut into segments with one label each; None where it has none."""
         return _sequences(self)
+
+    def recordings(self) -> RecordingSet | None:
+        """The track's recordings that were rated all along; None where it has none. Features: see `features`."""
+        return _recordings(self)
+
+    def features(self, modality: str) -> NDArray[np.float32] | None:
+        """ "audio" or "video" features of every frame of `recordings()`, (F, d); None where it has none of these."""
+        return _features(self, modality)
 
 
 @lru_cache(maxsize=2)
@@ -156,6 +182,30 @@ def _sequences(track: Track) -> SequenceSet | None:
         case "amigos":
             return data.load_amigos(Path(track.root), cache=_cache())
     return None
+
+
+@lru_cache(maxsize=2)
+def _recordings(track: Track) -> RecordingSet | None:
+    from paperlib import data, twin_recordings
+
+    match track.name:
+        case "twin":
+            pairs, seconds = TWIN_CHATS[track.profile]
+            return twin_recordings.make_recordings(pairs, seconds=seconds)
+        case "sewa" | "recordings":
+            load: Callable[..., RecordingSet] = getattr(data, f"load_{track.name}")
+            return load(Path(track.root), cache=_cache())
+    return None
+
+
+@lru_cache(maxsize=4)
+def _features(track: Track, modality: str) -> NDArray[np.float32] | None:
+    record = track.recordings()
+    if record is not None and track.name == "twin":
+        from paperlib import twin_recordings
+
+        return twin_recordings.make_features(record, modality, cache=_cache())
+    return None if record is None else getattr(record, modality)
 
 
 def _cache() -> Path:

@@ -82,8 +82,8 @@ def test_raters_have_no_order(e, order):
 
 
 def test_a_delay_moves_the_gold_standard_back_and_holds_its_end():
-    np.testing.assert_array_equal(compensate_delay([0, 1, 2, 3, 4], 2), [2, 3, 4, 4, 4])
-    np.testing.assert_array_equal(compensate_delay(np.eye(3), 1), np.eye(3)[[1, 2, 2]])
+    np.testing.assert_array_equal(compensate_delay([0, 1, 2, 3, 4], 2), [2, 3, 4])
+    np.testing.assert_array_equal(compensate_delay(np.eye(3), 1), np.eye(3)[[1, 2]])
     np.testing.assert_array_equal(compensate_delay([1, 2], 0), [1, 2])
 
 

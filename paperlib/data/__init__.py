@@ -1,4 +1,4 @@
-"""Data sets, each read once from its official layout into a FaceSet or a SequenceSet."""
+"""Data sets, each read once from its official layout into a FaceSet, a SequenceSet or a RecordingSet."""
 
 from paperlib.data.affectnet import load_affectnet
 from paperlib.data.affwild import load_affwild
@@ -16,17 +16,22 @@ from paperlib.data.layouts import (
     write_manifest,
     write_morphset,
     write_rafdb,
+    write_recordings,
+    write_sewa,
     write_sfew,
 )
 from paperlib.data.manifest import load_manifest
 from paperlib.data.morphset import load_morphset
 from paperlib.data.rafdb import load_rafdb
-from paperlib.data.records import FaceSet, SequenceSet, Truth, subset
+from paperlib.data.recordings import load_recordings
+from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, Truth, subset
+from paperlib.data.sewa import load_sewa
 from paperlib.data.sfew import load_sfew
 
 __all__ = [
     "PROTOCOLS",
     "FaceSet",
+    "RecordingSet",
     "SequenceSet",
     "Truth",
     "consensus",
@@ -38,6 +43,8 @@ __all__ = [
     "load_manifest",
     "load_morphset",
     "load_rafdb",
+    "load_recordings",
+    "load_sewa",
     "load_sfew",
     "requirements",
     "resolve_inside",
@@ -52,5 +59,7 @@ __all__ = [
     "write_manifest",
     "write_morphset",
     "write_rafdb",
+    "write_recordings",
+    "write_sewa",
     "write_sfew",
 ]

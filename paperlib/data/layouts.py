@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.io import wavfile
 
-from paperlib.data import affectnet, affwild, amigos, ferplus, manifest, morphset, rafdb, sfew
+from paperlib.data import (
+    affectnet,
+    affwild,
+    amigos,
+    ferplus,
+    manifest,
+    morphset,
+    rafdb,
+    recordings,
+    sewa,
+    sfew,
+)
 from paperlib.data.cache import data_root
 from paperlib.data.categories import PSEUDO
-from paperlib.data.records import FaceSet, SequenceSet
+from paperlib.data.records import FaceSet, RecordingSet, SequenceSet
 from paperlib.labels import AFFECT, EXPRESSIONS
 
 # track -> what its folder holds; of several names, one is enough
@@ -30,7 +43,9 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES)),
     "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),
     "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
+    "sewa": ((sewa.ANNOTATIONS,), (sewa.AUDIO,), (sewa.LANDMARKS,)),
     "manifest": ((manifest.NAME,),),
+    "recordings": ((recordings.NAME,),),
 }
 
 
@@ -269,6 +284,104 @@ def write_manifest(faces: FaceSet, root: Path | str) -> None:
             np.save(folder / f"{Path(name).stem}.npy", points)
         table["landmarks"] = [f"landmarks/{Path(name).stem}.npy" for name in names]
     table.to_csv(root / manifest.NAME, index=False)
+
+
+def write_sewa(
+    record: RecordingSet,
+    root: Path | str,
+    *,
+    waveforms: Sequence[NDArray],
+    landmarks: Sequence[NDArray],
+    sampling_rate: int = 48_000,
+    video_rate: float = 25.0,
+) -> None:
+    """annotations/, audio/, landmarks/, recordings.csv, and labels/ of recordings with a gold standard.
+
+    `waveforms` (samples,) from -1 to 1 and `landmarks` (video frames, 49, 2) are one for each recording, NaN where
+    no face is found. Recordings are named anew, Train_01 and so on, in their order; so are raters.
+    """
+    top = Path(root)
+    ours = {split: part for part, split in sewa.PARTS.items()}
+    number = pd.Series(record.split).groupby(record.split).cumcount() + 1
+    names = [f"{ours[split]}_{n:02d}" for split, n in zip(record.split, number, strict=True)]
+    for i, name in enumerate(names):
+        for k, dimension in enumerate(AFFECT):
+            table = _rating_columns(record.ratings[record.rows(i), :, k])
+            _write_series(table, top / sewa.ANNOTATIONS / f"{name}_{dimension}.csv", rate=record.rate)
+        gold = np.empty((0, 2)) if record.gold is None else record.gold[record.rows(i)]
+        if np.isfinite(gold).any():
+            time = np.arange(len(gold)) / record.rate
+            labels = pd.DataFrame({"name": name, "time": time, "arousal": gold[:, 1], "valence": gold[:, 0]})
+            path = _folder(top / sewa.LABELS) / f"{name}.csv"
+            labels.assign(liking=0.0).to_csv(path, sep=";", header=False, index=False)
+        _write_wave(waveforms[i], top / sewa.AUDIO / f"{name}.wav", sampling_rate)
+        _write_series(_landmark_columns(landmarks[i]), top / sewa.LANDMARKS / f"{name}.csv", rate=video_rate)
+    who = pd.DataFrame({"recording": names, "subject": record.subject, "pair": record.pair})
+    who.to_csv(top / recordings.NAME, sep=";", index=False)
+
+
+def write_recordings(
+    record: RecordingSet,
+    root: Path | str,
+    *,
+    waveforms: Sequence[NDArray] | None = None,
+    landmarks: Sequence[NDArray] | None = None,
+    sampling_rate: int = 48_000,
+    video_rate: float = 25.0,
+) -> None:
+    """recordings.csv with ratings/ and, of what there is, audio/ and landmarks/, as in `write_sewa`; without
+    `waveforms` or `landmarks`, audio_features/ or video_features/ of `record.audio` or `record.video`.
+
+    Raters are named anew. The layout holds no gold standard.
+    """
+    top = _folder(root)
+    table = pd.DataFrame({"recording": record.recording, "split": record.split})
+    table["subject"], table["pair"] = record.subject, record.pair
+
+    def add(column: str, suffix: str = "csv") -> list[Path]:
+        table[column] = [f"{column}/{name}.{suffix}" for name in record.recording]
+        return [top / file for file in table[column]]
+
+    for i, path in enumerate(add("ratings")):
+        pairs = [_rating_columns(record.ratings[record.rows(i), :, k], f"_{d}") for k, d in enumerate(AFFECT)]
+        _write_series(pd.concat(pairs, axis=1), path, rate=record.rate)
+    if waveforms is not None:
+        for samples, path in zip(waveforms, add("audio", "wav"), strict=True):
+            _write_wave(samples, path, sampling_rate)
+    if landmarks is not None:
+        for points, path in zip(landmarks, add("landmarks"), strict=True):
+            _write_series(_landmark_columns(points), path, rate=video_rate)
+    instead = {
+        "audio_features": record.audio if waveforms is None else None,
+        "video_features": record.video if landmarks is None else None,
+    }
+    for column, values in instead.items():
+        for i, path in enumerate(add(column) if values is not None else []):
+            features = pd.DataFrame(values[record.rows(i)]).add_prefix("feature_")  # type: ignore[index]
+            _write_series(features, path, rate=record.rate)
+    table.to_csv(top / recordings.NAME, index=False)
+
+
+def _rating_columns(ratings: NDArray[np.float32], suffix: str = "") -> pd.DataFrame:
+    return pd.DataFrame(ratings, columns=[f"rater_{k + 1}{suffix}" for k in range(ratings.shape[1])])
+
+
+def _landmark_columns(points: NDArray) -> pd.DataFrame:
+    columns = [f"{axis}_{k + 1}" for axis in "xy" for k in range(points.shape[1])]
+    return pd.DataFrame(points.transpose(0, 2, 1).reshape(len(points), -1), columns=columns)
+
+
+def _write_series(table: pd.DataFrame, path: Path, *, rate: float) -> None:
+    _folder(path.parent)
+    table.insert(0, "time", np.arange(len(table)) / rate)
+    table.to_csv(path, sep=";", index=False)
+
+
+def _write_wave(samples: NDArray, path: Path, sampling_rate: int) -> None:
+    _folder(path.parent)
+    wavfile.write(
+        path, sampling_rate, np.clip(np.round(samples * 2**15), -(2**15), 2**15 - 1).astype(np.int16)
+    )
 
 
 def _write_pictures(images: NDArray[np.uint8], folder: Path, suffix: str) -> list[str]:

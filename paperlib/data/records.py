@@ -64,6 +64,38 @@ class SequenceSet:
         return len(self.features)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecordingSet:
+    """Recordings rated all along: n recordings, their frames end to end, F in all, K raters.
+
+    Valence comes before arousal. Frames of one recording are not independent of each other.
+    """
+
+    name: str
+    recording: NDArray[np.str_]  # (n,) names
+    subject: NDArray[np.str_]  # (n,) who is recorded
+    pair: NDArray[np.str_]  # (n,) who talked to each other; the recording's own name where that is unknown
+    split: NDArray[np.str_]  # (n,) "train", "validation" or "test"
+    frames: NDArray[np.int64]  # (n,) how many each has
+    ratings: NDArray[np.float32]  # (F, K, 2) in [-1, 1], NaN where a rater gave none
+    audio: NDArray[np.float32] | None = None  # (F, 130), see features.speech_features
+    video: NDArray[np.float32] | None = None  # (F, 98), see features.normalise_landmarks
+    gold: NDArray[np.float32] | None = None  # (F, 2) the gold standard as distributed, where there is one
+    rate: float = 10.0  # frames a second
+    fingerprint: str
+    truth: Truth | None = None  # of each frame
+    excluded: dict[str, int] = field(default_factory=dict)
+    adjusted: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.recording)
+
+    def rows(self, i: int) -> slice:
+        """The frames of recording i."""
+        end = int(self.frames[: i + 1].sum())
+        return slice(end - int(self.frames[i]), end)
+
+
 Record = TypeVar("Record", FaceSet, SequenceSet)
 
 

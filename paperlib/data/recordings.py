@@ -1,0 +1,457 @@
+"""Recordings of one's own, rated all along by several raters, listed in a CSV so that no code is needed.
+
+What a reader of such recordings needs is here too: series over time, speech, landmarks, and their assembly.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.io import wavfile
+from tqdm import tqdm
+
+from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
+from paperlib.data.manifest import SPLITS
+from paperlib.data.records import RecordingSet
+from paperlib.data.tables import Table
+from paperlib.labels import AFFECT
+
+NAME = "recordings.csv"
+RATE = 10  # frames a second
+SHORTEST = 4 * RATE  # frames; labels are shifted by four seconds (han2017, sec. 4.1), and some must be left
+MODALITIES = {"audio": ("audio", "audio_features"), "video": ("landmarks", "video_features")}
+
+_LONGEST = 1e5  # seconds; a slip in a time must not fill the memory
+_MEND = "Correct the cell, or take the recording out."
+
+
+@dataclass(frozen=True)
+class NamedTable(Table):
+    """A table whose messages name it by `name`, its path in the data folder: many files there are named alike."""
+
+    name: str
+    first: int = 2  # the place of the first row of data in the file; 1 where there is no header
+
+    @property
+    def columns(self) -> list[str]:
+        return [str(name) for name in self.frame.columns]
+
+    def where(self, row: int) -> str:
+        counted = " (the header is row 1)" if self.first == 2 else ""
+        return f"{self.name}, row {self.frame.index[row] + self.first}{counted}"
+
+    def matrix(
+        self, columns: Sequence[str], *, low: float, high: float, blank: bool = False, mend: str = _MEND
+    ) -> NDArray[np.float64]:
+        """Columns as (rows, columns) finite numbers in [low, high]; with `blank`, NaN where a cell is empty or NaN."""
+        text = self.frame[list(columns)]
+        values = text.apply(pd.to_numeric, errors="coerce").to_numpy(float, na_value=np.nan)
+        missing = text.isin(["", "nan", "NaN"]).to_numpy(bool) & blank
+        for bad, problem in (
+            (~np.isfinite(values) & ~missing, "not a number"),
+            ((values < low) | (values > high), f"outside {low:g} to {high:g}"),
+        ):
+            if bad.any():
+                row, column = np.argwhere(bad)[0]
+                more = f" ({bad.sum()} cells like it)" if bad.sum() > 1 else ""
+                cell = f"{columns[column]} is {text.iat[row, column]!r}"
+                raise ValueError(f"{self.where(row)}: {cell}, {problem}{more}. {mend}")
+        return values
+
+    def times(self, column: str = "time") -> NDArray[np.float64]:
+        """The column of times in seconds, (rows,), which must increase from 0 or later."""
+        (time,) = self.matrix([column], low=0, high=_LONGEST).T
+        problem = f"{column} {{{column}}} is not later than in the row above"
+        self.refuse(np.diff(time, prepend=-1) <= 0, problem, "Sort the rows, and keep one for each time.")
+        return time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """One recording as its files have it.
+
+    `series` are its fields of a RecordingSet, and valence and arousal (frames, raters) instead of ratings, each with
+    the name of its file; lengths may differ.
+    """
+
+    name: str
+    split: str
+    subject: str
+    pair: str
+    raters: tuple[str, ...]
+    series: Mapping[str, tuple[str, NDArray]]
+    wave: tuple[str, Path] | None = None  # name and place of the .wav, which is large: read one at a time
+    counts: Counter[str] = field(default_factory=Counter)  # what was changed in the files
+
+
+def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
+    """Recordings listed in a CSV, or in recordings.csv of a folder or of its folder recordings, at 10 frames a second.
+
+    Cells of this and all other CSVs are separated by commas or semicolons. Columns, in any order; others are not
+    read, and files lie in the CSV's folder or below it:
+        recording: its name; split: train, validation or test
+        ratings: a CSV with `time` in seconds and a pair of columns <rater>_valence, <rater>_arousal for each
+            rater, -1 to 1, empty or NaN where one gave none, at any constant rate
+        subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
+        audio: a .wav; or audio_features: a CSV of `time`, every 0.1 s from 0, and any numeric columns
+        landmarks: a CSV of `time` or `timestamp` and x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, at the
+            video's rate, empty where no face was found; or video_features: as audio_features
+    One of the last four is needed. A column that is there is filled for every recording. With features of one's
+    own `audio` and `video` have as many columns as these, the same in every recording, not 130 and 98.
+
+    The raters are all those named anywhere, NaN in recordings that they did not rate. What was resampled, cut or
+    interpolated, and raters who never varied in a recording and dimension, are counted in `adjusted`.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a value or a file that cannot be, files of one recording that differ by more than a second,
+            a subject or a pair in two splits, no training recording: the message names file, row and mend.
+    """
+    path = data_root("recordings", path) / NAME if Path(path).is_dir() else Path(path)
+    table = read_named_table(path, name=path.name)
+    need_columns(table, ["recording", "split", "ratings"])
+    both = [pair for pair in MODALITIES.values() if set(pair) <= set(table.frame)]
+    given = [column for pair in MODALITIES.values() for column in pair if column in table.frame]
+    if both or not given:
+        ways = " and ".join(both[0]) if both else "none of audio, audio_features, landmarks, video_features"
+        raise ValueError(
+            f"{path.name}, row 1 (the header): {ways}. Give one for speech, one for the face, or both."
+        )
+    table.choices("split", {name: name for name in SPLITS})
+    for column in ("recording", "ratings", *given):
+        table.refuse((table.frame[column] == "").to_numpy(bool), f"{column} is empty", _MEND)
+    again = table.frame.duplicated("recording").to_numpy(bool)
+    table.refuse(again, "recording {recording} stands in an earlier row", "Take one of the two rows out.")
+    files = [
+        {column: resolve_inside(path.parent, name, where=table.where(row)) for column, name in cells.items()}
+        for row, cells in enumerate(_rows(table.frame[["ratings", *given]]))
+    ]
+    arrays, notes = converted(
+        cache,
+        name="recordings",
+        sources=[path, *(file for row in files for file in row.values())],
+        settings=feature_settings(),
+        convert=lambda _: _convert(table, files),
+    )
+    return RecordingSet(name=path.parent.resolve().name, **arrays, **notes)
+
+
+def _convert(table: NamedTable, files: list[dict[str, Path]]) -> Conversion:
+    recordings = []
+    known: dict[str, tuple[str, list[str]]] = {}  # modality -> the first file, and its columns
+    for cells, paths in zip(_rows(table.frame), files, strict=True):
+        counts: Counter[str] = Counter()
+        name = cells["recording"]
+        raters, valence, arousal = _read_ratings(paths["ratings"], name=cells["ratings"], counts=counts)
+        series = {"valence": (cells["ratings"], valence), "arousal": (cells["ratings"], arousal)}
+        wave = (cells["audio"], paths["audio"]) if "audio" in paths else None
+        if "landmarks" in paths:
+            faces = read_landmarks(paths["landmarks"], name=cells["landmarks"], counts=counts)
+            series["video"] = (cells["landmarks"], faces)
+        for modality, (_, column) in MODALITIES.items():
+            if column in paths:
+                columns, values = _read_features(paths[column], name=cells[column])
+                series[modality] = (cells[column], values)
+                first, expected = known.setdefault(modality, (cells[column], columns))
+                if columns != expected:
+                    raise ValueError(
+                        f"{cells[column]}, row 1 (the header): not the {len(expected)} columns of {first}, in their "
+                        "order. Give every recording the same features."
+                    )
+        recordings.append(
+            Recording(
+                name=name,
+                split=cells["split"],
+                subject=cells.get("subject") or name,
+                pair=cells.get("pair") or name,
+                raters=raters,
+                series=series,
+                wave=wave,
+                counts=counts,
+            )
+        )
+    return assemble(recordings, listed=table.name)
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, str]]:
+    return [{str(column): cell for column, cell in row.items()} for row in frame.to_dict("records")]
+
+
+def _read_ratings(
+    path: Path, *, name: str, counts: Counter[str]
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Raters, and their valence and arousal, each (frames, raters)."""
+    table = read_named_table(path, name=name)
+    matches = [re.fullmatch(r"(\w+)_(valence|arousal)", column) for column in table.columns]
+    raters = list(dict.fromkeys(match[1] for match in matches if match))
+    if not raters:
+        raise ValueError(
+            f"{name}, row 1 (the header): no rater. Name columns <rater>_valence and <rater>_arousal; a rater's name "
+            "has letters, digits and _."
+        )
+    columns = [f"{rater}_{dimension}" for dimension in AFFECT for rater in raters]
+    need_columns(table, ["time", *columns])
+    values = to_frames(table, columns, counts=counts)
+    return tuple(raters), values[:, : len(raters)], values[:, len(raters) :]
+
+
+def _read_features(path: Path, *, name: str) -> tuple[list[str], NDArray[np.float64]]:
+    """The names of all columns but `time`, and (frames, columns)."""
+    table = read_named_table(path, name=name)
+    need_columns(table, ["time"])
+    columns = [column for column in table.columns if column != "time"]
+    if not columns:
+        raise ValueError(f"{name}, row 1 (the header): no column but time. Add the features.")
+    late = np.abs(table.times() - np.arange(len(table)) / RATE) > 0.5 / RATE
+    table.refuse(late, "time {time} is not that of a row every 0.1 s from 0", "Resample the features.")
+    return columns, table.matrix(columns, low=-1e30, high=1e30)
+
+
+def feature_settings() -> dict[str, object]:
+    """What makes a conversion stale, beside its files and this folder's code: the code of the features."""
+    from paperlib import features
+
+    return {"features": inspect.getsource(features)}
+
+
+def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = None) -> NamedTable:
+    """All columns of a CSV, its cells separated by commas, or by semicolons where its first line has one.
+
+    `columns` name those of a file that may lack a header; one that is there must end as they do.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a CSV, has no rows, the wrong number of columns, or one name twice.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{name} is not there ({path}). Restore it as data/README.md says, or take its recording out."
+        )
+    try:
+        text = path.read_text("utf-8-sig").rstrip("\r\n")
+        separator = ";" if ";" in text.partition("\n")[0] else ","
+        options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False}
+        cells = pd.read_csv(io.StringIO(text), header=None, sep=separator, **options)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV."
+        ) from error
+    cells = cells.fillna("").apply(lambda column: column.str.strip())
+    names = [str(cell) for cell in cells.iloc[0]]
+    headed = columns is None or bool(pd.to_numeric(cells.iloc[0], errors="coerce").isna().all())
+    if columns is not None:
+        if len(names) != len(columns) or (headed and [n.lower() for n in names[2:]] != list(columns[2:])):
+            raise ValueError(
+                f"{name}, row 1: {separator.join(names)[:80]!r} are not the columns {separator.join(columns)}. "
+                "Restore the file from the release."
+            )
+        names = list(columns)
+    if twice := [column for column, number in Counter(names).items() if number > 1]:
+        raise ValueError(
+            f"{name}, row 1 (the header): {twice[0]!r} is there twice. Take one out, or rename it."
+        )
+    frame = cells.iloc[1:].reset_index(drop=True) if headed else cells
+    if frame.empty:
+        raise ValueError(f"{name} has a header and no rows. Fetch the file again.")
+    return NamedTable(path, frame.set_axis(names, axis=1), name, 2 if headed else 1)
+
+
+def need_columns(table: NamedTable, columns: Sequence[str]) -> None:
+    """ValueError if a column is missing."""
+    if missing := [column for column in columns if column not in table.frame]:
+        raise ValueError(
+            f"{table.name}, row 1 (the header): no column {', '.join(missing[:5])}, only "
+            f"{', '.join(table.columns[:15])}. Name the columns as data/README.md lists them."
+        )
+
+
+def to_frames(table: NamedTable, columns: Sequence[str], *, counts: Counter[str]) -> NDArray[np.float64]:
+    """Columns in [-1, 1] at the times 0, 0.1, 0.2, ... s, (frames, columns); NaN before the first, and where missing.
+
+    Another constant rate than 10 a second is interpolated linearly, missing where either neighbour is.
+    """
+    time, values = table.times(), table.matrix(columns, low=-1, high=1, blank=True)
+    steps = np.diff(time)
+    usual = np.median(steps) if len(steps) else 1 / RATE
+    gap = np.concatenate([[False], np.abs(steps - usual) > usual / 2])
+    mend = "Resample the file, and leave the cells of missing rows empty."
+    table.refuse(gap, f"time {{time}} does not follow the row above by the usual {usual:.4g} s", mend)
+    frame = np.round(time * RATE).astype(int)
+    grid = np.full((int(time[-1] * RATE + 0.01) + 1, len(columns)), np.nan)
+    if (np.abs(time * RATE - frame) <= 0.01).all() and (np.diff(frame) == 1).all():
+        grid[frame] = values
+        return grid
+    counts["series resampled to 10 a second"] += 1
+    at = np.arange(len(grid)) / RATE
+    for k, column in enumerate(values.T):
+        grid[:, k] = np.interp(at, time, column, left=np.nan, right=np.nan)
+    return grid
+
+
+def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
+    """A .wav of whole or floating-point numbers as mono (samples,) from -1 to 1, and its samples a second.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a .wav, ends too early, is empty, or has numbers beyond its range.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} is not there. Restore it, or take its recording out.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", wavfile.WavFileWarning)
+            # a chunk of notes beside the samples does no harm
+            warnings.filterwarnings("ignore", "Chunk", wavfile.WavFileWarning)
+            rate, samples = wavfile.read(path)
+    except Exception as error:  # scipy meets a broken header with many kinds, ZeroDivisionError among them
+        problem = str(error).rstrip(".") or type(error).__name__
+        raise ValueError(f"{name} is not a whole .wav file: {problem}. Save it again as PCM.") from error
+    if not len(samples) or rate < 1:
+        raise ValueError(f"{name} holds no sound. Save it again, or take its recording out.")
+    if samples.dtype.kind == "i":
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    elif samples.dtype.kind == "u":  # 8 bits: silence is 128
+        samples = samples / 128 - 1
+    if not (np.abs(samples) <= 1).all():
+        raise ValueError(f"{name} has samples that are not from -1 to 1. Save it again, not as loud.")
+    return samples.reshape(len(samples), -1).mean(axis=1).astype(np.float32), rate
+
+
+def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np.float64]:
+    """features.normalise_landmarks of the faces in each 100 ms, averaged, (frames, 98); gaps are interpolated."""
+    from paperlib.features import LANDMARKS, normalise_landmarks
+
+    table = read_named_table(path, name=name)
+    points = sum(re.fullmatch(r"x_\d+", column) is not None for column in table.columns)
+    if points not in (len(LANDMARKS), 68):
+        raise ValueError(
+            f"{name}, row 1 (the header): {points} columns x_1, x_2, ..., not {len(LANDMARKS)} or 68. Give the "
+            "landmarks that data/README.md names."
+        )
+    columns = [f"{axis}_{k}" for axis in "xy" for k in range(1, points + 1)]
+    clock = "time" if "time" in table.frame else "timestamp"
+    need_columns(table, [clock, *columns])
+    time = table.times(clock)
+    place = table.matrix(columns, low=-1e5, high=1e5, blank=True).reshape(-1, 2, points).transpose(0, 2, 1)
+    lost = np.isnan(place).sum(axis=(1, 2))
+    table.refuse(
+        (lost > 0) & (lost < 2 * points), "some landmarks are empty", "Give all of a frame, or none."
+    )
+    if (lost > 0).all():
+        raise ValueError(f"{name}: no frame has landmarks. Detect them again, or take its recording out.")
+    faces = place[lost == 0] if points == len(LANDMARKS) else place[lost == 0][:, LANDMARKS]
+    try:
+        normalised = normalise_landmarks(faces)
+    except ValueError as error:
+        raise ValueError(f"{name}, of its frames with landmarks: {error}") from error
+    slot = (time * RATE + 1e-6).astype(int)
+    total = np.zeros((slot[-1] + 1, normalised.shape[1]))
+    np.add.at(total, slot[lost == 0], normalised)
+    number = np.bincount(slot[lost == 0], minlength=len(total))
+    seen, gaps = np.flatnonzero(number), np.flatnonzero(number == 0)
+    mean = total / np.maximum(number, 1)[:, None]
+    for column in mean.T:
+        column[gaps] = np.interp(gaps, seen, column[seen])
+    counts["frames without landmarks: interpolated"] += len(gaps)
+    return mean
+
+
+def assemble(
+    recordings: Sequence[Recording], *, listed: str, excluded: Mapping[str, int] | None = None
+) -> Conversion:
+    """The fields of a RecordingSet, frames end to end; `listed` names where the recordings are listed.
+
+    A field that only some recordings have is NaN in the others.
+
+    Raises:
+        ValueError: no training recording, a subject or pair in two splits, or a recording of four seconds or less,
+            with files that differ by more than a second, or where no frame has two raters.
+    """
+    _refuse_splits(recordings, listed)
+    raters = list(dict.fromkeys(rater for recording in recordings for rater in recording.raters))
+    adjusted: Counter[str] = Counter()
+    parts = []
+    for recording in tqdm(recordings, desc="reading recordings", delay=5):
+        adjusted += recording.counts
+        parts.append(_cut(recording, raters, adjusted))
+    frames = [len(part["ratings"]) for part in parts]
+    arrays: dict[str, Any] = {
+        "recording": np.array([recording.name for recording in recordings]),
+        "subject": np.array([recording.subject for recording in recordings]),
+        "pair": np.array([recording.pair for recording in recordings]),
+        "split": np.array([recording.split for recording in recordings]),
+        "frames": np.array(frames, np.int64),
+    }
+    widths = {name: array.shape[1:] for part in parts for name, array in part.items()}
+    for name, width in widths.items():
+        blank = [np.full((number, *width), np.nan) for number in frames]
+        series = [part.get(name, nothing) for part, nothing in zip(parts, blank, strict=True)]
+        arrays[name] = np.concatenate(series).astype(np.float32)
+    return arrays, {"excluded": dict(excluded or {}), "adjusted": dict(+adjusted)}
+
+
+def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
+    if not any(recording.split == "train" for recording in recordings):
+        raise ValueError(f"{listed}: no recording is of the split train. Add one.")
+    for who in ("subject", "pair"):
+        first: dict[str, Recording] = {}
+        for recording in recordings:
+            name = getattr(recording, who)
+            other = first.setdefault(name, recording)
+            if other.split != recording.split:
+                raise ValueError(
+                    f"{listed}: {who} {name!r} is in two splits, {other.name} in {other.split} and {recording.name} "
+                    f"in {recording.split}. Who is tested must be unknown in training: put both in one split."
+                )
+
+
+def _cut(recording: Recording, raters: Sequence[str], adjusted: Counter[str]) -> dict[str, NDArray]:
+    """Ratings (frames, raters, 2) of all `raters`, and the other series, as long as the shortest of its files."""
+    lengths = {name: len(array) for name, array in recording.series.values()}
+    if recording.wave:
+        file, path = recording.wave
+        samples, rate = read_wave(path, name=file)
+        lengths[file] = int(len(samples) / rate * RATE + 0.01)
+    short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
+    frames = lengths[short]
+    if lengths[long] - frames > RATE:
+        raise ValueError(
+            f"{short} lasts {frames / RATE:g} s and {long} {lengths[long] / RATE:g} s, of one recording. Restore the "
+            "wrong one, or cut both to the same time."
+        )
+    if frames <= SHORTEST:
+        raise ValueError(
+            f"{short} lasts {frames / RATE:g} s; a recording needs more than {SHORTEST / RATE:g}. Take it out."
+        )
+    adjusted["recordings cut to their shortest file"] += lengths[long] > frames
+    series = {name: array[:frames] for name, (_, array) in recording.series.items()}
+    ratings = np.full((frames, len(raters), 2), np.nan)
+    places = [raters.index(rater) for rater in recording.raters]
+    for k, dimension in enumerate(AFFECT):
+        ratings[:, places, k] = series.pop(dimension)
+        number = np.isfinite(ratings[..., k]).sum(axis=1).max()
+        if number < 2:
+            file, problem = recording.series[dimension][0], "by one rater at most" if number else "by nobody"
+            raise ValueError(
+                f"{file}: {dimension} is rated {problem} in every frame, and a spread needs two. Add raters, or take "
+                "the recording out."
+            )
+        for values in ratings[:, places, k].T:
+            given = values[np.isfinite(values)]
+            adjusted["constant rater in a recording"] += bool(len(given) and given.min() == given.max())
+    if recording.wave:
+        from paperlib.features import speech_features
+
+        series["audio"] = speech_features(samples, rate, frames=frames)
+    return {"ratings": ratings, **series}

@@ -1,0 +1,176 @@
+"""SEWA: Germans in video chats about an advert, six raters all along, as packaged for the AVEC challenges.
+
+J. Kossaifi et al., SEWA DB: a rich database for audio-visual emotion and sentiment research in the wild, IEEE
+Transactions on Pattern Analysis and Machine Intelligence 43 (2021). F. Ringeval et al., AVEC 2017, ACM Multimedia
+Workshops 2017. The label files' form is the one that the scripts of AVEC 2018 read, whose recordings are named
+otherwise. How single raters' traces are distributed was not to be learnt, and the layout of these and of the landmarks
+is ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperlib.data.cache import Conversion, converted, data_root
+from paperlib.data.recordings import (
+    NAME,
+    Recording,
+    assemble,
+    feature_settings,
+    need_columns,
+    read_landmarks,
+    read_named_table,
+    to_frames,
+)
+from paperlib.data.records import RecordingSet
+from paperlib.labels import AFFECT
+
+PARTS = {"Train": "train", "Devel": "validation", "Test": "test"}
+LABELS, ANNOTATIONS, AUDIO, LANDMARKS = "labels", "annotations", "audio", "landmarks"
+LABEL_COLUMNS = ("name", "time", "arousal", "valence", "liking")
+
+_RECORDING = re.compile(rf"({'|'.join(PARTS)})(?:_([A-Z]{{2}}))?_(\d+)")
+
+
+def load_sewa(root: Path | str, *, cache: Path | str) -> RecordingSet:
+    """SEWA's German recordings, at 10 frames a second, with speech features, landmarks and every rater's trace.
+
+    `root`, or its folder sewa, holds for each recording (Train_01, Devel_DE_03, Test_16, ...), cells separated by ;
+        annotations/<recording>_valence.csv and _arousal.csv: `time` in seconds, then a column for each rater, -1 to
+            1, empty where one gave none
+        audio/<recording>.wav
+        landmarks/<recording>.csv: `time` or `timestamp`, x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, at the
+            video's rate, empty where no face was found
+        labels/<recording>.csv, where there are any: the challenge's gold standard, without header: name; time;
+            arousal; valence; liking. It is `gold`, NaN in recordings without; liking is not read
+    and recordings.csv, which may be left out: recording; subject; pair. Without it, who talks to whom is unknown.
+
+    The split is that of the name. Recordings in another language, and ones with neither labels nor annotations, are
+    counted in `excluded`. What was resampled, cut or interpolated, and raters who never varied in a recording and
+    dimension, are counted in `adjusted`.
+
+    Raises:
+        FileNotFoundError: there is no recording, or one lacks a file.
+        ValueError: a value or a file that cannot be, or files of one recording that differ by more than a second:
+            the message names file, row and mend.
+    """
+    root = data_root("sewa", root)
+    arrays, notes = converted(
+        cache,
+        name="sewa",
+        sources=[root / name for name in (NAME, LABELS, ANNOTATIONS, AUDIO, LANDMARKS)],
+        settings=feature_settings(),
+        convert=lambda _: _convert(root),
+    )
+    return RecordingSet(name="SEWA", **arrays, **notes)
+
+
+def _convert(root: Path) -> Conversion:
+    excluded: Counter[str] = Counter()
+    usable = []
+    for name in _names(root):
+        labelled = (root / LABELS / f"{name}.csv").is_file()
+        rated = [(root / ANNOTATIONS / f"{name}_{dimension}.csv").is_file() for dimension in AFFECT]
+        if _match(name)[2] not in (None, "DE"):
+            excluded["recording in another language than German"] += 1
+        elif not labelled and not any(rated):
+            excluded["recording without labels and annotations"] += 1
+        else:
+            usable.append(name)
+            if not any(rated):
+                raise FileNotFoundError(
+                    f"{LABELS}/{name}.csv has no counterpart in {ANNOTATIONS}: the raters' spread needs the raters' "
+                    f"own traces, not only their gold standard. Ask SEWA's authors for them, and put them there as "
+                    f"{name}_valence.csv and {name}_arousal.csv (data/README.md)."
+                )
+    if not usable:
+        raise FileNotFoundError(
+            f"{root} holds no rated recording (excluded: {dict(excluded)}). data/README.md says where it comes from "
+            "and belongs."
+        )
+    who = _read_who(root)
+    recordings = [_read(root, name, who) for name in usable]
+    return assemble(recordings, listed=NAME if who else "sewa", excluded=excluded)
+
+
+def _names(root: Path) -> list[str]:
+    """All recordings that any folder has a file of: those of train, then validation and test, by number."""
+    names = set()
+    for folder, suffix in ((LABELS, "csv"), (ANNOTATIONS, "csv"), (AUDIO, "wav"), (LANDMARKS, "csv")):
+        for path in sorted((root / folder).glob(f"[!.]*.{suffix}")):
+            name = re.sub(f"_({'|'.join(AFFECT)})$", "", path.stem) if folder == ANNOTATIONS else path.stem
+            if not _RECORDING.fullmatch(name) or (folder == ANNOTATIONS and name == path.stem):
+                raise ValueError(
+                    f"{folder}/{path.name} is not named as a recording's file, such as Train_01.{suffix} or "
+                    "Train_01_valence.csv in annotations. Rename it, or take it out."
+                )
+            names.add(name)
+    order = list(PARTS)
+    return sorted(names, key=lambda name: (order.index(_match(name)[1]), int(_match(name)[3]), name))
+
+
+def _match(name: str) -> re.Match[str]:
+    match = _RECORDING.fullmatch(name)
+    assert match is not None  # _names lets nothing else through
+    return match
+
+
+def _read_who(root: Path) -> dict[str, tuple[str, str]]:
+    """Recording -> subject and pair, where recordings.csv says; empty cells are the recording's own name."""
+    if not (root / NAME).is_file():
+        return {}
+    table = read_named_table(root / NAME, name=NAME)
+    need_columns(table, ["recording", "subject", "pair"])
+    again = table.frame.duplicated("recording").to_numpy(bool)
+    table.refuse(again, "recording {recording} stands in an earlier row", "Take one of the two rows out.")
+    rows = table.frame[["recording", "subject", "pair"]].itertuples(index=False)
+    return {name: (subject or name, pair or name) for name, subject, pair in rows}
+
+
+def _read(root: Path, name: str, who: dict[str, tuple[str, str]]) -> Recording:
+    if who and name not in who:
+        raise ValueError(f"{NAME}: no row for {name}. Add it, or take the file out.")
+    subject, pair = who.get(name, (name, name))
+    counts: Counter[str] = Counter()
+    raters, valence, arousal = _read_annotations(root, name, counts)
+    place = f"{LANDMARKS}/{name}.csv"
+    series = {
+        "valence": (f"{ANNOTATIONS}/{name}_valence.csv", valence),
+        "arousal": (f"{ANNOTATIONS}/{name}_arousal.csv", arousal),
+        "video": (place, read_landmarks(root / place, name=place, counts=counts)),
+    }
+    if (root / (labels := f"{LABELS}/{name}.csv")).is_file():
+        table = read_named_table(root / labels, name=labels, columns=LABEL_COLUMNS)
+        series["gold"] = (labels, to_frames(table, AFFECT, counts=counts))
+    return Recording(
+        name=name,
+        split=PARTS[_match(name)[1]],
+        subject=subject,
+        pair=pair,
+        raters=raters,
+        series=series,
+        wave=(f"{AUDIO}/{name}.wav", root / f"{AUDIO}/{name}.wav"),
+        counts=counts,
+    )
+
+
+def _read_annotations(
+    root: Path, name: str, counts: Counter[str]
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Raters, and their valence and arousal, each (frames, raters)."""
+    files = [f"{ANNOTATIONS}/{name}_{dimension}.csv" for dimension in AFFECT]
+    tables = [read_named_table(root / file, name=file) for file in files]
+    need_columns(tables[0], ["time"])
+    raters = [column for column in tables[0].columns if column != "time"]
+    if {"time", *raters} != set(tables[1].columns):
+        raise ValueError(
+            f"{files[1]}, row 1 (the header): not time and the raters of {files[0]}, {', '.join(raters)}. Name the "
+            "same raters in both."
+        )
+    valence, arousal = (to_frames(table, raters, counts=counts) for table in tables)
+    return tuple(raters), valence, arousal
