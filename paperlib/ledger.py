@@ -84,7 +84,8 @@ class Ledger:
     ) -> Entry:
         """Record a number: from `values`, one a seed, with the t interval of their mean; or a single one.
 
-        `source` names the data in `self.data`; `about` says what an interval that is not over seeds is.
+        `source` names the data in `self.data`; `about` says what an interval that is not over seeds is. With both, the
+        mean and spread are those of `values`, the bounds those of `interval`.
         """
         measured: dict[str, Any]
         if values is not None:
@@ -97,6 +98,8 @@ class Ledger:
                 "high": over.high,
                 "interval": about or f"95 % t interval over {over.n} seeds",
             }
+            if isinstance(interval, Interval):
+                measured |= {"low": interval.low, "high": interval.high}
         elif isinstance(interval, Interval):
             measured = {
                 "measured": interval.estimate,

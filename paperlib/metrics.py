@@ -73,6 +73,35 @@ def ccc(predicted: ArrayLike, target: ArrayLike) -> PerColumn:
     return (2 * covariance / np.where(both, np.nan, spread))[()]
 
 
+def agreement_sums(predicted: ArrayLike, target: ArrayLike, groups: ArrayLike) -> Values:
+    """What `ccc_from_sums` and `rmse_from_sums` need of each group of rows: (groups, 6).
+
+    n and the sums of x, y, x^2, y^2 and xy, for predicted x and target y (n,); `groups` (n,) names each row's, such as
+    its recording, and groups come in sorted order. Sums of groups are those of the rows put together, so that a
+    bootstrap of whole recordings need not touch their frames.
+    """
+    x, y = _checked(predicted=predicted, target=target)
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+    out = np.zeros((int(group.max()) + 1, terms.shape[1]))
+    np.add.at(out, group, terms)
+    return out
+
+
+def ccc_from_sums(sums: ArrayLike) -> PerColumn:
+    """`ccc` of rows whose `agreement_sums` are (..., 6); 0 where both sides are constant."""
+    n, x, y, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
+    spread = xx / n - (x / n) ** 2 + yy / n - (y / n) ** 2 + ((x - y) / n) ** 2
+    covariance = xy / n - x * y / n**2
+    return (2 * covariance / np.where(spread > 0, spread, np.inf))[()]
+
+
+def rmse_from_sums(sums: ArrayLike) -> PerColumn:
+    """`rmse` of rows whose `agreement_sums` are (..., 6)."""
+    n, _, _, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
+    return np.sqrt(np.maximum(xx + yy - 2 * xy, 0) / n)[()]
+
+
 def accuracy(predicted: ArrayLike, target: ArrayLike) -> float:
     """The share of rows with the right class, in [0, 1]; both sides (n,) class indices from 0."""
     predicted, target = _classes(predicted=predicted, target=target)

@@ -35,6 +35,20 @@ class PostProcessing:
         return x[np.clip(np.arange(len(x)) - self.shift, 0, len(x) - 1)]
 
 
+def steps(chain: PostProcessing) -> dict[str, PostProcessing]:
+    """The chain up to each of its steps, by name."""
+    smoothed = PostProcessing(window=chain.window)
+    centred = replace(smoothed, centre=chain.centre)
+    scaled = replace(centred, scale=chain.scale, middle=chain.middle)
+    return {
+        "none": PostProcessing(),
+        "smoothing": smoothed,
+        "centring": centred,
+        "scaling": scaled,
+        "shifting": chain,
+    }
+
+
 def fit_postprocessing(
     predicted: Sequence[Trace],
     gold: Sequence[Trace],
@@ -43,6 +57,8 @@ def fit_postprocessing(
     shifts: Sequence[int] = tuple(range(-50, 51)),
 ) -> tuple[PostProcessing, dict[str, float]]:
     """The chain that raises the CCC over the concatenated recordings, and that CCC before it and after each step.
+
+    Frames without gold standard (NaN) count nowhere.
 
     Windows and shifts are in frames (at ten a second, the defaults reach 16 and 5 seconds). Centring adds the mean of
     gold less predicted, scaling multiplies by the ratio of standard deviations, both over all recordings.
@@ -57,8 +73,11 @@ def fit_postprocessing(
             raise ValueError(f"recording {number}: {len(x)} predicted frames and {len(y)} of gold standard")
     truth = np.concatenate([np.asarray(y, np.float64) for y in gold])
 
+    rated = np.isfinite(truth)
+    truth = truth[rated]
+
     def after(chain: PostProcessing) -> Trace:
-        return np.concatenate([chain(x) for x in predicted])
+        return np.concatenate([chain(x) for x in predicted])[rated]
 
     def score(chain: PostProcessing) -> float:
         return float(ccc(after(chain), truth))
