@@ -11,26 +11,38 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from paperlib import losses, twin
+from paperlib import features, losses, twin, twin_recordings
+from paperlib.annotations import evaluator_weighted_estimate, perception_uncertainty
 from paperlib.fusion import fit_label_parameters, fuse, inverse_distances, posterior
 from paperlib.labels import EXPRESSIONS, local_similarity, nearest_in_affect
 from paperlib.models import DualDomainNet, LabelVarianceNet, VoteNet, build_backbone
+from paperlib.models.blstm import BLSTM, multi_task_mse
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
+from paperlib.postprocessing import PostProcessing
 from paperlib.stats import cluster_bootstrap
 from paperlib.tasks.dual_domain import distorted
 from paperlib.tasks.label_variance import _loss_of_pictures as loss_of_pictures
 from paperlib.tasks.label_variance import as_input, augment
 from paperlib.tasks.noisy_labels import learn
-from paperlib.training import Rows, Schedule, fit, native_precision
+from paperlib.training import Rows, Schedule, fit, make_fabric, native_precision
 
 REPEATS = 3
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    rows = [*_training(), *_losses(), *_methods(), *_neighbours(), *_fusion(), *_twin(), *_bootstrap()]
+    rows = [
+        *_training(),
+        *_losses(),
+        *_methods(),
+        *_neighbours(),
+        *_fusion(),
+        *_recordings(),
+        *_twin(),
+        *_bootstrap(),
+    ]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
     print(f"best of {REPEATS}; one thread; torch {torch.__version__}; loop precision {native_precision()}")
@@ -189,6 +201,65 @@ def _fusion() -> list[tuple[str, float, float, str]]:
     for what, work in jobs.items():
         rate = _rate(work, len(affect))
         rows.append((f"{what} for {len(affect):,} faces ({len(affect) / rate:.2f} s)", rate, 1.0, "itself"))
+    return rows
+
+
+def _recordings() -> list[tuple[str, float, float, str]]:
+    """Frames a second of han2017's features, gold standard, full-size network over sequence length, and whole chain."""
+    rng = np.random.default_rng(0)
+    frames = 600
+    voice = twin_recordings.waveform(0, frames)
+    points = rng.normal(0, 40, (frames, len(features.LANDMARKS), 2))
+    ratings = rng.normal(0, 0.3, (64, 1800, 6)).clip(-1, 1)
+    network = {d: BLSTM(d, targets=2).eval() for d in (130, 98)}
+    chain = PostProcessing(window=11, centre=0.1, scale=2.0, shift=-5)
+
+    def heard() -> np.ndarray:
+        return features.speech_features(voice, twin_recordings.SAMPLING_RATE, frames=frames)
+
+    def gold() -> None:
+        for one in ratings:
+            evaluator_weighted_estimate(one)
+            perception_uncertainty(one)
+
+    def predicted(seen: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            out = network[seen.shape[1]](torch.from_numpy(seen)[None], torch.tensor([len(seen)]))
+        return np.stack([chain(trace) for trace in out[0].double().numpy().T])
+
+    def whole() -> None:
+        np.mean([predicted(heard()), predicted(features.normalise_landmarks(points))], axis=0)
+
+    def train(length: int) -> None:
+        n = 3200 // length
+        x = rng.normal(size=(n, length, 130)).astype(np.float32)
+        rows = Rows(x, x[..., :2], np.full(n, length))
+        schedule = Schedule(epochs=1, batch=max(n // 2, 1), learning_rate=1e-3)
+        fit(
+            BLSTM(130, targets=2),
+            lambda m, b: multi_task_mse(m(b[0], b[2]), b[1], b[2], weights=(1, 1)),
+            rows,
+            schedule,
+            seed=0,
+            fabric=make_fabric(precision="32-true"),
+        )
+
+    alone: dict[str, tuple[Callable[[], object], int]] = {
+        "openSMILE's descriptors in windows": (heard, frames),
+        "landmarks normalised": (partial(features.normalise_landmarks, points), frames),
+        "EWE and uncertainty, 64 recordings of 3 min": (gold, 64 * 1800),
+        "voice and face to fused predictions": (whole, frames),
+    }
+    rows = []
+    for what, (work, items) in alone.items():
+        rate = _rate(work, items)
+        rows.append((f"{what} (frames, {items / rate:.2f} s)", rate, 1.0, "itself"))
+    lengths = (100, 400, 1600)
+    rates = {length: _rate(partial(train, length), 3200) for length in lengths}
+    rows += [
+        (f"training, BLSTM of 240 cells, {length} frames (frames)", r, r / rates[100], "100 frames")
+        for length, r in rates.items()
+    ]
     return rows
 
 

@@ -25,7 +25,12 @@ from paperlib.tracks import PROFILES, TRACKS, Track
 
 NOTEBOOKS = ROOT / "notebooks"
 RECORDED = ROOT / "tests" / "recorded"  # runs behind the committed pages, for the tests
-PAPERS = {"foteinopoulou2021": "01_foteinopoulou2021", "le2023": "02_le2023", "neo2023": "03_neo2023"}
+PAPERS = {
+    "foteinopoulou2021": "01_foteinopoulou2021",
+    "le2023": "02_le2023",
+    "neo2023": "03_neo2023",
+    "han2017": "04_han2017",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

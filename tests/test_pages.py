@@ -27,6 +27,7 @@ TASKS = {
     "foteinopoulou2021": [f"paperlib.tasks.label_variance:train_{what}" for what in ("faces", "sequences")],
     "le2023": [f"paperlib.tasks.noisy_labels:{task}" for task in ("train", "train_regressor")],
     "neo2023": [f"paperlib.tasks.dual_domain:{task}" for task in ("train", "train_regressor")],
+    "han2017": [f"paperlib.tasks.perception_uncertainty:{task}" for task in ("train", "search_delay")],
 }
 
 

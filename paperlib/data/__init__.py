@@ -1,5 +1,6 @@
 """Data sets, each read once from its official layout into a FaceSet, a SequenceSet or a RecordingSet."""
 
+from paperlib.data.afewva import load_afewva, person_folds
 from paperlib.data.affectnet import load_affectnet
 from paperlib.data.affwild import load_affwild
 from paperlib.data.amigos import load_amigos
@@ -8,6 +9,7 @@ from paperlib.data.categories import with_category
 from paperlib.data.ferplus import PROTOCOLS, consensus, load_ferplus, votes_to_ratings
 from paperlib.data.layouts import (
     requirements,
+    write_afewva,
     write_affectnet_csv,
     write_affectnet_folders,
     write_affwild,
@@ -36,6 +38,7 @@ __all__ = [
     "Truth",
     "consensus",
     "data_root",
+    "load_afewva",
     "load_affectnet",
     "load_affwild",
     "load_amigos",
@@ -46,11 +49,13 @@ __all__ = [
     "load_recordings",
     "load_sewa",
     "load_sfew",
+    "person_folds",
     "requirements",
     "resolve_inside",
     "subset",
     "votes_to_ratings",
     "with_category",
+    "write_afewva",
     "write_affectnet_csv",
     "write_affectnet_folders",
     "write_affwild",

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from paperlib.data import (
+    afewva,
     affectnet,
     affwild,
     amigos,
@@ -39,6 +40,7 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
         (affectnet.PICTURES, "train_set"),
     ),
     "affwild": ((affwild.ANNOTATIONS,), (affwild.FRAMES,), ("label_parameters.json",)),
+    "afewva": (("001", "01/001"),),
     "morphset": ((morphset.TABLE,), (morphset.PICTURES,)),
     "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES)),
     "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),
@@ -140,6 +142,31 @@ def write_affwild(faces: FaceSet, root: Path | str) -> None:
             np.savetxt(folder / f"{video}.txt", faces.affect[rows, k], fmt="%.9g")
         names = [f"{number:05d}.png" for number in range(1, len(rows) + 1)]
         _save_pictures(faces.images[rows], Path(root) / affwild.FRAMES / str(video), names)
+
+
+def write_afewva(faces: FaceSet, root: Path | str) -> None:
+    """A folder for each subject, 001 and so on in order of appearance, of its frames and <clip>.json.
+
+    Valence and arousal become whole numbers from -10 to 10. Pictures are written whole: the load cuts them to
+    their landmarks, which changes nothing where they were cut so before. The layout holds no split.
+    """
+    if faces.subject is None or faces.landmarks is None or not np.isfinite(faces.affect).all():
+        raise ValueError("AFEW-VA needs a subject (the actor), landmarks, valence and arousal for each face")
+    numbers = np.rint(faces.affect * afewva.SCALE).astype(int).tolist()
+    code, actors = pd.factorize(faces.subject)
+    for k, actor in enumerate(actors):
+        rows, clip = np.flatnonzero(code == k), f"{k + 1:03d}"
+        frames = {
+            f"{number:05d}": {
+                **dict(zip(AFFECT, numbers[row], strict=True)),
+                "landmarks": faces.landmarks[row].astype(float).tolist(),
+            }
+            for number, row in enumerate(rows)
+        }
+        folder = _folder(Path(root) / clip)
+        content = {"actor": str(actor), "frames": frames, "video_id": clip}
+        (folder / f"{clip}.json").write_text(json.dumps(content), encoding="utf-8")
+        _save_pictures(faces.images[rows], folder, [f"{name}.png" for name in frames])
 
 
 def write_morphset(faces: FaceSet, root: Path | str) -> None:

@@ -59,7 +59,7 @@ class Block(nn.Module):
         first = self.first(x)
         second = self.second(first)
         third = self.third(second)
-        return torch.cat([first, second, third], dim=1) + self.shortcut(x)
+        return torch.cat([first, second, third], dim=1).add_(self.shortcut(x))
 
 
 class Hourglass(nn.Module):
@@ -75,7 +75,7 @@ class Hourglass(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         small = self.up(self.inner(self.down(F.max_pool2d(x, 2))))
-        return self.skip(x) + F.interpolate(small, scale_factor=2, mode="nearest")
+        return self.skip(x).add_(F.interpolate(small, scale_factor=2, mode="nearest"))
 
 
 class Stem(nn.Module):

@@ -14,6 +14,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
@@ -47,9 +48,9 @@ CAVEATS = {
     "twin": "**The data are generated, and the recordings fewer and shorter than the paper's.** {n} people talk in "
     "pairs for {seconds:.0f} seconds each (the paper: 64 for 164); valence, arousal and their ambiguity are smooth "
     "random processes; six raters follow them late, each with a bias, a scale and noise that grows with the "
-    "ambiguity; a source-filter voice and a moving face show both. openSMILE's features are real, of a voice that is not. What "
-    "holds here holds of the method; which modality tells more, and how much, was decided by whoever wrote the twin. "
-    "In return the true uncertainty is known.",
+    "ambiguity; a source-filter voice and a moving face show both. openSMILE's features are real, of a voice that is "
+    "not. What holds here holds of the method; which modality tells more, and how much, was decided by whoever wrote "
+    "the twin. In return the true uncertainty is known.",
 }
 
 
@@ -92,6 +93,52 @@ def protocol(track: Track) -> Protocol:
         few = adam | {"epochs": 2, "patience": 2}
         return Protocol(cells=8, schedule=few, sequence=30, seeds=2, step=0.5, draws=200)
     return Protocol(cells=24, schedule=adam | {"epochs": 20, "patience": 5}, sequence=60)
+
+
+def open_choices(track: Track) -> pd.DataFrame:
+    """What the paper leaves open or contradicts itself in, and this page."""
+    plan = protocol(track)
+    whole = "whole recordings" if plan.sequence is None else f"pieces of {plan.sequence} frames"
+    rows = [
+        ("rater with a negative or undefined weight (eq. 2)", "not said", "weight 0"),
+        ("EWE: weights over what", "“N instances”", "each recording's frames"),
+        (
+            "rescaling of the uncertainty to [0, 1]",
+            "“z-normalisation”",
+            "extremes of the training recordings",
+        ),
+        ("the last seconds after the delay is taken off", "not said", "left out: nobody rated them"),
+        ("where a window of six seconds lies", "not said", "around its frame"),
+        ("normalisation of landmarks", "not said", "eyes' centres to (-0.5, 0) and (0.5, 0)"),
+        ("features far from the training mean", "not said", "cut off at five standard deviations"),
+        ("240 cells", "of a layer; each direction or both not said", f"{plan.cells} in each direction"),
+        (
+            "optimiser",
+            "learning rate 1e-5, momentum 0.9",
+            ", ".join(f"{k} {v}" for k, v in plan.schedule.items()),
+        ),
+        ("sequences and batches", "not said", whole),
+        (
+            "weights searched by",
+            "“best performance” (3.3), CCC (4.3)",
+            "CCC, before post-processing; MSE beside it",
+        ),
+        (
+            "the ends of the search, 0 and 2",
+            "included",
+            "not multi-task learning: left to single-task networks",
+        ),
+        (
+            "post-processing of the uncertainty; order with fusion",
+            "not said",
+            "as for emotion; before fusion",
+        ),
+        ("time shift beside the delay", "both", "both; up to five seconds either way"),
+        ("late fusion", "WEKA's simple regression, which uses one input", "least squares on both (eq. 9)"),
+        ("CCC over what", "“whole predictions”", "all frames of a partition; recordings' mean beside it"),
+        ("runs", "one, no seed given", f"{plan.seeds} seeds"),
+    ]
+    return pd.DataFrame(rows, columns=["choice", "paper", "this page"])
 
 
 def weights(track: Track) -> list[float]:

@@ -1,0 +1,241 @@
+"""AFEW-VA: clips of films with valence, arousal and 68 landmarks for every frame, and the actor of each clip.
+
+J. Kossaifi, G. Tzimiropoulos, S. Todorovic and M. Pantic, AFEW-VA database for valence and arousal estimation
+in-the-wild, Image and Vision Computing 65, 2017.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from paperlib.data.cache import Box, Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.records import FaceSet
+from paperlib.labels import AFFECT
+
+SCALE = 10  # valence and arousal are whole numbers from -SCALE to SCALE
+NAMELESS = ("", "?", "n/a", "none", "unknown")  # an actor who is not known, in small letters
+
+_CLIP = re.compile("[0-9]{3,}")
+_ARCHIVE = re.compile("[0-9]{2}")  # the folder of an archive that was unpacked into one of its own
+_SPAN = 5_000  # pixels: the width and height of a face's box together are less; films are some 700 wide
+_MEND = "Restore the file from the release, or take the frame out of it."
+
+
+def load_afewva(
+    root: Path | str, *, size: int = 224, channels: int = 3, every: int = 1, cache: Path | str
+) -> FaceSet:
+    """AFEW-VA's frames as faces with valence, arousal and landmarks, pictures of `size` pixels, 1 or 3 channels.
+
+    `root`, or its folder afewva, holds the clips' folders, 001 and so on, or those of the archives with the clips
+    in them, 01/001. A clip has its frames, 00000.png and so on, and <clip>.json: {"actor": name, "frames":
+    {"00000": {"valence": -10 to 10, "arousal": -10 to 10, "landmarks": [[x, y], ... 68]}, ...}}. Frames are cut to
+    the face (`crop_box`), valence and arousal divided by 10.
+
+    `subject` is the actor, or the clip where the actor is not known. All is "train": `person_folds` cross-validates.
+    Of every `every` frames by number, the first stays. Those that do not, frames without face (landmarks empty or
+    all zero) and pictures without annotation are counted in `excluded`.
+
+    Raises:
+        FileNotFoundError: there is no clip, an archive is not unpacked, an annotation or a picture is missing.
+        ValueError: an annotation or a picture that cannot be: the message names file, frame and mend.
+    """
+    if every < 1:
+        raise ValueError(f"every must be 1 or more; got {every}")
+    root = data_root("afewva", root)
+    clips = _list_clips(root)
+    arrays, notes = converted(
+        cache,
+        name="afewva",
+        sources=[root / clip for clip in clips],
+        settings={"size": size, "channels": channels, "every": every},
+        convert=lambda folder: _convert(folder, root, clips, size, channels, every),
+    )
+    return FaceSet(name="AFEW-VA", **arrays, **notes)
+
+
+def crop_box(landmarks: NDArray) -> Box:
+    """The square that toisoul2021's release cuts a face to, in whole pixels, by its landmarks (68, 2) in pixels.
+
+    Its centre is that of the landmarks' bounding box, its side 200 / 220 of the box's width and height together.
+    """
+    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+    side = max(round((high - low).sum() * 200 / 220), 1)
+    left, top = (round(corner) for corner in ((low + high - side) / 2).tolist())
+    return left, top, left + side, top + side
+
+
+def person_folds(subject: NDArray[np.str_], *, folds: int = 5, seed: int = 0) -> NDArray[np.int64]:
+    """The fold of each row for cross-validation in which no person is in two folds: (n,) to (n,), from 0.
+
+    Persons come in an order drawn by `seed`, each into the fold that is smallest so far: the sizes differ by the
+    rows of one person at most. ValueError for fewer persons than folds.
+    """
+    if folds < 2 or len(np.unique(subject)) < folds:
+        raise ValueError(
+            f"{folds} folds need as many persons, and 2 or more; there are {len(np.unique(subject))} persons. "
+            "Ask for other folds, or add persons."
+        )
+    # with a single class, stratifying is evening out the sizes; a shuffled GroupKFold evens out the persons alone
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    rows = np.zeros(len(subject), np.int64)
+    fold = np.empty_like(rows)
+    for number, (_, test) in enumerate(splitter.split(rows, rows, groups=subject)):
+        fold[test] = number
+    return fold
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Frame:
+    number: int
+    picture: Path
+    where: str  # for a message
+    affect: tuple[float, ...]  # valence and arousal as they stand in the file
+    landmarks: NDArray[np.float64] | None  # (68, 2) in pixels of the whole picture, None without face
+
+
+def _list_clips(root: Path) -> list[str]:
+    """The clips' folders relative to `root`, by number; none may come twice, or be in an archive alone."""
+    clips: dict[str, str] = {}
+    tops = list(root.glob("*/"))
+    unpacked = [path for top in tops if _ARCHIVE.fullmatch(top.name) for path in top.glob("*/")]
+    for path in sorted(path for path in [*tops, *unpacked] if _CLIP.fullmatch(path.name)):
+        folder = path.relative_to(root).as_posix()
+        if path.name in clips:
+            raise ValueError(f"{folder} is the same clip as {clips[path.name]}. Take one of them out.")
+        clips[path.name] = folder
+    for archive in sorted(root.glob("*.zip")):
+        if packed := sorted(_clips_in(archive) - set(clips)):
+            raise FileNotFoundError(
+                f"{archive.name} is not unpacked: {len(packed)} of its clips, from {packed[0]} on, have no folder. "
+                "Unpack the archive beside itself."
+            )
+    if not clips:
+        raise FileNotFoundError(
+            f"{root} holds no clip, a folder such as 001. data/README.md says where they come from and belong."
+        )
+    return [clips[name] for name in sorted(clips, key=int)]
+
+
+def _clips_in(archive: Path) -> set[str]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            folders = {part for name in opened.namelist() for part in name.split("/")[:-1]}
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ValueError(
+            f"{archive.name} is not a whole archive: {error}. Fetch it again, or take it out if it is unpacked."
+        ) from error
+    return {folder for folder in folders if _CLIP.fullmatch(folder)}
+
+
+def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: int, every: int) -> Conversion:
+    excluded: Counter[str] = Counter()
+    kept: list[_Frame] = []
+    subject: list[str] = []
+    for clip in clips:
+        actor, frames = _read_clip(root, clip)
+        pictures = {path.name for path in (root / clip).glob("*.png")}
+        for frame in frames:
+            if frame.picture.name not in pictures:
+                raise FileNotFoundError(
+                    f"{frame.where}: there is no picture {clip}/{frame.picture.name}. Restore it, or take the "
+                    "frame out of the file."
+                )
+        faces = [frame for frame in frames if frame.landmarks is not None]
+        stay = [frame for frame in faces if frame.number % every == 0]
+        excluded["picture without annotation"] += len(pictures) - len(frames)
+        excluded["frame without face"] += len(frames) - len(faces)
+        excluded[f"thinned out (every={every})"] += len(faces) - len(stay)
+        kept += stay
+        subject += [actor] * len(stay)
+    if not kept:
+        raise ValueError(f"AFEW-VA: no frame is left, of {dict(excluded)}. Add annotated frames with faces.")
+    landmarks = np.stack([frame.landmarks for frame in kept if frame.landmarks is not None])
+    boxes = [crop_box(points) for points in landmarks]
+    images, scaled_from = convert_pictures(
+        folder,
+        [frame.picture for frame in kept],
+        where=[frame.where for frame in kept],
+        size=size,
+        channels=channels,
+        boxes=boxes,
+    )
+    corner = np.array([box[:2] for box in boxes])
+    return {
+        "images": images,
+        "affect": (np.array([frame.affect for frame in kept]) / SCALE).astype(np.float32),
+        "split": np.full(len(kept), "train"),
+        "subject": np.array(subject),
+        "landmarks": ((landmarks - corner[:, None]) * (size / scaled_from[:, None])).astype(np.float32),
+    }, {"excluded": {reason: count for reason, count in excluded.items() if count}}
+
+
+def _read_clip(root: Path, clip: str) -> tuple[str, list[_Frame]]:
+    """The subject of a clip, and its annotated frames by number."""
+    name = f"{clip}/{Path(clip).name}.json"
+    path = resolve_inside(root, name, where=name)
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} is not there. Restore it, or take the folder {clip} out.")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is no JSON: {error}. Restore it from the release.") from error
+    form = isinstance(content, dict) and "actor" in content and isinstance(content.get("frames"), dict)
+    if not form or not content["frames"]:
+        raise ValueError(f'{name} has no "actor", or no "frames". Restore it from the release.')
+    actor = " ".join(str(content["actor"] or "").split())
+    subject = Path(clip).name if actor.lower() in NAMELESS else actor
+    frames = [_read_frame(root, clip, name, key, entry) for key, entry in content["frames"].items()]
+    return subject, sorted(frames, key=lambda frame: frame.number)
+
+
+def _read_frame(root: Path, clip: str, name: str, key: str, entry: Any) -> _Frame:
+    where = f"{name}, frame {key}"
+    if not re.fullmatch("[0-9]{1,9}", key):
+        raise ValueError(f"{where}: it is not named by a number, as 00000. {_MEND}")
+    if not isinstance(entry, Mapping) or not {*AFFECT, "landmarks"} <= set(entry):
+        raise ValueError(f"{where}: it lacks valence, arousal or landmarks. {_MEND}")
+    for dimension in AFFECT:
+        value = entry[dimension]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not -SCALE <= value <= SCALE:
+            raise ValueError(
+                f"{where}: {dimension} is {str(value)[:80]}, not a number from -{SCALE} to {SCALE}. {_MEND}"
+            )
+    return _Frame(
+        number=int(key),
+        picture=resolve_inside(root, f"{clip}/{key}.png", where=where),
+        where=where,
+        affect=tuple(float(entry[dimension]) for dimension in AFFECT),
+        landmarks=_read_landmarks(entry["landmarks"], where),
+    )
+
+
+def _read_landmarks(points: Any, where: str) -> NDArray[np.float64] | None:
+    """(68, 2), or None where there are none, or all are zero."""
+    if not points:
+        return None
+    try:
+        landmarks = np.array(points, float)
+    except (ValueError, TypeError, OverflowError):
+        landmarks = np.empty(0)
+    if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
+        raise ValueError(f"{where}: the landmarks are not 68 pairs of finite x and y. {_MEND}")
+    if not landmarks.any():
+        return None
+    if not 1 < np.ptp(landmarks, axis=0).sum() < _SPAN:
+        raise ValueError(
+            f"{where}: the landmarks span {' x '.join(f'{span:g}' for span in np.ptp(landmarks, axis=0))} pixels, "
+            f"which is no face in a film. {_MEND}"
+        )
+    return landmarks
