@@ -121,3 +121,59 @@ def dual_domain(
 
 def _row_weight(target: Tensor, weight: Tensor) -> Tensor:
     return (weight * target).sum(dim=1)
+
+
+# toisoul2021: losses of a whole batch, predicted and target (n, 2), valence and arousal; each a scalar.
+# A correlation needs spread. Of a batch of one, or one whose targets are all alike, it is taken as 0, which pulls
+# nowhere; of a small batch it is another quantity than that of the data set, and the more so the smaller the batch.
+
+
+def concordance_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """1 - mean over columns of the batch's CCC (toisoul2021, eq. 6): in [0, 2]."""
+    covariance, variances, shift = _batch_moments(predicted, target)
+    spread = variances.sum(dim=0) + shift.square()
+    return 1 - (2 * covariance / torch.where(spread > 0, spread, 1.0)).mean()
+
+
+def correlation_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """1 - mean over columns of the batch's Pearson correlation (toisoul2021, eq. 10): in [0, 2]."""
+    covariance, variances, _ = _batch_moments(predicted, target)
+    product = variances.prod(dim=0)
+    return (
+        1 - (torch.where(product > 0, covariance, 0.0) / torch.where(product > 0, product, 1.0).sqrt()).mean()
+    )
+
+
+def squared_error_sum(predicted: Tensor, target: Tensor) -> Tensor:
+    """MSE of valence plus MSE of arousal (toisoul2021, eq. 9), a sum where eqs. 6 and 10 take means."""
+    return (predicted - target).square().mean(dim=0).sum()
+
+
+def shake_shake(predicted: Tensor, target: Tensor, coefficients: Tensor) -> Tensor:
+    """Eqs. 9, 10 and 6 weighted by alpha, beta, gamma over their sum (toisoul2021, eq. 8, without the categories).
+
+    `coefficients` (3,) in [0, 1] are drawn anew in every iteration by the caller.
+    """
+    terms = [loss(predicted, target) for loss in (squared_error_sum, correlation_loss, concordance_loss)]
+    return (coefficients * torch.stack(terms)).sum() / coefficients.sum()
+
+
+def distillation(student: Tensor, teacher: Tensor, *, temperature: float = 1.0) -> Tensor:
+    """Mean over rows of KL(p_teacher || p_student) in nats (toisoul2021, eq. 7), from logits (n, K).
+
+    Both are divided by `temperature` before the softmax, and the loss is multiplied by its square, so that its
+    gradient keeps its size (Hinton et al. 2015, sec. 2).
+    """
+    p, q = ((logits / temperature).log_softmax(dim=1) for logits in (teacher, student))
+    return F.kl_div(q, p, reduction="batchmean", log_target=True) * temperature**2
+
+
+def _batch_moments(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Covariance (columns,), both variances (2, columns) and the difference of means (columns,), over n."""
+    means = predicted.mean(dim=0), target.mean(dim=0)
+    x, y = predicted - means[0], target - means[1]
+    return (
+        (x * y).mean(dim=0),
+        torch.stack([x.square().mean(dim=0), y.square().mean(dim=0)]),
+        means[0] - means[1],
+    )

@@ -18,6 +18,7 @@ TRACKS = (
     "ferplus",
     "affectnet",
     "affwild",
+    "afewva",
     "morphset",
     "rafdb",
     "sfew",
@@ -41,7 +42,9 @@ TWIN_CHATS = {
     "default": (24, 50.0),
     "paper": (32, 164.0),
 }  # pairs of people, seconds each
+CLIP_STEP = {"smoke": 10, "default": 3, "paper": 1}  # of AFEW-VA's frames
 FRAME_STEP = 10  # every tenth frame of Aff-Wild: neighbours in time are all but the same picture
+TWIN_PORTRAITS = {"smoke": (600, 64), "default": (6_000, 96), "paper": (60_000, 256)}  # and pixels
 PICTURE_SIZE = {"smoke": (48, 1), "default": (64, 1), "paper": (224, 3)}  # pixels, channels
 
 
@@ -79,9 +82,10 @@ class Track:
         return _categories(self)
 
     def of_kind(self, kind: str) -> FaceSet | None:
-        """The track's "faces" (as AffectNet), "videos" (Aff-Wild) or "morphs" (MorphSet); None where it has none.
+        """The track's "faces" (as AffectNet), "videos" (Aff-Wild), "morphs" (MorphSet); None where it has none.
 
-        On the twin all three are generated apart from `faces()`, each with its data set's peculiarities. Frames of
+        "portraits" are faces with room around them, for networks that crop by landmarks. On the twin all are generated
+        apart from `faces()`, each with its data set's peculiarities. Frames of
         videos come in a random order: in their own, a batch would hold few videos, and its statistics be theirs.
         """
         return _of_kind(self, kind)
@@ -156,6 +160,11 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
     size, channels = PICTURE_SIZE[track.profile]
     place: dict[str, Any] = {"size": size, "channels": channels, "cache": _cache()}
     match track.name, kind:
+        case "twin", "portraits":
+            from paperlib.twin import make_faces
+
+            n, size = TWIN_PORTRAITS[track.profile]
+            return make_faces(n, seed=4, size=size, channels=channels)
         case "twin", _:
             _, size, channels, _ = TWIN_SIZE[track.profile]
             faces, videos, frames, morphs = TWIN_KINDS[track.profile]
@@ -167,7 +176,9 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
             return data.load_affwild(Path(track.root), every=FRAME_STEP, **place)
         case "morphset", "morphs":
             return data.load_morphset(Path(track.root), **place)
-        case _, "faces":
+        case "afewva", "portraits":
+            return data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
+        case _, "faces" | "portraits":
             return track.faces()
     return None
 

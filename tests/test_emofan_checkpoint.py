@@ -107,6 +107,15 @@ def test_a_released_checkpoint_gives_the_released_outputs(tmp_path, classes):
     torch.testing.assert_close(ours.affect, torch.stack([valence, arousal], dim=1), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("classes", "attention"), [(5, True), (7, False)])
+def test_classes_and_attention_are_read_off_the_weights(classes, attention):
+    model = EmoFAN(classes=classes, attention=attention)
+    loaded = load_released({released_name(name): tensor for name, tensor in model.state_dict().items()})
+    assert (loaded.classes, loaded.attention) == (classes, attention)
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name]), name
+
+
 def test_every_released_name_has_one_place_and_every_place_a_name():
     assert sorted(map(released_name, EmoFAN(classes=8).state_dict())) == sorted(SHAPES["8"])
 

@@ -176,3 +176,30 @@ def test_over_seeds_judges_differences_and_claims_and_nothing_else():
     assert [e.verdict for e in ledger.entries] == ["", Verdict.HELD, Verdict.CANNOT_TELL]
     assert ledger.entries[1].data == "f00d" and ledger.entries[1].n == 9
     assert list(ledger.verdicts()["claim"]) == ["It gains"]
+
+
+def test_values_with_an_interval_of_their_own_keep_mean_and_spread_of_the_seeds(ledger):
+    over_recordings = Interval(estimate=0.63, low=0.4, high=0.8, level=0.95)
+    entry = ledger.add(
+        "table1",
+        "audio",
+        "CCC",
+        source="faces",
+        n=90,
+        values=VALUES,
+        interval=over_recordings,
+        about="bootstrap",
+    )
+    assert entry.values == tuple(VALUES) and entry.seeds == 5
+    assert_allclose([entry.measured, entry.spread], [np.mean(VALUES), np.std(VALUES, ddof=1)])
+    assert (entry.low, entry.high, entry.interval) == (0.4, 0.8, "bootstrap")
+    (line,) = ledger.table("table1").frame.to_dict("records")
+    assert line["measured"] == "0.620 ± 0.031" and line["95 % interval"] == "[0.400, 0.800]"
+
+
+def test_one_seed_has_an_interval_over_recordings_all_the_same(ledger):
+    interval = Interval(estimate=0.5, low=0.1, high=0.7, level=0.95)
+    entry = ledger.add(
+        "table1", "a", "CCC", source="faces", n=9, values=[0.5], interval=interval, about="bootstrap"
+    )
+    assert (entry.low, entry.high) == (0.1, 0.7) and math.isnan(entry.spread)

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import cosine
+from scipy.special import softmax
 from torch.testing import assert_close
 
+from paperlib import losses, metrics
 from paperlib.losses import (
     LOSSES,
     MAX_LOG_VARIANCE,
@@ -261,3 +264,70 @@ def test_dual_domain_stays_finite_when_the_network_is_certain_and_wrong():
     assert_close(loss, torch.tensor([2e4 + 1]))
     loss.backward()
     assert logits.grad.isfinite().all()
+
+
+# --- toisoul2021 ---
+
+
+def pairs(rng, n=50):
+    target = torch.from_numpy(rng.uniform(-1, 1, (n, 2)))
+    return target + 0.3 * torch.from_numpy(rng.normal(size=(n, 2))) + 0.1, target
+
+
+def test_correlation_losses_are_one_less_the_metrics_mean(rng):
+    predicted, target = pairs(rng)
+    for loss, metric in ((losses.concordance_loss, metrics.ccc), (losses.correlation_loss, metrics.pcc)):
+        assert loss(predicted, target).item() == pytest.approx(1 - metric(predicted, target).mean())
+    assert losses.squared_error_sum(predicted, target).item() == pytest.approx(
+        metrics.mse(predicted, target).sum()
+    )
+
+
+def test_shake_shake_is_the_terms_weighted_over_the_coefficients_sum(rng):
+    predicted, target = pairs(rng)
+    terms = [
+        loss(predicted, target).item()
+        for loss in (losses.squared_error_sum, losses.correlation_loss, losses.concordance_loss)
+    ]
+    found = losses.shake_shake(predicted, target, torch.tensor([0.2, 0.5, 0.9]))
+    assert found.item() == pytest.approx(np.dot([0.2, 0.5, 0.9], terms) / 1.6)
+    one = losses.shake_shake(predicted, target, torch.tensor([0.0, 0.0, 0.3]))
+    assert one.item() == pytest.approx(terms[2])
+
+
+@pytest.mark.parametrize("loss", [losses.concordance_loss, losses.correlation_loss])
+@pytest.mark.parametrize("case", ["one row", "constant target", "constant prediction", "all equal"])
+def test_a_batch_without_spread_pulls_nowhere_and_is_finite(loss, case, rng):
+    predicted, target = (x[:1] if case == "one row" else x for x in pairs(rng))
+    if case in ("constant target", "all equal"):
+        target = torch.full_like(target, 0.3)
+    if case in ("constant prediction", "all equal"):
+        predicted = torch.full_like(predicted, 0.3)
+    predicted = predicted.clone().requires_grad_()
+    value = loss(predicted, target)
+    value.backward()
+    assert value.item() == pytest.approx(1) and predicted.grad.isfinite().all()
+    if case in ("one row", "constant target"):
+        assert_close(predicted.grad, torch.zeros_like(predicted))
+
+
+def test_a_batchs_concordance_is_not_that_of_the_whole(rng):
+    """Batches that differ in their means: together they agree far better than each by itself."""
+    target = torch.linspace(-1, 1, 40, dtype=torch.float64).unsqueeze(1).repeat(1, 2)
+    predicted = target + 0.2 * torch.from_numpy(rng.normal(size=(40, 2)))
+    batches = [losses.concordance_loss(predicted[i : i + 4], target[i : i + 4]) for i in range(0, 40, 4)]
+    assert torch.stack(batches).mean() > losses.concordance_loss(predicted, target) + 0.3
+
+
+@pytest.mark.parametrize("loss", [losses.concordance_loss, losses.correlation_loss, losses.squared_error_sum])
+def test_gradients_of_batch_losses(loss, rng):
+    predicted, target = pairs(rng, n=6)
+    assert torch.autograd.gradcheck(lambda x: loss(x, target), predicted.requires_grad_())
+
+
+def test_distillation_is_kl_from_the_teacher(rng):
+    student, teacher = (torch.from_numpy(rng.normal(size=(5, 8))) for _ in range(2))
+    p, q = (softmax(x.numpy() / 2, axis=1) for x in (teacher, student))
+    expected = 4 * np.mean(np.sum(p * np.log(p / q), axis=1))
+    assert losses.distillation(student, teacher, temperature=2).item() == pytest.approx(expected)
+    assert losses.distillation(teacher, teacher).item() == pytest.approx(0, abs=1e-12)

@@ -255,3 +255,50 @@ def test_impossible_predictions_are_refused():
         gaussian_nll([0.0, 0.0], [1.0, 0.0], [0.0, 0.0])
     with pytest.raises(ValueError, match=r"levels must be a list of numbers in \[0, 1\]"):
         coverage_curve([0.0], [1.0], [0.0], [95])
+
+
+# Sums of groups
+
+
+@given(st.integers(0, 10**6), st.integers(1, 5))
+def test_sums_of_groups_give_ccc_and_rmse_of_their_rows(seed, groups):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(0.2, 0.3, 60)
+    x = 0.5 * y + rng.normal(0, 0.2, 60)
+    names = rng.integers(groups, size=60)
+    sums = metrics.agreement_sums(x, y, names)
+    assert_allclose(metrics.ccc_from_sums(sums.sum(axis=0)), ccc(x, y), rtol=1e-9)
+    assert_allclose(metrics.rmse_from_sums(sums.sum(axis=0)), rmse(x, y), rtol=1e-9)
+    for row, name in zip(sums, np.unique(names), strict=True):
+        chosen = names == name
+        assert row[0] == chosen.sum()
+        if row[0] > 2:
+            assert_allclose(metrics.ccc_from_sums(row), ccc(x[chosen], y[chosen]), rtol=1e-6)
+            assert_allclose(metrics.rmse_from_sums(row), rmse(x[chosen], y[chosen]), rtol=1e-9)
+
+
+def test_sums_by_hand_come_in_the_order_of_the_names():
+    sums = metrics.agreement_sums([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], ["b", "a", "b"])
+    assert_allclose(sums, [[1, 2, 5, 4, 25, 10], [2, 4, 10, 10, 52, 22]])
+    assert metrics.rmse_from_sums(sums).tolist() == [3, 3]
+
+
+def test_sums_take_a_dimension_of_seeds(pair):
+    predicted, target = pair
+    groups = np.arange(200) // 20
+    sums = np.stack([metrics.agreement_sums(predicted[:, i], target[:, i], groups) for i in range(2)], axis=1)
+    assert sums.shape == (10, 2, 6)
+    assert_allclose(metrics.ccc_from_sums(sums.sum(axis=0)), ccc(predicted, target), rtol=1e-9)
+
+
+def test_sums_of_a_constant_side_give_no_concordance():
+    y = np.array([0.1, 0.4, 0.2, 0.9])
+    sums = metrics.agreement_sums(np.full(4, 0.5), y, np.zeros(4))
+    assert_allclose(metrics.ccc_from_sums(sums), 0, atol=1e-12)
+    both = metrics.agreement_sums(np.full(4, 0.5), np.full(4, 0.5), np.zeros(4))
+    assert metrics.ccc_from_sums(both) == 0 and metrics.rmse_from_sums(both) == 0
+
+
+def test_sums_refuse_what_ccc_refuses():
+    with pytest.raises(ValueError, match="target, column 0: 1 of 2 rows are NaN"):
+        metrics.agreement_sums([0.0, 1.0], [0.0, np.nan], [0, 0])

@@ -51,7 +51,7 @@ def test_a_block_s_parts_lie_in_order_in_its_output():
 
 
 def test_an_hourglass_of_silent_blocks_adds_the_maximum_of_every_level():
-    hourglass = Hourglass(2, 8)
+    hourglass = Hourglass(2, 8).eval()
     for part in hourglass.modules():
         if isinstance(part, Block):
             silence(part)
@@ -94,7 +94,9 @@ def test_the_first_module_s_heatmaps_reach_the_second():
     assert not torch.allclose(after[1], before[1])
 
 
-@pytest.mark.parametrize(("size", "depth", "blocks"), [(256, 4, 4), (64, 4, 2), (64, 3, 2), (96, 3, 3), (32, 3, 1)])
+@pytest.mark.parametrize(
+    ("size", "depth", "blocks"), [(256, 4, 4), (64, 4, 2), (64, 3, 2), (96, 3, 3), (32, 3, 1)]
+)
 def test_the_head_halves_the_maps_to_four_cells_or_less(size, depth, blocks):
     assert len(compact(size=size, depth=depth).head.blocks) == blocks
 
@@ -141,6 +143,18 @@ def test_frozen_alignment_does_not_move():
     assert not torch.equal(model.head.reduce.weight, before["head.reduce.weight"])
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_it_trains_in_bf16(frozen):
+    model, images = compact(), torch.rand(2, 3, 64, 64)
+    if frozen:
+        freeze_alignment(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model.train()(images)
+    (out.affect.float().square().sum() + out.expression.float().square().sum()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.head.parameters())
+    assert all((p.grad is None) is frozen for p in model.fan.parameters())
+
+
 def test_freezing_changes_no_output_and_no_state_dict():
     model, images = compact(), torch.rand(2, 3, 64, 64)
     model.train()(images)  # statistics that are not the first
@@ -158,7 +172,9 @@ def test_freezing_changes_no_output_and_no_state_dict():
 def test_landmarks_come_back_from_their_gaussians(rng, sigma):
     true = torch.from_numpy(rng.uniform(6, 58, size=(5, 68, 2)))
     maps = target_heatmaps(true, size=64, heatmap_size=16, sigma=sigma)
-    torch.testing.assert_close(landmarks_from_heatmaps(maps, size=64), true, atol=1e-3, rtol=0, check_dtype=False)
+    torch.testing.assert_close(
+        landmarks_from_heatmaps(maps, size=64), true, atol=1e-3, rtol=0, check_dtype=False
+    )
 
 
 def test_a_gaussian_by_hand():
@@ -175,7 +191,9 @@ def test_noise_moves_a_landmark_by_a_fraction_of_a_cell(rng):
     maps = target_heatmaps(true, size=64, heatmap_size=16, sigma=1.0)
     noisy = maps + 0.02 * torch.randn_like(maps)
     error = (landmarks_from_heatmaps(noisy, size=64) - true).norm(dim=2)
-    coarse = (landmarks_from_heatmaps((maps == maps.amax((2, 3), keepdim=True)).float(), size=64) - true).norm(dim=2)
+    coarse = (
+        landmarks_from_heatmaps((maps == maps.amax((2, 3), keepdim=True)).float(), size=64) - true
+    ).norm(dim=2)
     assert error.mean() < 0.2 * coarse.mean()
 
 
@@ -196,16 +214,23 @@ def test_nme_by_hand():
 
 
 def test_face_alignment_can_be_learnt():
-    """A few steps on one face lower the error of its landmarks."""
     generator = torch.Generator().manual_seed(0)
-    images, true = torch.rand(2, 3, 32, 32, generator=generator), 4 + 24 * torch.rand(2, 68, 2, generator=generator)
-    model = compact(size=32)
+    images, true = (
+        torch.rand(2, 3, 32, 32, generator=generator),
+        4 + 24 * torch.rand(2, 68, 2, generator=generator),
+    )
+    model = compact(width=32, depth=1, size=32)
     maps = target_heatmaps(true, size=32, heatmap_size=8, sigma=1.0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(60):
+
+    def error() -> float:
+        found = landmarks_from_heatmaps(model.alignment(images)[-1], size=32)
+        return nme(found, true, by="box").max().item()
+
+    before = error()
+    optimiser = torch.optim.Adam(model.fan.parameters(), lr=1e-2)
+    for _ in range(80):
         loss = sum((out - maps).square().mean() for out in model.alignment(images))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    error = nme(landmarks_from_heatmaps(model.alignment(images)[-1], size=32), true, by="box")
-    assert error.max() < 0.05
+    assert error() < 0.1 < 0.3 < before

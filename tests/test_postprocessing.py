@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paperlib.metrics import ccc
-from paperlib.postprocessing import PostProcessing, fit_postprocessing
+from paperlib.postprocessing import PostProcessing, fit_postprocessing, steps
 
 
 @pytest.fixture
@@ -57,3 +57,41 @@ def test_recordings_that_do_not_match_are_refused(gold):
         fit_postprocessing([], gold)
     with pytest.raises(ValueError, match="recording 1: 449 predicted frames and 450"):
         fit_postprocessing([gold[0], gold[1][:-1], gold[2]], gold)
+
+
+def test_steps_are_the_chain_so_far():
+    chain = PostProcessing(window=3, centre=0.5, scale=2.0, middle=0.1, shift=1)
+    assert steps(chain) == {
+        "none": PostProcessing(),
+        "smoothing": PostProcessing(window=3),
+        "centring": PostProcessing(window=3, centre=0.5),
+        "scaling": PostProcessing(window=3, centre=0.5, scale=2.0, middle=0.1),
+        "shifting": chain,
+    }
+
+
+def test_steps_score_what_fitting_gained(gold, rng):
+    predicted = [0.4 * np.roll(y, 7) - 0.5 + rng.laplace(0, 0.03, len(y)) for y in gold]
+    chain, gained = fit_postprocessing(predicted, gold)
+    whole = np.concatenate(gold)
+    for name, part in steps(chain).items():
+        assert ccc(np.concatenate([part(x) for x in predicted]), whole) == pytest.approx(gained[name])
+
+
+def test_unrated_frames_count_nowhere(gold, rng):
+    """Whatever is predicted where nobody rated, as long as no step carries it elsewhere."""
+    predicted = [0.4 * y - 0.5 + rng.normal(0, 0.05, len(y)) for y in gold]
+    holes = [y.copy() for y in gold]
+    wild = [x.copy() for x in predicted]
+    for y, x in zip(holes, wild, strict=True):
+        y[50:70] = np.nan
+        x[50:70] = 1e3
+    for found in (predicted, wild):
+        chain, gained = fit_postprocessing(found, holes, windows=(1,), shifts=(0,))
+        rated = [np.isfinite(y) for y in holes]
+        left = [x[r] for x, r in zip(found, rated, strict=True)]
+        expected = fit_postprocessing(
+            left, [y[r] for y, r in zip(holes, rated, strict=True)], windows=(1,), shifts=(0,)
+        )
+        assert chain == expected[0]
+        assert gained == pytest.approx(expected[1])

@@ -87,3 +87,41 @@ def test_a_tenth_of_the_training_faces_validates_where_no_split_does(tmp_path, f
     own = categories(replace(faces, split=split), "c")
     np.testing.assert_array_equal(own.split, split)
     assert own.fingerprint != found.fingerprint
+
+
+def test_the_twins_recordings_and_features_are_made_once_and_kept(tmp_path, monkeypatch):
+    from paperlib import twin_recordings
+
+    monkeypatch.setattr("paperlib.grid.CACHE", tmp_path)
+    monkeypatch.setattr(twin_recordings, "_heard", lambda i, n: np.full((n, 130), i, np.float32))
+    track = Track(profile="smoke")
+    record = track.recordings()
+    pairs, seconds = tracks.TWIN_CHATS["smoke"]
+    assert len(record) == 2 * pairs and record.frames.max() <= 10 * seconds
+    assert record is Track(profile="smoke").recordings()
+    tracks._features.cache_clear()
+    audio, video = track.features("audio"), track.features("video")
+    np.testing.assert_array_equal(audio[:, 0], np.repeat(np.arange(len(record)), record.frames))
+    assert video.shape == (record.frames.sum(), 98) and np.isfinite(video).all()
+    assert track.features("audio") is audio
+    assert any((tmp_path / "data").glob("twin-audio-*"))
+    tracks._features.cache_clear()  # what was heard here is no voice
+
+
+@pytest.mark.parametrize("name", ["sewa", "recordings"])
+def test_recordings_of_files_bring_their_features(tmp_path, name, monkeypatch):
+    from paperlib.twin_recordings import make_recordings
+
+    made = make_recordings(4, seconds=8)
+    audio = np.zeros((len(made.ratings), 3), np.float32)
+    given, asked = replace(made, audio=audio), []
+    monkeypatch.setattr(data, f"load_{name}", lambda root, **kwargs: asked.append(root) or given)
+    track = Track(name=name, root=str(tmp_path / "here"))
+    assert track.recordings() is given and track.features("audio") is audio
+    assert track.features("video") is None and asked == [tmp_path / "here"]
+    assert track.faces() is None and track.sequences() is None and track.categories() is None
+
+
+def test_tracks_of_faces_have_no_recordings(tmp_path):
+    track = Track(name="ferplus", root=str(tmp_path))
+    assert track.recordings() is None and track.features("audio") is None

@@ -142,7 +142,7 @@ class FAN(nn.Module):
 
 
 class AffectHead(nn.Module):
-    """Maps of `before` channels to logits of expressions, valence and arousal: (n, outputs).
+    """Maps of `before` channels to logits of expressions, valence and arousal: (n, outputs), in fp32 from the mean on.
 
     Halves the maps of `cells` by `cells` until they are 4 by 4 or smaller.
     """
@@ -165,7 +165,7 @@ class AffectHead(nn.Module):
         x = self.reduce(x)
         for block in self.blocks:
             x = F.max_pool2d(block(x), 2)
-        return self.predict(x.mean(dim=(2, 3)))
+        return self.predict(x.mean(dim=(2, 3)).float())
 
 
 class EmoFAN(nn.Module):
@@ -233,7 +233,7 @@ class EmoFAN(nn.Module):
 
 
 class _Frozen(FrozenBatchNorm2d):
-    """torchvision's, in one pass over the data instead of two, and in its precision."""
+    """torchvision's, in one pass over the data instead of two, and in the data's precision."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)

@@ -1,0 +1,595 @@
+"""toisoul2021: the grid of runs behind its artefacts, and every number of its page.
+
+Networks are compared over seeds: runs of one seed share the order of the batches and the augmentation, and a student
+learns from the teacher of its seed, so differences are paired. Every difference is taken so that a positive one speaks
+for the claim: of RMSE, the worse less the better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperlib import metrics, stats
+from paperlib.grid import Result, Run, run_groups
+from paperlib.labels import AFFECT, is_noisy
+from paperlib.ledger import ArtefactTable, Ledger
+from paperlib.published import read_table
+from paperlib.stats import Interval
+from paperlib.tasks.emofan import alignment, problem
+from paperlib.tasks.label_variance import one_rating
+from paperlib.tracks import Track
+
+KEY = "toisoul2021"
+TRACKS = ("twin", "ferplus", "affectnet", "afewva", "manifest")
+TASK = "paperlib.tasks.emofan:train"
+RESNET: Mapping[str, Any] = {"network": "ResNet-18", "attention": False}
+EMOFAN: Mapping[str, Any] = {"network": "EmoFAN", "attention": False}
+ATTENTION: Mapping[str, Any] = {"network": "EmoFAN", "attention": True}
+# row of Table 5 -> what is different in it; "teacher" names the row whose network is distilled
+TABLE5: Mapping[str, Mapping[str, Any]] = {
+    "ResNet-18 O+R": {**RESNET, "landmarks": "original", "categories": False},
+    "ResNet-18 F+R": {**RESNET, "categories": False},
+    "ResNet-18 F+R+C": RESNET,
+    "EmoFAN F+R": {**EMOFAN, "categories": False},
+    "EmoFAN F+R+C": EMOFAN,
+    "EmoFAN F+R+C+A": ATTENTION,
+    "EmoFAN F+R+C+A+D": {**ATTENTION, "teacher": "EmoFAN F+R+C+A"},
+    "EmoFAN F+R+C+A+S": {**ATTENTION, "loss": "shake-shake"},
+    "EmoFAN F+R+C+A+S+D": {**ATTENTION, "loss": "shake-shake", "teacher": "EmoFAN F+R+C+A+S"},
+}
+# row of Table 6 -> the row of Table 5 that it is, or what is different
+TABLE6: Mapping[str, str | Mapping[str, Any]] = {
+    "EmoFAN with CCC-based loss": "EmoFAN F+R+C",
+    "EmoFAN with MSE loss": {**EMOFAN, "loss": "MSE"},
+    "EmoFAN with shake-shake": {**EMOFAN, "loss": "shake-shake"},
+}
+# choices that the paper leaves open
+OPEN: Mapping[str, Mapping[str, Any]] = {
+    "alignment trained on": {**ATTENTION, "frozen": False},
+    "teacher replaces the labels": {**ATTENTION, "teacher": "EmoFAN F+R+C+A", "distil": "replaces"},
+}
+
+BASELINE, BEST = "ResNet-18 O+R", "EmoFAN F+R+C+A+S+D"
+# step of the ablation -> row with, row without, and what the paper says of it
+STEPS: Mapping[str, tuple[str, str, str]] = {
+    "F": ("ResNet-18 F+R", "ResNet-18 O+R", "Recomputed landmarks help"),
+    "features": ("EmoFAN F+R", "ResNet-18 F+R", "Building on the face-alignment network helps"),
+    "C, ResNet": ("ResNet-18 F+R+C", "ResNet-18 F+R", "Predicting categories as well helps a ResNet-18"),
+    "C": ("EmoFAN F+R+C", "EmoFAN F+R", "Predicting categories as well helps EmoFAN"),
+    "A": ("EmoFAN F+R+C+A", "EmoFAN F+R+C", "Attention from the landmarks helps"),
+    "D": ("EmoFAN F+R+C+A+D", "EmoFAN F+R+C+A", "Distillation helps"),
+    "S": ("EmoFAN F+R+C+A+S", "EmoFAN F+R+C+A", "The shake-shake loss helps"),
+    "S and D": (BEST, "EmoFAN F+R+C+A", "Distillation and shake-shake together help"),
+}
+MEASURES: Mapping[str, Callable[..., Any]] = {
+    "RMSE": metrics.rmse,
+    "SAGR": metrics.sagr,
+    "PCC": metrics.pcc,
+    "CCC": metrics.ccc,
+}
+PEOPLE, WITH_REST = "rater and rater", "rater and the others' mean"
+WITH_ONE, WITH_ALL = "network and rater", "network and all raters' mean"
+OVER_FACES = "95 % bootstrap over {unit}"
+CAVEATS = {
+    "twin": "**The data are generated, and the networks small.** Faces of 96 pixels with known landmarks, cropped to 64; "
+    "each is labelled by one of ten raters, drawn once, and its category by one annotator, a tenth of these replaced, as "
+    "AffectNet has one annotator a face. *Original* landmarks are the right ones with the errors of an older detector; "
+    "*FAN* landmarks come from the alignment network that is trained here. What holds here holds of the method on such "
+    "faces, at this size of network and number of steps. In return the truth is known.",
+    "ferplus": "**The landmarks are another population's.** FER+ has none, so the alignment network has learnt generated "
+    "faces, and pictures are taken as they are: the rows that compare landmarks are left out. Ten people each chose one "
+    "category for a face; each vote is placed on the circumplex, and nobody rated a valence. The label to learn is one "
+    "vote's place, and FER2013's category. Subjects are unknown. This page shows no picture of FER2013.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """What a profile spends. `paper` is the paper's own, with what it leaves open filled in and named."""
+
+    schedule: Mapping[str, Any]
+    alignment_schedule: Mapping[str, Any]
+    width: int
+    depth: int
+    size: int
+    backbone: str
+    seeds: int = 3
+    turned: bool = False
+    draws: int = 1000  # of a bootstrap
+
+
+def protocol(track: Track) -> Protocol:
+    """The protocol of the track's profile."""
+    if track.profile == "paper":
+        # Not given by the paper: batch and epochs, and which learning rate the search chose.
+        adam = {"optimiser": "adam", "learning_rate": 1e-3, "decay": 0.1, "decay_every": 15, "batch": 64}
+        return Protocol(
+            schedule=adam | {"epochs": 45},
+            alignment_schedule=adam | {"epochs": 45},
+            width=256,
+            depth=4,
+            size=256,
+            backbone="resnet18",
+            turned=True,
+            draws=5000,
+        )
+    adamw = {"optimiser": "adamw", "weight_decay": 0.05, "learning_rate": 4e-3}
+    small: dict[str, Any] = {"width": 32, "depth": 3, "size": 64, "backbone": "tiny_resnet"}
+    if track.profile == "smoke":
+        few = adamw | {"epochs": 1, "batch": 64}
+        small |= {"width": 16, "depth": 2, "size": 32}
+        return Protocol(schedule=few, alignment_schedule=few, seeds=2, draws=100, **small)
+    epochs = 12 if track.name == "twin" else 4
+    return Protocol(
+        schedule=adamw | {"epochs": epochs, "batch": 32},
+        alignment_schedule=adamw | {"epochs": 12, "batch": 32},
+        **small,
+    )
+
+
+def settings(track: Track) -> dict[str, Any]:
+    """What all networks of a track have in common."""
+    plan = protocol(track)
+    return {
+        "width": plan.width,
+        "depth": plan.depth,
+        "size": plan.size,
+        "backbone": plan.backbone,
+        "schedule": dict(plan.schedule),
+        "alignment_schedule": dict(plan.alignment_schedule),
+        "landmarks": "FAN" if problem(track).original is not None else "as given",
+        "frozen": True,
+        "categories": True,
+        "loss": "CCC",
+        "teacher": None,
+        "distil": "adds",
+        "temperature": 1.0,
+        "turned": plan.turned,
+    }
+
+
+def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
+    """The runs of every artefact by name; `seeds` replaces the profile's number. Teachers come before students."""
+    parts, plan, common = problem(track), protocol(track), settings(track)
+    if parts.original is None and track.name != "ferplus":
+        return {}  # without landmarks there is nothing to learn alignment from
+    runs = {"alignment": [alignment(track, common)]}
+    several = {name: changes for name, changes in TABLE6.items() if not isinstance(changes, str)}
+    with_landmarks = parts.original is not None
+    categories = bool((parts.label >= 0).any())
+    for name, changes in {**TABLE5, **several, **OPEN}.items():
+        of = {**common, **changes}
+        if of["landmarks"] == "original" and not with_landmarks or of["categories"] and not categories:
+            continue
+        if of["teacher"] is not None:
+            of["teacher"] = {**common, **TABLE5[of["teacher"]]}
+        runs[name] = [
+            Run(task=TASK, track=track, data=parts.fingerprint, settings=of, seed=s)
+            for s in range(seeds or plan.seeds)
+        ]
+    return runs
+
+
+def for_replay(results: Sequence[Result]) -> list[Result]:
+    """The results with no more than the page reads: of the alignment run the landmarks and errors, not the weights."""
+    kept = []
+    for r in results:
+        names = [n for n in r.arrays if n in ("affect", "logits", "landmarks", "nme")]
+        kept.append(replace(r, arrays={n: r.arrays[n] for n in names}))
+    return kept
+
+
+@dataclass
+class Study:
+    """All of the paper's runs on one track, and the numbers made of them."""
+
+    track: Track
+    seeds: int | None = None
+    jobs: int = 1
+    results: dict[str, list[Result]] = field(init=False)
+    ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        runs = grid(self.track, seeds=self.seeds)
+        if not runs:
+            raise ValueError(f"track {self.track.name} has no landmarks to learn face alignment from")
+        self.plan, self.parts = protocol(self.track), problem(self.track)
+        self.results = run_groups(runs, jobs=self.jobs)
+        self.ledger = Ledger(KEY, self.track, {"faces": self.parts.fingerprint})
+        test = self.parts.test
+        self.label, self.affect = self.parts.label[test], self.parts.affect[test].astype(np.float64)
+        labelled = self.label >= 0
+        self.clean = np.zeros(len(test), bool)
+        self.clean[labelled] = ~is_noisy(self.label[labelled], self.parts.affect[test][labelled])
+
+    # scores
+
+    def scores(self, name: str, rows: NDArray[np.bool_] | None = None) -> dict[str, list[float]]:
+        """Each measure of a row's networks on the test faces, or those in the mask `rows`, one a seed."""
+        use = np.ones(len(self.affect), bool) if rows is None else rows
+        found: dict[str, list[float]] = {}
+        for r in self.results[name]:
+            for measure, value in self._of(r, use).items():
+                found.setdefault(measure, []).append(value)
+        return found
+
+    def _of(self, result: Result, use: NDArray[np.bool_]) -> dict[str, float]:
+        predicted, truth = result["affect"].astype(np.float64)[use], self.affect[use]
+        values = {
+            f"{measure} {dimension}": float(function(predicted[:, d], truth[:, d]))
+            for d, dimension in enumerate(AFFECT)
+            for measure, function in MEASURES.items()
+        }
+        with_category = use & (self.label >= 0)
+        if result.run.settings["categories"] and with_category.any():
+            named = result["logits"][with_category].argmax(axis=1)
+            values = {"accuracy": metrics.accuracy(named, self.label[with_category])} | values
+        return values
+
+    def differences(self, better: str, worse: str) -> dict[str, list[float]]:
+        """What `better` gains over `worse`, positive where it is better, by measure, one a seed."""
+        a, b = self.scores(better), self.scores(worse)
+        return {
+            measure: [_sign(measure) * (x - y) for x, y in zip(a[measure], b[measure], strict=False)]
+            for measure in a
+            if measure in b
+        }
+
+    # artefacts
+
+    def alignment(self) -> ArtefactTable:
+        """How far the landmarks lie from the right ones: the older detector's, and those of the network trained here."""
+        (found,) = self.results["alignment"]
+        if "nme" not in found.arrays:
+            why = "the right landmarks are not known"
+            self.ledger.not_attempted("alignment", "Recomputed landmarks are more accurate", why)
+            return self.ledger.table("alignment")
+        for column, row in enumerate(("original", "FAN")):
+            self._over_faces(
+                "alignment", f"{row} landmarks", "NME by the box", _mean, found["nme"][:, column]
+            )
+        less = found["nme"][:, 0] - found["nme"][:, 1]
+        claim = "Recomputed landmarks are more accurate"
+        self._over_faces("alignment", "original - FAN", "NME by the box", _mean, less, claim=claim)
+        return self.ledger.table("alignment")
+
+    def table1(self) -> ArtefactTable:
+        """Table 1: the printed scores, with ours on this track's faces."""
+        self._printed("table1", 1, "AffectNet")
+        clean = {"ours, clean set": (BEST, self.clean)}
+        rows = {"ours, ResNet-18": (BASELINE, None), "ours, original set": (BEST, None), **clean}
+        for row, (name, use) in rows.items():
+            if name in self.results:
+                n = len(self.affect) if use is None else int(use.sum())
+                for measure, values in self.scores(name, use).items():
+                    self._add("table1", row, measure, values, n=n)
+        if BASELINE in self.results:
+            for measure, values in self.differences(BEST, BASELINE).items():
+                claim = f"EmoFAN is ahead of a ResNet-18 trained for the same CCC ({measure})"
+                judged = claim if measure.startswith("CCC") else ""
+                self._add("table1", f"{BEST} - {BASELINE}", measure, values, claim=judged)
+        return self.ledger.table("table1")
+
+    def elsewhere(self) -> ArtefactTable:
+        """Tables 2 and 3: printed; SEWA's frames and AFEW-VA are licensed."""
+        for number, data in ((2, "SEWA"), (3, "AFEW-VA")):
+            self._printed(f"table{number}", number, data)
+            if self.track.name != data.replace("-", "").lower():
+                claim = f"EmoFAN is ahead of a ResNet-18 on {data}"
+                self.ledger.not_attempted("elsewhere", claim, f"{data} is licensed, and was not at hand")
+        return self.ledger.table("elsewhere")
+
+    def table5(self) -> ArtefactTable:
+        """Table 5: every row, and what every switch gains."""
+        printed = _printed_cells(5)
+        for name in TABLE5:
+            if name in self.results:
+                for measure, values in self.scores(name).items():
+                    cell = printed.get((name, measure), "")
+                    common = {"printed": cell, "printed_on": "AffectNet", "results": self.results[name]}
+                    self._add("table5", name, measure, values, **common)
+        name = f"EmoFAN (clean set){BEST.removeprefix('EmoFAN')}"
+        for measure, values in self.scores(BEST, self.clean).items():
+            cell = printed.get((name, measure), "")
+            n = int(self.clean.sum())
+            self._add("table5", name, measure, values, n=n, printed=cell, printed_on="AffectNet")
+        for step, (better, worse, what) in STEPS.items():
+            if {better, worse} <= self.results.keys():
+                for measure, values in self.differences(better, worse).items():
+                    claim = f"{what} ({measure})" if measure.startswith(("CCC", "accuracy")) else ""
+                    self._add("table5", f"{step}: {better} - {worse}", measure, values, claim=claim)
+        return self.ledger.table("table5")
+
+    def table6(self) -> ArtefactTable:
+        """Table 6: three losses."""
+        printed = _printed_cells(6)
+        of = {row: what if isinstance(what, str) else row for row, what in TABLE6.items()}
+        for row, name in of.items():
+            for measure, values in self.scores(name).items():
+                cell = printed.get((row, measure), "")
+                self._add("table6", row, measure, values, printed=cell, printed_on="AffectNet")
+        concordance, squared, shaken = of.values()
+        for other, row in ((concordance, "CCC-based loss"), (squared, "MSE loss")):
+            for measure, values in self.differences(shaken, other).items():
+                claimed = measure.startswith(("RMSE", "SAGR") if other == concordance else "CCC")
+                claim = f"Shake-shake does better than the {row} ({measure})" if claimed else ""
+                self._add("table6", f"shake-shake - {row}", measure, values, claim=claim)
+        return self.ledger.table("table6")
+
+    def open_choices(self) -> ArtefactTable:
+        """What the paper leaves open, tried: alignment trained on, and a teacher that replaces the labels."""
+        pairs = {
+            "alignment trained on": "EmoFAN F+R+C+A",
+            "teacher replaces the labels": "EmoFAN F+R+C+A+D",
+        }
+        for name, plain in pairs.items():
+            for measure, values in self.scores(name).items():
+                self._add("open_choices", name, measure, values)
+            for measure, values in self.differences(name, plain).items():
+                self._add("open_choices", f"{name} - {plain}", measure, values)
+        return self.ledger.table("open_choices")
+
+    def table4(self) -> ArtefactTable:
+        """Table 4: people with each other and with the network. The paper sets the first beside the last row."""
+        printed, rows = _printed_cells(4), {PEOPLE: "AffectNet Human IA", WITH_ALL: "AffectNet Ours"}
+        found = self.agreement()
+        for comparison, values in found.items():
+            for measure, value in values.items():
+                cell = printed.get((rows.get(comparison, ""), measure), "")
+                common = {"printed": cell, "printed_on": "AffectNet" if cell else ""}
+                if isinstance(value, Interval):
+                    common |= {"interval": value, "about": OVER_FACES.format(unit=self.unit)}
+                    self.ledger.add(
+                        "table4", comparison, measure, source="faces", n=len(self.affect), **common
+                    )
+                else:
+                    self._add("table4", comparison, measure, value, **common)
+        for measure in found.get(PEOPLE, {}):
+            people, network = found[PEOPLE][measure], found[WITH_ONE][measure]
+            assert isinstance(people, Interval) and not isinstance(people, list) and isinstance(network, list)
+            gained = [_sign(measure) * (v - people.estimate) for v in network]
+            claim = f"The network agrees with people better than they do with each other ({measure})"
+            judged = claim if measure.startswith(("CCC", "accuracy")) else ""
+            self._add("table4", f"{WITH_ONE} - {PEOPLE}", measure, gained, claim=judged)
+        return self.ledger.table("table4")
+
+    def agreement(self) -> dict[str, dict[str, Interval | list[float]]]:
+        """Comparison -> measure -> people's with its interval over faces, or the network's, one a seed.
+
+        A network trained on everybody, and one rater: each measure is a mean over raters, as between people.
+        """
+        ratings = self.parts.faces.ratings
+        if ratings is None:
+            return {}
+        ratings = ratings[self.parts.test].astype(np.float64)
+        clusters = None if self.parts.faces.subject is None else self.parts.faces.subject[self.parts.test]
+        everybody = np.nanmean(ratings, axis=1)
+        found: dict[str, dict[str, Interval | list[float]]] = {}
+
+        def over_faces(statistic: Callable[..., float], *arrays: NDArray) -> Interval:
+            return stats.cluster_bootstrap(
+                statistic, *arrays, clusters=clusters, seed=0, draws=max(self.plan.draws // 5, 20)
+            )
+
+        for d, dimension in enumerate(AFFECT):
+            for measure in MEASURES:
+                name = f"{measure} {dimension}"
+                x = ratings[:, :, d]
+                between = over_faces(partial(_pairwise, measure=measure), x)
+                rest = over_faces(partial(_with_rest, measure=measure), x)
+                found.setdefault(PEOPLE, {})[name] = between
+                found.setdefault(WITH_REST, {})[name] = rest
+                for r in self.results[BEST]:
+                    p = r["affect"][:, d].astype(np.float64)
+                    one = [_complete(MEASURES[measure], p, x[:, k]) for k in range(x.shape[1])]
+                    found.setdefault(WITH_ONE, {}).setdefault(name, []).append(float(np.nanmean(one)))  # type: ignore[union-attr]
+                    whole = _complete(MEASURES[measure], p, everybody[:, d])
+                    found.setdefault(WITH_ALL, {}).setdefault(name, []).append(whole)  # type: ignore[union-attr]
+        votes = self.parts.faces.votes
+        if votes is not None:
+            votes = votes[self.parts.test].astype(np.float64)
+            found[PEOPLE]["accuracy"] = over_faces(_votes_agree, votes)
+            found[WITH_REST]["accuracy"] = over_faces(_vote_with_rest, votes)
+            share = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+            for r in self.results[BEST]:
+                named = r["logits"].argmax(axis=1)
+                found[WITH_ONE].setdefault("accuracy", []).append(
+                    float(share[np.arange(len(named)), named].mean())
+                )  # type: ignore[union-attr]
+                most = share.argmax(axis=1)
+                found[WITH_ALL].setdefault("accuracy", []).append(float((named == most).mean()))  # type: ignore[union-attr]
+        return found
+
+    def cleaning(self) -> ArtefactTable:
+        """What cleaning the test by the labels that are predicted does to a score, where the truth is known."""
+        truth = self.parts.faces.truth
+        if truth is None:
+            why = "the truth is not known"
+            self.ledger.not_attempted("cleaning", "Cleaning is crucial to assess models accurately", why)
+            return self.ledger.table("cleaning")
+        right = truth.affect[self.parts.test].astype(np.float64)
+        for name, rows in self.subsets().items():
+            for column, target in (("given labels", self.affect), ("truth", right)):
+                for d, dimension in enumerate(AFFECT):
+                    values = [
+                        float(metrics.ccc(r["affect"][rows, d].astype(np.float64), target[rows, d]))
+                        for r in self.results[BEST]
+                    ]
+                    self._add("cleaning", name, f"CCC {dimension}, {column}", values, n=int(rows.sum()))
+            share = 100 * float(truth.mislabelled[self.parts.test][rows].mean())
+            self.ledger.add(
+                "cleaning",
+                name,
+                "% wrong categories",
+                source="faces",
+                n=int(rows.sum()),
+                interval=share,
+                unit="%",
+            )
+        return self.ledger.table("cleaning")
+
+    def subsets(self) -> dict[str, NDArray[np.bool_]]:
+        """Test faces (n_test,) that different cleanings leave; the last asks another annotator than the one predicted."""
+        faces, n = self.parts.faces, len(self.affect)
+        found = {"all faces": np.ones(n, bool), "cleaned by the rules": self.clean}
+        random = np.zeros(n, bool)
+        random[np.random.default_rng(0).permutation(n)[: self.clean.sum()]] = True
+        found["as many at random"] = random
+        if faces.truth is not None:
+            found["right categories only"] = ~faces.truth.mislabelled[self.parts.test]
+        if faces.ratings is not None and faces.votes is not None:
+            other = one_rating(faces.ratings, seed=1)[self.parts.test]
+            found["cleaned by another annotator"] = ~is_noisy(
+                faces.votes[self.parts.test].argmax(axis=1), other.clip(-1, 1)
+            )
+        return found
+
+    # sentences
+
+    def caveat(self) -> str:
+        """What a reader of this track's page must know first, in Markdown."""
+        licensed = f"Licensed data, read from the official layout of {self.track.name}."
+        return CAVEATS.get(self.track.name, licensed)
+
+    def conclusion(self) -> str:
+        """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
+        kind_of = self.ledger.verdicts()["verdict"].str.partition(":")[0]
+        counts = ", ".join(f"{n} {v}" for v, n in kind_of.value_counts().items())
+        lines = [f"**In short** (track {self.track.name}, profile {self.track.profile}): {counts}.", ""]
+        cells = {(e.artefact.partition("/")[2], e.row, e.column): e for e in self.ledger.entries}
+        for step, (better, worse, what) in STEPS.items():
+            told = [
+                f"{d} {e.measured:+.3f} [{e.low:.3f}, {e.high:.3f}]"
+                for d in AFFECT
+                if (e := cells.get(("table5", f"{step}: {better} - {worse}", f"CCC {d}")))
+            ]
+            if told:
+                lines.append(f"- {what}: CCC gained, {', '.join(told)}.")
+        for name in ("all faces", "cleaned by the rules", "cleaned by another annotator"):
+            told = [
+                f"{d} {given.measured:.2f} with the given labels, {true.measured:.2f} with the truth"
+                for d in AFFECT
+                if (given := cells.get(("cleaning", name, f"CCC {d}, given labels")))
+                and (true := cells.get(("cleaning", name, f"CCC {d}, truth")))
+            ]
+            if told:
+                lines.append(f"- CCC on {name}: {'; '.join(told)}.")
+        for measure in ("CCC valence", "CCC arousal"):
+            people, one, whole = (
+                cells.get(("table4", name, measure)) for name in (PEOPLE, WITH_ONE, WITH_ALL)
+            )
+            if people and one and whole:
+                lines.append(
+                    f"- {measure}: two people agree at {people.measured:.2f}, the network with one of them at "
+                    f"{one.measured:.2f}, with the mean of all at {whole.measured:.2f}."
+                )
+        return "\n".join(lines)
+
+    @property
+    def unit(self) -> str:
+        return "faces" if self.parts.faces.subject is None else "subjects"
+
+    def _add(
+        self,
+        artefact: str,
+        row: str,
+        column: str,
+        values: Sequence[float],
+        *,
+        n: int | None = None,
+        **rest: Any,
+    ) -> None:
+        """One value a seed, of n test faces: all of them, unless said otherwise."""
+        count = len(self.affect) if n is None else n
+        self.ledger.over_seeds(artefact, row, column, values, source="faces", n=count, **rest)
+
+    def _over_faces(
+        self,
+        artefact: str,
+        row: str,
+        column: str,
+        statistic: Callable[..., float],
+        *arrays: NDArray,
+        claim: str = "",
+    ) -> None:
+        clusters = None if self.parts.faces.subject is None else self.parts.faces.subject[self.parts.test]
+        found = stats.cluster_bootstrap(statistic, *arrays, clusters=clusters, seed=0, draws=self.plan.draws)
+        verdict = str(stats.verdict(found, 1)) if claim else ""
+        about = OVER_FACES.format(unit=self.unit)
+        common: dict[str, Any] = {"interval": found, "about": about, "claim": claim, "verdict": verdict}
+        self.ledger.add(artefact, row, column, source="faces", n=len(arrays[0]), **common)
+
+    def _printed(self, artefact: str, number: int, data: str) -> None:
+        """Every cell as printed."""
+        for (row, measure), printed in _printed_cells(number).items():
+            self.ledger.add(artefact, row, measure, source="", n=0, printed=printed, printed_on=data)
+
+
+def _printed_cells(number: int) -> dict[tuple[str, str], str]:
+    """A table's cells by row and measure, as this page calls it: "accuracy", "CCC valence"."""
+    cells = read_table(KEY, number)
+    named = {}
+    for _, cell in cells.iterrows():
+        quantity = cell["quantity"] if cell["quantity"] == "accuracy" else cell["quantity"].upper()
+        named[cell["row"], f"{quantity} {cell['dimension']}".strip()] = str(cell["printed"])
+    return named
+
+
+def _sign(measure: str) -> int:
+    return -1 if measure.startswith("RMSE") else 1
+
+
+def _mean(values: NDArray) -> float:
+    return float(np.mean(values))
+
+
+def _complete(function: Callable[..., Any], a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Over the rows that both have."""
+    both = np.isfinite(a) & np.isfinite(b)
+    return float(function(a[both], b[both]))
+
+
+def _pairwise(ratings: NDArray[np.float64], *, measure: str) -> float:
+    """Mean over pairs of raters (n, K)."""
+    pairs = combinations(range(ratings.shape[1]), 2)
+    return float(np.mean([_complete(MEASURES[measure], ratings[:, i], ratings[:, j]) for i, j in pairs]))
+
+
+def _with_rest(ratings: NDArray[np.float64], *, measure: str) -> float:
+    """Mean over raters (n, K) of the measure between each and the mean of the others."""
+    total, count = np.nansum(ratings, axis=1), np.isfinite(ratings).sum(axis=1)
+    found = []
+    for k in range(ratings.shape[1]):
+        own = np.isfinite(ratings[:, k])
+        others = np.where(
+            own & (count > 1), (total - np.nan_to_num(ratings[:, k])) / np.maximum(count - 1, 1), np.nan
+        )
+        found.append(_complete(MEASURES[measure], ratings[:, k], others))
+    return float(np.mean(found))
+
+
+def _votes_agree(votes: NDArray[np.float64]) -> float:
+    """Chance that two voters of a face, drawn without replacement, name the same category: votes (n, K)."""
+    total = votes.sum(axis=1)
+    use = total > 1
+    same = (votes * (votes - 1)).sum(axis=1)[use] / (total * (total - 1))[use]
+    return float(same.mean())
+
+
+def _vote_with_rest(votes: NDArray[np.float64]) -> float:
+    """Chance that a voter of a face names the category that most of the others name; a tie counts by its share."""
+    total = votes.sum(axis=1)
+    hits = np.zeros(len(votes))
+    for k in range(votes.shape[1]):
+        rest = votes.copy()
+        rest[:, k] -= 1
+        most = rest == rest.max(axis=1, keepdims=True)
+        hits += np.where(votes[:, k] > 0, votes[:, k] * most[:, k] / most.sum(axis=1), 0)
+    return float((hits[total > 1] / total[total > 1]).mean())

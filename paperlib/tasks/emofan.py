@@ -1,0 +1,345 @@
+"""toisoul2021's runs: learn face alignment, then expression, valence and arousal on its features.
+
+A picture is cropped by its landmarks before anything else. Three sources of landmarks are compared: the data set's own
+("original"), those of the alignment network trained here ("FAN"), and none ("as given": the picture as it is).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from paperlib import losses
+from paperlib.data.records import FaceSet
+from paperlib.grid import Run, run_missing
+from paperlib.inference import crop_face
+from paperlib.labels import EXPRESSIONS
+from paperlib.models.backbones import build_backbone
+from paperlib.models.dual_domain import DualDomainNet
+from paperlib.models.emofan import (
+    EmoFAN,
+    freeze_alignment,
+    landmarks_from_heatmaps,
+    nme,
+    target_heatmaps,
+)
+from paperlib.tasks.dual_domain import distorted
+from paperlib.tasks.label_variance import augment, one_rating
+from paperlib.tracks import Track
+from paperlib.training import Rows, Schedule, fit
+
+OLD_DETECTOR = 0.06  # the twin's "original" landmarks: error of place and size, as a share of the face's box
+SIGMA = 1.0  # cells of the heatmap
+MOST = {
+    "smoke": (300, 100),
+    "default": (15_000, 3_000),
+}  # faces of people that a profile trains and validates on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A track's faces with what is learnt and what it is judged by; n faces."""
+
+    pictures: NDArray[np.uint8]  # (n, h, w[, 3]) before cropping
+    original: NDArray[np.float32] | None  # (n, 68, 2) the data set's own landmarks
+    true: NDArray[np.float32] | None  # (n, 68, 2) right ones, which only the twin knows
+    label: NDArray[np.int64]  # (n,) one annotator's category, index into EXPRESSIONS; -1 where there is none
+    affect: NDArray[np.float32]  # (n, 2) one annotator's valence and arousal where raters are known
+    faces: FaceSet
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+    fingerprint: str
+
+
+@lru_cache(maxsize=2)
+def problem(track: Track) -> Problem:
+    """The track's faces; as in AffectNet, each has one annotator, drawn once, where several are known.
+
+    The twin's own landmarks, right to a pixel, get the errors of an older detector (`OLD_DETECTOR`).
+
+    Raises:
+        ValueError: the track has no faces with a category, or without valence and arousal.
+    """
+    faces = track.of_kind("portraits")
+    if faces is None or not np.isfinite(faces.affect).any():
+        raise ValueError(f"track {track.name} has no faces with valence and arousal")
+    affect = faces.affect if faces.ratings is None else one_rating(faces.ratings, seed=0)
+    label = np.full(len(faces), -1) if faces.expression is None else faces.expression.astype(np.int64)
+    usable = np.isfinite(affect).all(axis=1)
+    train, validation, test = (
+        np.flatnonzero((faces.split == s) & usable) for s in ("train", "validation", "test")
+    )
+    if not len(validation):
+        order = np.random.default_rng(0).permutation(train)
+        train, validation = np.sort(order[len(order) // 10 :]), np.sort(order[: len(order) // 10])
+    if track.name != "twin" and track.profile in MOST:
+        train, validation = (
+            np.sort(np.random.default_rng(0).permutation(rows)[:most])
+            for rows, most in zip((train, validation), MOST[track.profile], strict=True)
+        )
+    twin = faces.truth is not None and faces.landmarks is not None
+    settings = (faces.fingerprint, len(train), len(validation), OLD_DETECTOR)
+    return Problem(
+        pictures=faces.images,
+        original=_as_by_an_older_detector(faces.landmarks)
+        if twin and faces.landmarks is not None
+        else faces.landmarks,
+        true=faces.landmarks if twin else None,
+        label=label,
+        affect=affect,
+        faces=faces,
+        train=train,
+        validation=validation,
+        test=test,
+        fingerprint=hashlib.sha256(repr(settings).encode()).hexdigest(),
+    )
+
+
+def _as_by_an_older_detector(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Landmarks (n, 68, 2) with a face's place and size wrong, and each point a little more."""
+    rng = np.random.default_rng(0)
+    centre = landmarks.mean(axis=1, keepdims=True)
+    box = np.ptp(landmarks, axis=1).mean(axis=1)[:, None, None]
+    shift, size = rng.normal(0, OLD_DETECTOR, (2, len(landmarks), 1, 2))
+    jitter = rng.normal(0, OLD_DETECTOR / 3, landmarks.shape)
+    wrong = centre + (landmarks - centre) * (1 + size[..., :1]) + box * (shift + jitter)
+    return wrong.astype(np.float32)
+
+
+class Crops(NamedTuple):
+    """Pictures cut out by landmarks, and right landmarks in their pixels where there are any."""
+
+    images: NDArray[np.uint8]  # (n, size, size[, 3])
+    landmarks: NDArray[np.float32] | None  # (n, 68, 2)
+
+
+def crops(parts: Problem, landmarks: NDArray[np.float32] | None, size: int) -> Crops:
+    """Every picture cropped by its landmarks (n, 68, 2), or scaled as it is without any."""
+    if landmarks is None:
+        x = torch.from_numpy(np.ascontiguousarray(parts.pictures)).float()
+        x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
+        scaled = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True).round().clamp(0, 255)
+        return Crops(scaled.byte().permute(0, 2, 3, 1).squeeze(3).numpy(), None)
+    images, points = [], []
+    right = parts.true if parts.true is not None else landmarks
+    for picture, by, true in zip(parts.pictures, landmarks, right, strict=True):
+        crop, window = crop_face(picture, by, size=size)
+        images.append(crop)
+        points.append(window.to_crop(true))
+    return Crops(np.stack(images), np.stack(points).astype(np.float32))
+
+
+def alignment_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the alignment run that a run with these settings builds on."""
+    names = ("width", "depth", "size", "alignment_schedule")
+    return {name: settings[name] for name in names}
+
+
+def alignment(track: Track, settings: Mapping[str, Any]) -> Run:
+    """The one run behind every network that uses face alignment; FER+, without landmarks, uses the twin's."""
+    source = track if problem(track).original is not None else Track(profile=track.profile)
+    return Run(
+        task=f"{__name__}:{train_alignment.__name__}",
+        track=source,
+        data=problem(source).fingerprint,
+        settings=alignment_settings(settings),
+        seed=0,
+    )
+
+
+def train_alignment(
+    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
+) -> dict[str, NDArray]:
+    """Learn heatmaps of 68 landmarks on the training faces, cropped by the data set's own landmarks.
+
+    On the twin the right landmarks are learnt, as face alignment is trained on data made for it; else the given ones.
+    Settings: `width`, `depth`, `size`, `alignment_schedule`.
+
+    Returns:
+        landmarks (n, 68, 2) found in every picture, in its pixels; nme (n_test, 2): error of the original and of the
+        found landmarks by the right ones' box, where these are known; "fan.<name>": the network's weights.
+    """
+    parts = problem(track)
+    assert parts.original is not None
+    seen = crops(parts, parts.original, settings["size"])
+    assert seen.landmarks is not None
+    model = network(parts, {**settings, "network": "EmoFAN", "attention": True}, seed)
+    assert isinstance(model, EmoFAN)
+    cells, size = settings["size"] // 4, settings["size"]
+
+    def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        x, points = batch
+        # points that lie outside of the crop have no heatmap, and are learnt as an empty one
+        target = target_heatmaps(points, size=size, heatmap_size=cells, sigma=SIGMA)
+        maps = net.alignment(scaled(x))  # type: ignore[operator]
+        weight = 1 + 10 * target  # a Gaussian covers few cells; without weight, empty maps are nearly right
+        return torch.stack([(weight * (m.float() - target).square()).mean() for m in maps]).sum()
+
+    rows = Rows(seen.images, seen.landmarks, at=parts.train)
+    fit(model, loss, rows, Schedule(**settings["alignment_schedule"]), seed=seed, checkpoint=checkpoint)
+    found = locate(model, parts, seen.images)
+    out: dict[str, NDArray] = {f"fan.{k}": v.cpu().numpy() for k, v in model.fan.state_dict().items()}
+    out["landmarks"] = found
+    if parts.true is not None:
+        true = torch.from_numpy(parts.true[parts.test])
+        both = (parts.original[parts.test], found[parts.test])
+        out["nme"] = np.stack([nme(torch.from_numpy(p), true, by="box").numpy() for p in both], axis=1)
+    return out
+
+
+@torch.inference_mode()
+def locate(model: EmoFAN, parts: Problem, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The landmarks (n, 68, 2) that the network finds in crops by the original ones, in the pictures' pixels."""
+    model.eval()
+    device = next(model.parameters()).device
+    size, found = images.shape[1], []
+    for start in range(0, len(images), 256):
+        x = scaled(torch.from_numpy(np.ascontiguousarray(images[start : start + 256])).to(device))
+        found.append(landmarks_from_heatmaps(model.alignment(x)[-1].float(), size=size).cpu().numpy())
+    points = np.concatenate(found)
+    assert parts.original is not None
+    back = [
+        crop_face(picture, by, size=size)[1].to_picture(p)
+        for picture, by, p in zip(parts.pictures, parts.original, points, strict=True)
+    ]
+    return np.stack(back).astype(np.float32)
+
+
+def scaled(images: Tensor) -> Tensor:
+    """uint8 (n, size, size[, 3]) to float (n, channels, size, size) in 0 to 1, channels last in memory."""
+    x = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return (x.float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+def network(parts: Problem, settings: Mapping[str, Any], seed: int) -> EmoFAN | DualDomainNet:
+    """The network a run starts from: "ResNet-18" is `backbone` with two heads, "EmoFAN" has the alignment inside."""
+    torch.manual_seed(seed)
+    if settings["network"] == "ResNet-18":
+        channels = 1 if parts.pictures.ndim == 3 else 3
+        backbone, features = build_backbone(settings["backbone"], channels=channels)
+        model: EmoFAN | DualDomainNet = DualDomainNet(backbone, features, classes=len(EXPRESSIONS))
+    else:
+        model = EmoFAN(
+            classes=len(EXPRESSIONS),
+            width=settings["width"],
+            depth=settings["depth"],
+            size=settings["size"],
+            attention=settings["attention"],
+        )
+    return model.to(memory_format=torch.channels_last)
+
+
+def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
+    """Train on the training faces, predict the test faces; the last epoch's weights, chosen by nobody.
+
+    Settings: those of `network`; `landmarks` "original", "FAN" or "as given"; `frozen`: face alignment stays as it
+    was learnt; `categories`: learn these too; `loss` "CCC" (eq. 6), "MSE" (eq. 9) or "shake-shake" (eq. 8), whose
+    coefficients are drawn in every step from the run's seed; `teacher`: the settings of a run whose
+    predictions are distilled (eq. 7), `distil` "adds" them to the cross-entropy or "replaces" it; `temperature`;
+    `schedule`; `alignment_schedule`; `turned`: pictures are turned, zoomed and lit at random too, not only
+    mirrored and moved, which takes a small network more steps than a scaled profile has.
+
+    Returns:
+        affect (n_test, 2), logits (n_test, 8), in half precision; and, for a run that others learn from, "train": the
+        logits of the training faces.
+    """
+    parts = problem(track)
+    model = network(parts, settings, seed)
+    if isinstance(model, EmoFAN):
+        learnt = run_missing([alignment(track, settings)], progress=False)[0]
+        names = {name: torch.from_numpy(np.array(learnt[f"fan.{name}"])) for name in model.fan.state_dict()}
+        model.fan.load_state_dict(names)
+        if settings["frozen"]:
+            freeze_alignment(model)
+    images = crops(parts, landmarks_of(track, settings), settings["size"]).images
+    varied = distorted if settings["turned"] else augment
+    teacher = np.zeros((len(parts.train), len(EXPRESSIONS)), np.float32)
+    if settings["teacher"] is not None:
+        run = Run(
+            task=f"{__name__}:train",
+            track=track,
+            data=parts.fingerprint,
+            settings=settings["teacher"],
+            seed=seed,
+        )
+        teacher = run_missing([run], progress=False)[0]["train"].astype(np.float32)
+
+    def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        x, label, affect, soft = batch
+        out = outputs(net, varied(scaled(x)))
+        total = _regression(settings["loss"], out.affect.float(), affect)
+        if settings["categories"]:
+            logits, hard = out.logits.float(), F.cross_entropy(out.logits.float(), label, ignore_index=-1)
+            if settings["teacher"] is not None:
+                softened = losses.distillation(logits, soft, temperature=settings["temperature"])
+                hard = softened if settings["distil"] == "replaces" else hard + softened
+            total = total + hard
+        return total
+
+    rows = Rows(images[parts.train], parts.label[parts.train], parts.affect[parts.train], teacher)
+    fit(model, loss, rows, Schedule(**settings["schedule"]), seed=seed, checkpoint=checkpoint)
+    affect, logits = predict(model, images[parts.test])
+    found = {"affect": affect, "logits": logits}
+    if settings["categories"]:
+        found["train"] = predict(model, images[parts.train])[1]
+    return {name: values.astype(np.float16) for name, values in found.items()}
+
+
+def landmarks_of(track: Track, settings: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    """The landmarks (n, 68, 2) that a run with these settings crops by; None: pictures are taken as they are."""
+    match settings["landmarks"]:
+        case "as given":
+            return None
+        case "original":
+            return problem(track).original
+        case "FAN":
+            return run_missing([alignment(track, settings)], progress=False)[0]["landmarks"]
+    raise ValueError(f"landmarks must be original, FAN or as given; got {settings['landmarks']!r}")
+
+
+class Outputs(NamedTuple):
+    """What both kinds of networks say: logits (n, 8), valence and arousal (n, 2)."""
+
+    logits: Tensor
+    affect: Tensor
+
+
+def outputs(model: nn.Module, x: Tensor) -> Outputs:
+    out = model(x)
+    return Outputs(out.expression if hasattr(out, "expression") else out.logits, out.affect)
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, images: NDArray[np.uint8], *, batch: int = 256
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Valence and arousal (n, 2), cut to [-1, 1], and logits (n, 8), in fp32; mean over a picture and its mirror image.
+
+    As the released evaluation does it.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    found = []
+    for start in range(0, len(images), batch):
+        x = scaled(torch.from_numpy(np.ascontiguousarray(images[start : start + batch])).to(device))
+        both = [outputs(model, view) for view in (x, x.flip(3))]
+        found.append([(a + b).float().cpu().numpy() / 2 for a, b in zip(*both, strict=True)])
+    logits, affect = (np.concatenate(one) for one in zip(*found, strict=True))
+    return affect.clip(-1, 1), logits
+
+
+def _regression(name: str, predicted: Tensor, target: Tensor) -> Tensor:
+    if name == "shake-shake":
+        return losses.shake_shake(predicted, target, torch.rand(3, device=predicted.device))
+    return {"CCC": losses.concordance_loss, "MSE": losses.squared_error_sum}[name](predicted, target)

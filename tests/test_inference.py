@@ -1,0 +1,209 @@
+"""What a user is given: the same numbers folded or not, mirrored or not, from an array, a folder or a video."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+from torch import nn
+
+from paperlib.inference import Predictor, Window, crop_face, fold_batch_norm, smooth
+from paperlib.models.emofan import CLASSES, EmoFAN, freeze_alignment
+from paperlib.twin import draw_faces, landmarks, sample_parameters
+from paperlib.twin.anatomy import MIRROR
+
+
+@pytest.fixture
+def model() -> EmoFAN:
+    """A compact network as it might be after training: no batch norm is the identity."""
+    torch.manual_seed(0)
+    model = EmoFAN(classes=7, width=16, depth=3, size=64)
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.running_mean.normal_(std=0.2)
+            part.running_var.uniform_(0.5, 1.5)
+            nn.init.normal_(part.weight, mean=1, std=0.5)
+            nn.init.normal_(part.bias, std=0.2)
+    return model.train()
+
+
+@pytest.fixture
+def pictures(rng) -> np.ndarray:
+    return rng.integers(0, 256, size=(5, 64, 64, 3), dtype=np.uint8)
+
+
+def same(a, b, *, atol: float) -> None:
+    for name in ("affect", "probability", "landmarks"):
+        assert_allclose(getattr(a, name), getattr(b, name), atol=atol, rtol=0, err_msg=name)
+    assert_array_equal(a.expression, b.expression)
+
+
+def test_prediction_is_the_network_s_output(model, pictures):
+    got = Predictor(model, fold=False, channels_last=False, mirror=False).predict(pictures)
+    with torch.inference_mode():
+        out = model.eval()(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255)
+    assert_allclose(got.affect, out.affect.clamp(-1, 1), atol=1e-5)
+    assert_allclose(got.probability, out.expression.softmax(dim=1), atol=1e-5)
+    assert_array_equal(got.expression, np.array(CLASSES[7])[out.expression.argmax(dim=1)])
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_folded_is_plain(model, frozen):
+    if frozen:
+        freeze_alignment(model)
+    folded, images = fold_batch_norm(model), torch.rand(3, 3, 64, 64)
+    with torch.inference_mode():
+        for ours, plain in zip(folded(images), model.eval()(images), strict=True):
+            torch.testing.assert_close(ours, plain, atol=1e-4, rtol=1e-4)
+    assert isinstance(folded.fan.stem.norm, nn.Identity) and not isinstance(model.fan.stem.norm, nn.Identity)
+
+
+def test_the_fast_forms_agree(model, pictures):
+    plain = Predictor(model, fold=False, channels_last=False).predict(pictures)
+    same(Predictor(model).predict(pictures), plain, atol=1e-4)
+    half = Predictor(model, bf16=True).predict(pictures)
+    assert_allclose(half.affect, plain.affect, atol=0.05)
+    assert_allclose(half.probability, plain.probability, atol=0.05)
+
+
+def test_the_network_given_is_left_as_it_is(model, pictures):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    Predictor(model, bf16=True).predict(pictures)
+    assert model.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_batches_do_not_matter(model, pictures):
+    same(Predictor(model, batch=2).predict(pictures), Predictor(model, batch=5).predict(pictures), atol=1e-4)
+
+
+def test_a_picture_and_its_mirror_image_agree(model, pictures):
+    predictor = Predictor(model)
+    one, other = predictor.predict(pictures), predictor.predict(pictures[:, :, ::-1])
+    assert_allclose(one.affect, other.affect, atol=1e-5)
+    assert_allclose(one.probability, other.probability, atol=1e-5)
+    assert_allclose(one.landmarks, other.landmarks[:, MIRROR] * (-1, 1) + (64, 0), atol=1e-3)
+    alone = Predictor(model, mirror=False)
+    assert np.abs(alone.predict(pictures).affect - alone.predict(pictures[:, :, ::-1]).affect).max() > 1e-3
+
+
+def test_affect_stays_on_its_scale(model, pictures):
+    model.head.predict[-1].bias.data += 9
+    assert (Predictor(model).predict(pictures).affect == 1).all()
+
+
+def test_grey_is_three_equal_channels(model, pictures):
+    grey, predictor = pictures[..., 0], Predictor(model)
+    same(predictor.predict(grey), predictor.predict(np.repeat(grey[..., None], 3, axis=3)), atol=1e-5)
+
+
+def test_landmarks_are_in_pixels_of_the_picture_given(model, pictures):
+    predictor = Predictor(model)
+    wide = np.repeat(np.repeat(pictures, 2, axis=1), 3, axis=2)  # scaled back, it is the same picture again
+    small, large = predictor.predict(pictures), predictor.predict(wide)
+    assert np.abs(large.landmarks / (3, 2) - small.landmarks).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((2, 64, 64, 3)), "must be uint8"),
+        (np.zeros((64, 64), np.uint8), "must be uint8"),
+        (np.zeros((2, 3, 64, 64), np.uint8), "must be uint8"),
+        (np.zeros((0, 64, 64), np.uint8), "no pictures"),
+    ],
+)
+def test_what_is_no_array_of_pictures_is_refused(model, images, message):
+    with pytest.raises(ValueError, match=message):
+        Predictor(model).predict(images)
+    with pytest.raises(ValueError, match="batch must be at least 1; got 0"):
+        Predictor(model, batch=0)
+
+
+def test_a_folder_gives_what_its_pictures_give(model, pictures, tmp_path):
+    for name, picture in zip(("b.png", "a.bmp", "c.PNG"), pictures, strict=False):
+        Image.fromarray(picture).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    names, got = Predictor(model, batch=2).predict_folder(tmp_path)
+    assert names == ["a.bmp", "b.png", "c.PNG"]
+    same(got, Predictor(model).predict(pictures[[1, 0, 2]]), atol=1e-4)
+
+
+def test_a_folder_may_mix_sizes_and_grey(model, pictures, tmp_path):
+    Image.fromarray(pictures[0]).resize((96, 80)).save(tmp_path / "a.png")
+    Image.fromarray(pictures[1]).convert("L").save(tmp_path / "b.png")
+    _, got = Predictor(model).predict_folder(tmp_path)
+    assert (got.landmarks.max(axis=(0, 1)) <= (96, 80)).all() and (got.landmarks[1] <= 64).all()
+    assert got.landmarks[0, :, 0].max() > 64
+
+
+def test_a_folder_s_errors_name_what_is_wrong(model, tmp_path):
+    predictor = Predictor(model)
+    with pytest.raises(FileNotFoundError, match="there is no folder .*missing"):
+        predictor.predict_folder(tmp_path / "missing")
+    with pytest.raises(ValueError, match="has no picture; pictures end in .bmp"):
+        predictor.predict_folder(tmp_path)
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff cut off")
+    with pytest.raises(ValueError, match="the picture broken.jpg cannot be read .* Replace it"):
+        predictor.predict_folder(tmp_path)
+
+
+def test_smoothing_by_hand():
+    values = np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])
+    expected = [
+        1,
+        (0.25 * 1 + 0.4 * 2) / 0.65,
+        (0.15 * 1 + 0.25 * 2 + 0.4 * 3) / 0.8,
+        (0.1 * 1 + 0.15 * 2 + 0.25 * 3 + 0.4 * 4) / 0.9,
+        0.1 * 1 + 0.1 * 2 + 0.15 * 3 + 0.25 * 4 + 0.4 * 5,
+        0.1 * 2 + 0.1 * 3 + 0.15 * 4 + 0.25 * 5 + 0.4 * 6,
+    ]
+    assert_allclose(smooth(values)[:, 0], expected, rtol=1e-6)
+
+
+def test_a_video_is_smoothed_but_for_its_landmarks(model, pictures):
+    predictor = Predictor(model)
+    each, video = predictor.predict(pictures), predictor.predict_video(pictures)
+    assert_allclose(video.affect, smooth(each.affect))
+    assert_allclose(video.probability.sum(axis=1), 1, rtol=1e-5)
+    assert_array_equal(video.expression, np.array(CLASSES[7])[video.probability.argmax(axis=1)])
+    assert_array_equal(video.landmarks, each.landmarks)
+
+
+# -------------------------------------------------------------------------------------------- cropping
+
+
+def test_the_window_is_the_release_s():
+    points = np.full((68, 2), 100.0)
+    points[0], points[1] = (60, 80), (140, 220)  # 80 wide, 140 high: scale 1, around (100, 150)
+    _, window = crop_face(np.zeros((300, 300), np.uint8), points, size=64)
+    assert window == Window(left=0.0, top=50.0, side=200.0, size=64)
+
+
+def test_a_crop_holds_the_twin_s_landmarks_and_maps_back():
+    faces = sample_parameters(8, seed=3)
+    for picture, points in zip(draw_faces(faces, size=128, channels=3), landmarks(faces, 128), strict=True):
+        crop, window = crop_face(picture, points, size=96)
+        inside = window.to_crop(points)
+        assert crop.shape == (96, 96, 3) and inside.min() > 0 and inside.max() < 96
+        assert_allclose(inside.mean(axis=0), 48, atol=12)
+        assert_allclose(window.to_picture(inside), points, atol=1e-9)
+
+
+def test_a_crop_moves_pixels_as_it_moves_points():
+    """A ramp of brightness is read at the place that the window names, and black lies outside."""
+    picture = np.broadcast_to(np.arange(200, dtype=np.uint8), (200, 200))
+    points = np.zeros((68, 2)) + (30, 100)
+    points[0], points[1] = (0, 55), (60, 145)
+    crop, window = crop_face(picture, points, size=75)
+    centres = np.stack([np.arange(75) + 0.5, np.full(75, 37.5)], axis=1)
+    at = window.to_picture(centres)[:, 0]
+    inner = at > 3
+    assert_allclose(crop[37, inner], at[inner] - 0.5, atol=1)
+    assert (crop[:, at < -3] == 0).all() and (at < -3).sum() > 10
+
+
+@pytest.mark.parametrize("points", [np.zeros((68, 2)), np.full((68, 2), np.nan), np.eye(68, 2) * 50 - 900])
+def test_landmarks_that_mark_no_face_are_refused(points):
+    with pytest.raises(ValueError, match="mark no face in a picture of 100 x 80 pixels"):
+        crop_face(np.zeros((80, 100), np.uint8), points, size=64)
