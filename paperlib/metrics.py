@@ -93,7 +93,8 @@ def ccc_from_sums(sums: ArrayLike) -> PerColumn:
     n, x, y, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
     spread = xx / n - (x / n) ** 2 + yy / n - (y / n) ** 2 + ((x - y) / n) ** 2
     covariance = xy / n - x * y / n**2
-    return (2 * covariance / np.where(spread > 0, spread, np.inf))[()]
+    left = 1e-12 * (xx + yy) / n  # less than this is what rounding leaves of a difference of equal sums
+    return (2 * covariance / np.where(spread > left, spread, np.inf))[()]
 
 
 def rmse_from_sums(sums: ArrayLike) -> PerColumn:

@@ -302,3 +302,10 @@ def test_sums_of_a_constant_side_give_no_concordance():
 def test_sums_refuse_what_ccc_refuses():
     with pytest.raises(ValueError, match="target, column 0: 1 of 2 rows are NaN"):
         metrics.agreement_sums([0.0, 1.0], [0.0, np.nan], [0, 0])
+
+
+@pytest.mark.parametrize("n", [3, 7, 11, 100])
+@pytest.mark.parametrize("value", [0.1, 0.3, 0.7])
+def test_sums_of_two_constant_sides_give_no_concordance_whatever_rounding_leaves(n, value):
+    sums = metrics.agreement_sums(np.full(n, value), np.full(n, value), np.zeros(n))
+    assert metrics.ccc_from_sums(sums) == 0

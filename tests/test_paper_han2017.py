@@ -425,24 +425,22 @@ def test_the_gold_standard_s_weights_and_its_truth(study):
 def test_readings_of_the_rescaling_by_hand(study):
     made = study()
     table = made.rescaling()
-    sigma = made.record.ratings[:, :, 0].std(axis=1, ddof=1, dtype=float)
+    sigma = [
+        made.record.ratings[made.record.rows(i)][DELAY:, :, 0].std(axis=1, ddof=1, dtype=float)
+        for i in range(12)
+    ]
     dev, train = (
-        np.concatenate([np.r_[made.record.rows(i)] for i in np.flatnonzero(SPLIT == s)])
-        for s in ("validation", "train")
+        np.concatenate([s for s, of in zip(sigma, SPLIT, strict=True) if of == name])
+        for name in ("validation", "train")
     )
     raw = cell(table, "valence: as rated", "standard deviation, dev")
-    assert raw.measured == pytest.approx(sigma[dev].std()) and raw.printed == ""
+    assert raw.measured == pytest.approx(dev.std()) and raw.printed == ""
     everywhere = cell(table, "valence: extremes of all recordings", "standard deviation, dev")
-    assert everywhere.measured == pytest.approx(sigma[dev].std() / np.ptp(sigma))
+    assert everywhere.measured == pytest.approx(dev.std() / np.ptp(np.concatenate(sigma)))
     assert (everywhere.printed, everywhere.printed_on) == ("0.189", "SEWA, implied")
     here = cell(table, "valence: extremes of training (here)", "standard deviation, dev")
-    assert here.measured == pytest.approx(sigma[dev].std() / np.ptp(sigma[train]), rel=0.05)
-    each = np.concatenate(
-        [
-            (s - s.min()) / np.ptp(s)
-            for s in (sigma[made.record.rows(i)] for i in np.flatnonzero(SPLIT == "validation"))
-        ]
-    )
+    assert here.measured == pytest.approx(dev.std() / np.ptp(train))
+    each = np.concatenate([(s - s.min()) / np.ptp(s) for s in sigma[3:7]])
     own = cell(table, "valence: extremes of each recording", "standard deviation, dev")
     assert own.measured == pytest.approx(each.std()) and own.n == len(dev)
 
@@ -739,3 +737,53 @@ def test_open_choices_name_what_this_profile_does(study):
     choices = paper.open_choices(Track(profile="paper")).set_index("choice")["this page"]
     assert choices["240 cells"] == "240 in each direction" and "momentum 0.9" in choices["optimiser"]
     assert choices["sequences and batches"] == "whole recordings"
+
+
+def test_frames_exactly_five_seconds_apart_are_a_pair(study):
+    made = study()
+    rows, gold = made.parts.rows(7), made.parts.gold.copy()
+    gold[rows, 0], gold[rows, 1] = 0.1, 0.5
+    gold[rows.start + 32, 1], gold[rows.start + 82, 1] = 0.0, 1.0
+    made.parts = replace(made.parts, gold=gold)
+    assert made.pairs("valence", count=1) == (7, [(32, 82)])
+
+
+def test_a_single_test_recording_has_no_bootstrap(study):
+    split = SPLIT.copy()
+    split[8:] = "train"
+    made = study(split=split)
+    entry = cell(made.table1(), "audio single", "E(A) test")
+    assert entry.interval == "95 % t interval over 2 seeds"
+    table = made.significance()
+    assert cell(table, "audio, E(A), test: multi - single", "CCC").verdict == Verdict.CANNOT_TELL
+    apart = [e.low > 0 or e.high < 0 for e in table.entries if e.column == "CCC" and ", dev:" in e.row]
+    assert cell(table, "significant of 24", "bootstrap over recordings").measured == sum(apart)
+    each = cell(made.per_recording(), "audio+video multi, E(A)", "mean of recordings")
+    assert "bootstrap" not in each.interval
+
+
+def test_a_rater_who_did_not_rate_a_recording_is_not_one_without_weight(study, record):
+    ratings = record.ratings.copy()
+    ratings[: record.rows(3).start, 5] = np.nan  # not there in training
+    ratings[record.rows(7).start :, 4] = np.nan  # nor in the test
+    made = study(ratings=ratings, truth=None, name="recordings")
+    table = made.gold_standard()
+    assert cell(table, "arousal", "raters without weight").measured == 0
+    assert cell(table, "arousal", "mean weight").n == 12 * 6 - 3 - 5
+    made.uncertainty()  # without a warning
+
+
+def test_the_search_leaves_out_delays_as_long_as_the_shortest_recording(study, record):
+    short = np.minimum(FRAMES, 62)
+    kept = np.concatenate([np.arange(n) < 62 for n in FRAMES])
+    made = study(frames=short, ratings=record.ratings[kept], truth=None, name="sewa")
+    (run,) = paper.grid(made.track)["", "", "delay"]
+    assert max(run.settings["delays"]) == 60
+    assert max(paper.grid(study().track)["", "", "delay"][0].settings["delays"]) == 80
+
+
+def test_the_reading_that_is_used_is_the_spread_that_is_learnt(study):
+    made = study()
+    entry = cell(made.rescaling(), "arousal: extremes of training (here)", "standard deviation, dev")
+    assert entry.measured == pytest.approx(made.gold("arousal", "sigma", "dev").std())
+    assert entry.n == len(made.gold("arousal", "sigma", "dev"))

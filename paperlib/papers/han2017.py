@@ -75,9 +75,9 @@ class Protocol:
 def protocol(track: Track) -> Protocol:
     """The protocol of the track's profile."""
     if track.profile == "paper":
-        # CURRENNT adds up the squared errors of a sequence where ours are averaged, so its rate of 1e-5 is one of
-        # 1e-5 times the frames of a recording here. Not given by the paper: how many sequences make a step.
-        rate = 1e-5 * 1640
+        # CURRENNT minimises half the sum of a sequence's squared errors where ours are averaged, so its rate of 1e-5 is
+        # one of 1e-5 times half the frames of a recording here. Not given: how many sequences make a step.
+        rate = 1e-5 * 1640 / 2
         schedule = {
             "optimiser": "sgd",
             "momentum": 0.9,
@@ -159,7 +159,8 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str, str]
         return {}
     there = modalities(track)
     runs: dict[tuple[str, str, str], list[Run]] = {}
-    search = {"modalities": there, "delays": DELAYS}
+    tried = [delay for delay in DELAYS if delay < record.frames.min()]
+    search = {"modalities": there, "delays": tried}
     runs["", "", "delay"] = [Run(task=SEARCH, track=track, data=record.fingerprint, settings=search, seed=0)]
     for modality, dimension in product(there, DIMENSIONS):
         nets = {name: ([target], [1.0]) for target, name in SINGLE.items()}
@@ -364,7 +365,7 @@ class Study:
             n=n,
             values=values if trained else None,
             interval=interval or values[0],
-            about=about,
+            about=about if interval else "",
             claim=claim,
             verdict=judgement,
             **rest,
@@ -381,6 +382,10 @@ class Study:
             given = np.array(
                 [rater_weights(ratings[self.record.rows(i), :, d]) for i in range(len(self.record))]
             )
+            took_part = np.array(
+                [np.isfinite(ratings[self.record.rows(i), :, d]).any(axis=0) for i in range(len(self.record))]
+            )
+            given = given[took_part]
             rated = np.isfinite(gold[:, 0, d])
             mean = np.nanmean(ratings[rated, :, d], axis=1)
             common: dict[str, Any] = {"source": "recordings", "n": given.size}
@@ -419,14 +424,14 @@ class Study:
 
     def rescaling(self) -> ArtefactTable:
         """The spread of the uncertainty on development under each reading of its rescaling to [0, 1]."""
-        raw = gold_standard(self.record)[:, 1]
-        owner = np.repeat(np.arange(len(self.record)), self.record.frames)
+        raw = self.parts.gold[:, 1] * (self.parts.high - self.parts.low) + self.parts.low
+        owner = np.repeat(np.arange(len(self.record)), self.parts.frames)
         dev, train = (np.isin(owner, np.flatnonzero(self.record.split == s)) for s in ("validation", "train"))
         for dimension in DIMENSIONS:
             sigma = raw[:, AFFECT.index(dimension)]
             own = np.full(len(sigma), np.nan)
             for i in range(len(self.record)):
-                own[self.record.rows(i)] = _between_extremes(sigma[self.record.rows(i)])
+                own[self.parts.rows(i)] = _between_extremes(sigma[self.parts.rows(i)])
             readings = {
                 "extremes of training (here)": _between_extremes(sigma, sigma[train]),
                 "extremes of all recordings": _between_extremes(sigma),
@@ -518,7 +523,7 @@ class Study:
                 single,
                 claim=claim if partition == "test" else "",
             )
-            survived["bootstrap over recordings"] += bool(entry.low > 0 or entry.high < 0)
+            survived["bootstrap over recordings"] += len(multi) > 1 and bool(entry.low > 0 or entry.high < 0)
             r = [float(np.mean(_ccc(s.sum(axis=0)))) for s in (multi, single)]
             for what, n in (("frames as n", entry.n), ("recordings as n", len(multi))):
                 test = stats.compare_correlations(r[0], n, r[1], n) if n > 3 else None
@@ -675,6 +680,7 @@ class Study:
             row = f"{dimension}, {widest} multi: E - sigma"
             self._add("uncertainty", row, "CCC", _ccc_less, of_e, of_sigma, claim=claim)
             ratings = self.record.ratings[:, :, d][np.repeat(self.record.split == "test", self.record.frames)]
+            ratings = ratings[:, np.isfinite(ratings).any(axis=0)]  # those who rated the test
             enough = ratings[np.isfinite(ratings).sum(axis=1) >= 4]
             if len(enough) > 1:
                 ceiling = float(stats.variance_ceiling_from_ratings(enough, same_raters=True))
@@ -709,7 +715,7 @@ class Study:
         return self.ledger.table("uncertainty")
 
     def true_uncertainty(self, dimension: str, partition: str) -> NDArray[np.float64]:
-        """The twin's expected standard deviation (F,), by a line from it to the raters' on development."""
+        """The twin's expected standard deviation (F,), with the mean and spread of the raters' on development."""
         assert self.record.truth is not None
         d = AFFECT.index(dimension)
         late = [
@@ -741,7 +747,7 @@ class Study:
                 n=int(sums[:, 0, 0].sum()),
                 values=each.mean(axis=0).tolist(),
                 interval=interval,
-                about=OVER_RECORDINGS.format(n=len(each)),
+                about=OVER_RECORDINGS.format(n=len(each)) if interval else "",
             )
         return self.ledger.table("per_recording")
 
@@ -783,15 +789,15 @@ class Study:
         gold = self.parts.gold[self.parts.rows(int(first)), :, AFFECT.index(dimension)].copy()
         gold[~np.isfinite(gold).all(axis=1)] = np.nan
         e, sigma = gold[:, 0], gold[:, 1]
-        at = np.arange(len(e)) / self.record.rate
-        apart = np.abs(at[:, None] - at)
-        able = (np.abs(e[:, None] - e) <= 0.02) & (apart >= 5)
+        at = np.arange(len(e))
+        apart = np.abs(at[:, None] - at)  # frames
+        able = (np.abs(e[:, None] - e) <= 0.02) & (apart >= 5 * self.record.rate)
         gap = np.where(able, sigma[None] - sigma[:, None], -np.inf)
         found: list[tuple[int, int]] = []
         while len(found) < count and np.isfinite(gap).any() and gap.max() > 0:
             low, high = (int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape))
             found.append((low, high))
-            near = np.flatnonzero(np.minimum(apart[low], apart[high]) < 2)
+            near = np.flatnonzero(np.minimum(apart[low], apart[high]) < 2 * self.record.rate)
             gap[near], gap[:, near] = -np.inf, -np.inf
         return int(first), found
 

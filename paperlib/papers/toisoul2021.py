@@ -78,15 +78,15 @@ PEOPLE, WITH_REST = "rater and rater", "rater and the others' mean"
 WITH_ONE, WITH_ALL = "network and rater", "network and all raters' mean"
 OVER_FACES = "95 % bootstrap over {unit}"
 CAVEATS = {
-    "twin": "**The data are generated, and the networks small.** Faces of 96 pixels with known landmarks, cropped to 64; "
-    "each is labelled by one of ten raters, drawn once, and its category by one annotator, a tenth of these replaced, as "
-    "AffectNet has one annotator a face. *Original* landmarks are the right ones with the errors of an older detector; "
-    "*FAN* landmarks come from the alignment network that is trained here. What holds here holds of the method on such "
-    "faces, at this size of network and number of steps. In return the truth is known.",
-    "ferplus": "**The landmarks are another population's.** FER+ has none, so the alignment network has learnt generated "
-    "faces, and pictures are taken as they are: the rows that compare landmarks are left out. Ten people each chose one "
-    "category for a face; each vote is placed on the circumplex, and nobody rated a valence. The label to learn is one "
-    "vote's place, and FER2013's category. Subjects are unknown. This page shows no picture of FER2013.",
+    "twin": "**The data are generated, and the networks small.** Faces of 96 pixels with known landmarks are cropped to "
+    "64; each is labelled by one of ten raters, drawn once, and its category by one annotator, a tenth of these "
+    "replaced, as AffectNet has one annotator a face. *Original* landmarks are the right ones with the errors of an "
+    "older detector; *FAN* landmarks come from the alignment network that is trained here. What holds here holds "
+    "of the method on such faces, at this size of network and number of steps. In return the truth is known.",
+    "ferplus": "**The landmarks are another population's.** FER+ has none, so the alignment network has learnt "
+    "generated faces, and pictures are taken as they are: the row that compares landmarks is left out. Ten people each "
+    "chose one category for a face; each vote is placed on the circumplex, and nobody rated a valence. The label to "
+    "learn is one vote's place. Subjects are unknown. This page shows no picture of FER2013.",
 }
 
 
@@ -245,7 +245,7 @@ class Study:
     # artefacts
 
     def alignment(self) -> ArtefactTable:
-        """How far the landmarks lie from the right ones: the older detector's, and those of the network trained here."""
+        """How far the landmarks lie from the right ones: an older detector's, and the trained network's."""
         (found,) = self.results["alignment"]
         if "nme" not in found.arrays:
             why = "the right landmarks are not known"
@@ -293,8 +293,15 @@ class Study:
             if name in self.results:
                 for measure, values in self.scores(name).items():
                     cell = printed.get((name, measure), "")
-                    common = {"printed": cell, "printed_on": "AffectNet", "results": self.results[name]}
-                    self._add("table5", name, measure, values, **common)
+                    self._add(
+                        "table5",
+                        name,
+                        measure,
+                        values,
+                        printed=cell,
+                        printed_on="AffectNet",
+                        results=self.results[name],
+                    )
         name = f"EmoFAN (clean set){BEST.removeprefix('EmoFAN')}"
         for measure, values in self.scores(BEST, self.clean).items():
             cell = printed.get((name, measure), "")
@@ -339,72 +346,82 @@ class Study:
     def table4(self) -> ArtefactTable:
         """Table 4: people with each other and with the network. The paper sets the first beside the last row."""
         printed, rows = _printed_cells(4), {PEOPLE: "AffectNet Human IA", WITH_ALL: "AffectNet Ours"}
-        found = self.agreement()
-        for comparison, values in found.items():
-            for measure, value in values.items():
-                cell = printed.get((rows.get(comparison, ""), measure), "")
-                common = {"printed": cell, "printed_on": "AffectNet" if cell else ""}
-                if isinstance(value, Interval):
-                    common |= {"interval": value, "about": OVER_FACES.format(unit=self.unit)}
-                    self.ledger.add(
-                        "table4", comparison, measure, source="faces", n=len(self.affect), **common
-                    )
-                else:
-                    self._add("table4", comparison, measure, value, **common)
-        for measure in found.get(PEOPLE, {}):
-            people, network = found[PEOPLE][measure], found[WITH_ONE][measure]
-            assert isinstance(people, Interval) and not isinstance(people, list) and isinstance(network, list)
-            gained = [_sign(measure) * (v - people.estimate) for v in network]
+        people, network = self.people(), self.network()
+
+        def as_printed(comparison: str, measure: str) -> dict[str, Any]:
+            cell = printed.get((rows.get(comparison, ""), measure), "")
+            return {"printed": cell, "printed_on": "AffectNet"}
+
+        n, about = len(self.affect), OVER_FACES.format(unit=self.unit)
+        for comparison, intervals in people.items():
+            for measure, interval in intervals.items():
+                told = as_printed(comparison, measure)
+                self.ledger.add(
+                    "table4", comparison, measure, source="faces", n=n, interval=interval, about=about, **told
+                )
+        for comparison, scores in network.items():
+            for measure, values in scores.items():
+                self._add("table4", comparison, measure, values, **as_printed(comparison, measure))
+        for measure, interval in people.get(PEOPLE, {}).items():
+            more = [_sign(measure) * (v - interval.estimate) for v in network[WITH_ONE][measure]]
             claim = f"The network agrees with people better than they do with each other ({measure})"
             judged = claim if measure.startswith(("CCC", "accuracy")) else ""
-            self._add("table4", f"{WITH_ONE} - {PEOPLE}", measure, gained, claim=judged)
+            self._add("table4", f"{WITH_ONE} - {PEOPLE}", measure, more, claim=judged)
         return self.ledger.table("table4")
 
-    def agreement(self) -> dict[str, dict[str, Interval | list[float]]]:
-        """Comparison -> measure -> people's with its interval over faces, or the network's, one a seed.
-
-        A network trained on everybody, and one rater: each measure is a mean over raters, as between people.
-        """
-        ratings = self.parts.faces.ratings
-        if ratings is None:
+    def people(self) -> dict[str, dict[str, Interval]]:
+        """How far raters of the test faces agree, comparison -> measure -> interval over faces: means over raters."""
+        faces, test = self.parts.faces, self.parts.test
+        if faces.ratings is None:
             return {}
-        ratings = ratings[self.parts.test].astype(np.float64)
-        clusters = None if self.parts.faces.subject is None else self.parts.faces.subject[self.parts.test]
-        everybody = np.nanmean(ratings, axis=1)
-        found: dict[str, dict[str, Interval | list[float]]] = {}
+        clusters = None if faces.subject is None else faces.subject[test]
+        draws = max(self.plan.draws // 5, 20)  # some hundred correlations each
 
-        def over_faces(statistic: Callable[..., float], *arrays: NDArray) -> Interval:
-            return stats.cluster_bootstrap(
-                statistic, *arrays, clusters=clusters, seed=0, draws=max(self.plan.draws // 5, 20)
-            )
+        def over_faces(statistic: Callable[..., float], of: NDArray) -> Interval:
+            return stats.cluster_bootstrap(statistic, of, clusters=clusters, seed=0, draws=draws)
 
+        found: dict[str, dict[str, Interval]] = {PEOPLE: {}, WITH_REST: {}}
         for d, dimension in enumerate(AFFECT):
+            one = faces.ratings[test, :, d].astype(np.float64)
             for measure in MEASURES:
                 name = f"{measure} {dimension}"
-                x = ratings[:, :, d]
-                between = over_faces(partial(_pairwise, measure=measure), x)
-                rest = over_faces(partial(_with_rest, measure=measure), x)
-                found.setdefault(PEOPLE, {})[name] = between
-                found.setdefault(WITH_REST, {})[name] = rest
-                for r in self.results[BEST]:
-                    p = r["affect"][:, d].astype(np.float64)
-                    one = [_complete(MEASURES[measure], p, x[:, k]) for k in range(x.shape[1])]
-                    found.setdefault(WITH_ONE, {}).setdefault(name, []).append(float(np.nanmean(one)))  # type: ignore[union-attr]
-                    whole = _complete(MEASURES[measure], p, everybody[:, d])
-                    found.setdefault(WITH_ALL, {}).setdefault(name, []).append(whole)  # type: ignore[union-attr]
-        votes = self.parts.faces.votes
-        if votes is not None:
-            votes = votes[self.parts.test].astype(np.float64)
+                found[PEOPLE][name] = over_faces(partial(_pairwise, measure=measure), one)
+                found[WITH_REST][name] = over_faces(partial(_with_rest, measure=measure), one)
+        if faces.votes is not None:
+            votes = faces.votes[test].astype(np.float64)
             found[PEOPLE]["accuracy"] = over_faces(_votes_agree, votes)
             found[WITH_REST]["accuracy"] = over_faces(_vote_with_rest, votes)
-            share = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
-            for r in self.results[BEST]:
+        return found
+
+    def network(self) -> dict[str, dict[str, list[float]]]:
+        """How far the best networks agree with raters: comparison -> measure -> one value a seed.
+
+        With one of them, the mean over raters; with all, their mean, which no single person is compared with.
+        """
+        faces, test = self.parts.faces, self.parts.test
+        found: dict[str, dict[str, list[float]]] = {}
+        if faces.ratings is None:
+            return found
+        ratings = faces.ratings[test].astype(np.float64)
+        for r in self.results[BEST]:
+            for d, dimension in enumerate(AFFECT):
+                p, x = r["affect"][:, d].astype(np.float64), ratings[:, :, d]
+                for measure, function in MEASURES.items():
+                    one = float(np.mean([_complete(function, p, x[:, k]) for k in range(x.shape[1])]))
+                    whole = _complete(function, p, np.nanmean(x, axis=1))
+                    for comparison, value in ((WITH_ONE, one), (WITH_ALL, whole)):
+                        scores = found.setdefault(comparison, {})
+                        scores.setdefault(f"{measure} {dimension}", []).append(value)
+            if faces.votes is not None:
+                votes = faces.votes[test].astype(np.float64)
+                share = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
                 named = r["logits"].argmax(axis=1)
-                found[WITH_ONE].setdefault("accuracy", []).append(
-                    float(share[np.arange(len(named)), named].mean())
-                )  # type: ignore[union-attr]
-                most = share.argmax(axis=1)
-                found[WITH_ALL].setdefault("accuracy", []).append(float((named == most).mean()))  # type: ignore[union-attr]
+                one, whole = (
+                    share[np.arange(len(named)), named].mean(),
+                    (named == share.argmax(axis=1)).mean(),
+                )
+                found[WITH_ONE].setdefault("accuracy", []).append(float(one))
+                found[WITH_ALL].setdefault("accuracy", []).append(float(whole))
         return found
 
     def cleaning(self) -> ArtefactTable:
@@ -436,7 +453,7 @@ class Study:
         return self.ledger.table("cleaning")
 
     def subsets(self) -> dict[str, NDArray[np.bool_]]:
-        """Test faces (n_test,) that different cleanings leave; the last asks another annotator than the one predicted."""
+        """Test faces (n_test,) that each cleaning leaves; the last asks another annotator than the one predicted."""
         faces, n = self.parts.faces, len(self.affect)
         found = {"all faces": np.ones(n, bool), "cleaned by the rules": self.clean}
         random = np.zeros(n, bool)
