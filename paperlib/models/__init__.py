@@ -3,6 +3,7 @@
 from paperlib.models.backbones import BACKBONES, CompactNet, build_backbone
 from paperlib.models.blstm import BLSTM
 from paperlib.models.dual_domain import DualDomain, DualDomainNet
+from paperlib.models.emofan import EmoFAN
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.label_variance import (
     LabelDistribution,
@@ -22,6 +23,7 @@ __all__ = [
     "CompactNet",
     "DualDomain",
     "DualDomainNet",
+    "EmoFAN",
     "ExpressionNet",
     "LDLVAOptions",
     "LabelDistribution",

@@ -14,6 +14,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib import metrics, stats
@@ -78,8 +79,8 @@ PEOPLE, WITH_REST = "rater and rater", "rater and the others' mean"
 WITH_ONE, WITH_ALL = "network and rater", "network and all raters' mean"
 OVER_FACES = "95 % bootstrap over {unit}"
 CAVEATS = {
-    "twin": "**The data are generated, and the networks small.** Faces of 96 pixels with known landmarks are cropped to "
-    "64; each is labelled by one of ten raters, drawn once, and its category by one annotator, a tenth of these "
+    "twin": "**The data are generated, and the networks small.** Faces of 96 pixels with known landmarks are cropped "
+    "to 64; each is labelled by one of ten raters, drawn once, and its category by one annotator, a tenth of these "
     "replaced, as AffectNet has one annotator a face. *Original* landmarks are the right ones with the errors of an "
     "older detector; *FAN* landmarks come from the alignment network that is trained here. What holds here holds "
     "of the method on such faces, at this size of network and number of steps. In return the truth is known.",
@@ -132,6 +133,34 @@ def protocol(track: Track) -> Protocol:
         alignment_schedule=adamw | {"epochs": 12, "batch": 32},
         **small,
     )
+
+
+def open_choices(track: Track) -> pd.DataFrame:
+    """What the paper leaves open or contradicts itself in, what its release does, and this page."""
+    plan = protocol(track)
+    rows = [
+        ("number of classes", "not said", "8 and 5", "8"),
+        ("size of pictures, batch, epochs", "not said", "256 pixels", f"{plan.size} pixels; see below"),
+        (
+            "what is removed from the test set",
+            "“manually”, all incorrect labels",
+            "rules and a list",
+            "the rules",
+        ),
+        ("landmarks of ResNet-18, row O+R", "original; yet all are said to be new", "", "original"),
+        ("loss of rows without S", "not said; table 6 suggests CCC", "", "CCC"),
+        ("distillation", "“instead of the labels”, and a term “added”", "", "added; replaced, beside it"),
+        ("temperature and weight of distillation", "not said", "", "1 and 1"),
+        ("teacher of a student", "not said", "", "the same row without D, same seed"),
+        ("valence and arousal from the teacher", "not said", "", "not used"),
+        ("face alignment while affect is learnt", "not said", "frozen", "frozen; trained on, beside it"),
+        ("pooling of the hourglasses", "", "maximum", "maximum"),
+        ("weights of MSE, PCC, CCC", "MSE is a sum over dimensions, the others means", "", "as printed"),
+        ("sign of zero in SAGR", "not said", "", "a sign of its own"),
+        ("mean over a picture and its mirror image", "not said", "yes", "yes"),
+        ("seeds", "one, not given", "", f"{plan.seeds}"),
+    ]
+    return pd.DataFrame(rows, columns=["choice", "paper", "release", "this page"])
 
 
 def settings(track: Track) -> dict[str, Any]:
@@ -288,7 +317,7 @@ class Study:
 
     def table5(self) -> ArtefactTable:
         """Table 5: every row, and what every switch gains."""
-        printed = _printed_cells(5)
+        printed = printed_cells(5)
         for name in TABLE5:
             if name in self.results:
                 for measure, values in self.scores(name).items():
@@ -316,7 +345,7 @@ class Study:
 
     def table6(self) -> ArtefactTable:
         """Table 6: three losses."""
-        printed = _printed_cells(6)
+        printed = printed_cells(6)
         of = {row: what if isinstance(what, str) else row for row, what in TABLE6.items()}
         for row, name in of.items():
             for measure, values in self.scores(name).items():
@@ -345,7 +374,7 @@ class Study:
 
     def table4(self) -> ArtefactTable:
         """Table 4: people with each other and with the network. The paper sets the first beside the last row."""
-        printed, rows = _printed_cells(4), {PEOPLE: "AffectNet Human IA", WITH_ALL: "AffectNet Ours"}
+        printed, rows = printed_cells(4), {PEOPLE: "AffectNet Human IA", WITH_ALL: "AffectNet Ours"}
         people, network = self.people(), self.network()
 
         def as_printed(comparison: str, measure: str) -> dict[str, Any]:
@@ -545,11 +574,11 @@ class Study:
 
     def _printed(self, artefact: str, number: int, data: str) -> None:
         """Every cell as printed."""
-        for (row, measure), printed in _printed_cells(number).items():
+        for (row, measure), printed in printed_cells(number).items():
             self.ledger.add(artefact, row, measure, source="", n=0, printed=printed, printed_on=data)
 
 
-def _printed_cells(number: int) -> dict[tuple[str, str], str]:
+def printed_cells(number: int) -> dict[tuple[str, str], str]:
     """A table's cells by row and measure, as this page calls it: "accuracy", "CCC valence"."""
     cells = read_table(KEY, number)
     named = {}

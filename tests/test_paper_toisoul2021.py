@@ -1,0 +1,542 @@
+"""The numbers of the page, made from predictions whose agreement is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from paperlib import metrics
+from paperlib.data.records import FaceSet, Truth
+from paperlib.grid import Result
+from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
+from paperlib.papers import toisoul2021 as paper
+from paperlib.published import read_table
+from paperlib.stats import Verdict
+from paperlib.tasks import emofan as task
+from paperlib.tracks import Track
+from paperlib.twin.prototypes import CIRCUMPLEX
+
+N = 320
+SPLIT = np.array(["train"] * 80 + ["validation"] * 40 + ["test"] * 200)
+T = 200
+NME = (0.06, 0.02)  # of the original and of the network's landmarks
+EVERY = (
+    "alignment",
+    "table1",
+    "elsewhere",
+    "table4",
+    "table5",
+    "table6",
+    "open_choices",
+    "cleaning",
+)
+
+
+@pytest.fixture
+def faces(rng):
+    """Faces near their category's place, rated by four people; every tenth category is wrong."""
+    category = np.arange(N) % 8
+    points = np.array([CIRCUMPLEX[e] for e in EXPRESSIONS])
+    truth = (points[category] * rng.uniform(0.3, 1, (N, 1)) + rng.normal(0, 0.05, (N, 2))).clip(-0.9, 0.9)
+    ratings = (truth[:, None] + rng.normal(0, 0.2, (N, 4, 2))).clip(-1, 1)
+    wrong = np.arange(N) % 10 == 3
+    return FaceSet(
+        name="made up",
+        images=np.zeros((N, 8, 8), np.uint8),
+        affect=ratings.mean(axis=1).astype(np.float32),
+        split=SPLIT,
+        fingerprint="faces",
+        expression=np.where(wrong, (category + 3) % 8, category).astype(np.int8),
+        ratings=ratings.astype(np.float32),
+        votes=(6 * np.eye(8)[category] + rng.multinomial(4, np.full(8, 1 / 8), N)).astype(np.int16),
+        subject=(np.arange(N) // 2).astype(str),
+        landmarks=rng.uniform(10, 50, (N, 68, 2)).astype(np.float32),
+        truth=Truth(
+            affect=truth.astype(np.float32), variance=np.full((N, 2), 0.04, np.float32), mislabelled=wrong
+        ),
+    )
+
+
+def noise_of(s, seed):
+    """Standard deviations of noise, as a share of the labels': attention harms, and seeds disagree of ResNet's C."""
+    emofan = s["network"] == "EmoFAN"
+    c = 1.5 - 0.1 * (s["landmarks"] != "original") - 0.2 * emofan
+    c -= s["categories"] * (0.1 if emofan else 0.05 - 0.1 * seed)
+    c += 0.1 * s["attention"] + {"CCC": 0, "MSE": 0.15, "shake-shake": -0.25}[s["loss"]]
+    c -= 0 if s["teacher"] is None else {"adds": 0.3, "replaces": 0.2}[s["distil"]]
+    return c + 0.05 * (not s["frozen"]) + 0.01 * seed
+
+
+def share_of(s, seed):
+    """How many of the labels are named."""
+    return 0.4 + 0.1 * (s["network"] == "EmoFAN") + 0.2 * (s["teacher"] is not None) + 0.05 * seed
+
+
+def ccc_of(c):
+    return 2 / (2 + np.square(c))
+
+
+def orthogonal(gold):
+    """(n, 2) noise with each column's standard deviation, uncorrelated with it."""
+    q, _ = np.linalg.qr(
+        np.column_stack([np.ones(len(gold)), gold, np.random.default_rng(1).normal(size=gold.shape)])
+    )
+    return q[:, 3:] * np.sqrt(len(gold)) * gold.std(axis=0)
+
+
+def predictions(parts, s, seed):
+    """Affect with a known noise, and logits that name a known share of the labels; arousal's noise is a tenth more."""
+    gold, label = parts.affect[parts.test].astype(np.float64), parts.label[parts.test]
+    affect = gold + noise_of(s, seed) * orthogonal(gold) * (1, 1.1)
+    right = np.random.default_rng(2).permutation(len(label)) < round(share_of(s, seed) * len(label))
+    named = np.where(right, label, (label + 1) % 8)
+    return affect, np.eye(8)[named]
+
+
+def expected(seeds, settings, dimension="valence"):
+    factor = {"valence": 1, "arousal": 1.1}[dimension]
+    return np.array([factor * noise_of(settings, seed) for seed in range(seeds)])
+
+
+@pytest.fixture
+def study(faces, monkeypatch):
+    """A study of these faces, with fields changed, and of predictions made by `of(parts, settings, seed)`."""
+
+    def make(of=predictions, name="twin", seeds=None, draws=20, **changes):
+        sets = {"twin": faces} | {name: replace(faces, **changes)}
+
+        def results(runs, **kwargs):
+            out = []
+            for run in runs:
+                parts, s = task.problem(run.track), run.settings
+                if run.task.endswith("train_alignment"):
+                    nme = np.tile(NME, (len(parts.test), 1)) + np.linspace(-0.01, 0.01, len(parts.test))[:, None]
+                    arrays = {"landmarks": parts.original, "fan.weight": np.zeros(100)}
+                    arrays |= {} if parts.true is None else {"nme": nme.astype(np.float32)}
+                else:
+                    affect, logits = of(parts, s, run.seed)
+                    arrays = {"affect": affect.astype(np.float16), "logits": logits.astype(np.float16)}
+                    arrays |= {"train": np.zeros((80, 8), np.float16)} if s["categories"] else {}
+                out.append(Result(run=run, key=run.identity, seconds=0.0, arrays=arrays))
+            return out
+
+        monkeypatch.setattr(Track, "of_kind", lambda self, kind: sets[self.name])
+        monkeypatch.setattr("paperlib.grid.run_missing", results)
+        task.problem.cache_clear()
+        made = paper.Study(
+            Track(name=name, root="" if name == "twin" else "x", profile="smoke"), seeds=seeds
+        )
+        made.plan = replace(made.plan, draws=draws)
+        return made
+
+    yield make
+    task.problem.cache_clear()
+
+
+def cell(table, row, column):
+    (entry,) = [e for e in table.entries if (e.row, e.column) == (row, column)]
+    return entry
+
+
+def settings_of(made, name):
+    return made.results[name][0].run.settings
+
+
+# the grid
+
+
+def test_a_step_of_the_ablation_changes_what_its_letter_says(study):
+    made = study()
+    changed = {
+        step: {k for k, v in settings_of(made, a).items() if v != settings_of(made, b)[k]}
+        for step, (a, b, _) in paper.STEPS.items()
+    }
+    assert changed == {
+        "F": {"landmarks"},
+        "features": {"network"},
+        "C, ResNet": {"categories"},
+        "C": {"categories"},
+        "A": {"attention"},
+        "D": {"teacher"},
+        "S": {"loss"},
+        "S and D": {"loss", "teacher"},
+    }
+    of_table6 = [settings_of(made, made_of) for made_of in ("EmoFAN F+R+C", *list(paper.TABLE6)[1:])]
+    assert [s["loss"] for s in of_table6] == ["CCC", "MSE", "shake-shake"]
+    assert all(s | {"loss": "CCC"} == of_table6[0] for s in of_table6)
+    trained_on, replaced = (settings_of(made, name) for name in paper.OPEN)
+    assert trained_on == settings_of(made, "EmoFAN F+R+C+A") | {"frozen": False}
+    assert replaced == settings_of(made, "EmoFAN F+R+C+A+D") | {"distil": "replaces"}
+
+
+def test_no_run_is_made_twice_and_table_5_has_its_printed_rows(study):
+    runs = paper.grid(study().track)
+    every = [run.identity for group in runs.values() for run in group]
+    assert len(set(every)) == len(every) == 1 + 2 * 13
+    printed = read_table("toisoul2021", 5)["row"].unique().tolist()
+    assert list(paper.TABLE5) == printed[:-1] and "clean set" in printed[-1]
+    assert list(paper.TABLE6) == read_table("toisoul2021", 6)["row"].unique().tolist()
+    assert len(paper.grid(study().track, seeds=5)["EmoFAN F+R"]) == 5
+
+
+def test_the_paper_s_protocol():
+    plan = paper.protocol(Track(profile="paper"))
+    assert plan.schedule["optimiser"] == "adam" and plan.turned
+    assert (plan.schedule["decay"], plan.schedule["decay_every"]) == (0.1, 15)
+    assert 1e-4 <= plan.schedule["learning_rate"] <= 1e-2
+    assert (plan.width, plan.depth, plan.size, plan.backbone) == (256, 4, 256, "resnet18")
+    twin, people = (paper.protocol(t) for t in (Track(), Track(name="ferplus", root="x")))
+    assert twin.schedule["epochs"] > people.schedule["epochs"]
+    # FER+ learns its alignment on the twin: it must be the same run
+    assert twin.alignment_schedule == people.alignment_schedule and twin.seeds == 3
+
+
+def test_a_track_without_landmarks_has_no_study_but_ferplus_takes_pictures_as_they_are(study):
+    with pytest.raises(ValueError, match="track manifest has no landmarks to learn face alignment from"):
+        study(name="manifest", landmarks=None, truth=None)
+    made = study(name="ferplus", landmarks=None, truth=None)
+    assert "ResNet-18 O+R" not in made.results and "ResNet-18 F+R" in made.results
+    assert {r.run.settings["landmarks"] for r in made.results[paper.BEST]} == {"as given"}
+    assert made.results["alignment"][0].run.track == Track(profile="smoke")
+    assert "ResNet-18 O+R" not in {e.row for e in made.table5().entries}
+    rows = {e.row for e in made.table1().entries}
+    assert "ours, original set" in rows and "ours, ResNet-18" not in rows
+    for name in ("table4", "table6", "open_choices", "cleaning", "elsewhere"):
+        assert getattr(made, name)().entries
+    assert "FER2013" in made.caveat()
+
+
+# scores
+
+
+@pytest.mark.parametrize("dimension", AFFECT)
+def test_table_5_has_the_known_scores(study, dimension):
+    made = study()
+    table = made.table5()
+    gold = made.affect[:, AFFECT.index(dimension)]
+    for name in paper.TABLE5:
+        c = expected(2, settings_of(made, name), dimension)
+        assert_allclose(cell(table, name, f"CCC {dimension}").values, ccc_of(c), atol=1e-3)
+        assert_allclose(cell(table, name, f"PCC {dimension}").values, 1 / np.sqrt(1 + c**2), atol=1e-3)
+        assert_allclose(cell(table, name, f"RMSE {dimension}").values, c * gold.std(), atol=1e-3)
+        predicted = [r["affect"][:, AFFECT.index(dimension)] for r in made.results[name]]
+        same = [np.mean(np.sign(p) == np.sign(gold)) for p in predicted]
+        assert cell(table, name, f"SAGR {dimension}").values == pytest.approx(same)
+
+
+def test_accuracy_is_of_rows_that_learn_categories(study):
+    made = study()
+    table = made.table5()
+    for name, changes in paper.TABLE5.items():
+        found = [e for e in table.entries if (e.row, e.column) == (name, "accuracy")]
+        assert len(found) == changes.get("categories", True)
+        if found:
+            share = [share_of(settings_of(made, name), seed) for seed in (0, 1)]
+            assert found[0].values == pytest.approx(share) and found[0].n == T
+
+
+def test_faces_without_a_category_count_in_no_accuracy(study, faces):
+    some = np.where(np.arange(N) % 4 == 1, -1, faces.expression).astype(np.int8)
+    made = study(expression=some)
+    labelled = some[120:] >= 0
+    (result, _) = made.results[paper.BEST]
+    share = np.mean(result["logits"].argmax(axis=1)[labelled] == some[120:][labelled])
+    assert made.scores(paper.BEST)["accuracy"][0] == pytest.approx(share)
+    assert not made.clean[~labelled].any()
+
+
+def test_a_positive_difference_speaks_for_the_better_row(study):
+    made = study()
+    table = made.table5()
+    good, bad = (expected(2, settings_of(made, name)) for name in (paper.BEST, "EmoFAN F+R+C+A"))
+    row = f"S and D: {paper.BEST} - EmoFAN F+R+C+A"
+    sd = made.affect[:, 0].std()
+    assert_allclose(cell(table, row, "RMSE valence").values, (bad - good) * sd, atol=1e-3)
+    assert_allclose(cell(table, row, "CCC valence").values, ccc_of(good) - ccc_of(bad), atol=1e-3)
+    assert cell(table, row, "RMSE valence").measured > 0 and cell(table, row, "SAGR valence").measured > 0
+    assert cell(table, row, "accuracy").measured == pytest.approx(0.2)
+
+
+def test_verdicts_follow_the_signs(study):
+    table = study().table5()
+    verdicts = {
+        step: cell(table, f"{step}: {a} - {b}", "CCC valence").verdict for step, (a, b, _) in paper.STEPS.items()
+    }
+    assert verdicts == {
+        "F": Verdict.HELD,
+        "features": Verdict.HELD,
+        "C, ResNet": Verdict.CANNOT_TELL,
+        "C": Verdict.HELD,
+        "A": Verdict.DID_NOT_HOLD,
+        "D": Verdict.HELD,
+        "S": Verdict.HELD,
+        "S and D": Verdict.HELD,
+    }
+    worse = cell(table, f"A: {paper.STEPS['A'][0]} - {paper.STEPS['A'][1]}", "RMSE arousal")
+    assert worse.measured < 0 and worse.verdict == Verdict.DID_NOT_HOLD and not worse.claim
+    claims = [e.claim for e in table.entries if e.claim]
+    assert "Recomputed landmarks help (CCC valence)" in claims and "Distillation helps (accuracy)" in claims
+    assert len(set(claims)) == len(claims)
+
+
+def test_one_seed_cannot_tell(study):
+    made = study(seeds=1)
+    for name in ("table1", "table4", "table5", "table6", "open_choices"):
+        judged = [e for e in getattr(made, name)().entries if e.verdict and e.seeds]
+        assert judged and {e.verdict for e in judged} == {Verdict.CANNOT_TELL}
+        assert {e.seeds for e in judged} == {1}
+
+
+def test_table_1_is_the_baseline_the_best_and_the_best_on_clean_faces(study):
+    made = study()
+    table = made.table1()
+    for row, name in {"ours, ResNet-18": paper.BASELINE, "ours, original set": paper.BEST}.items():
+        c = expected(2, settings_of(made, name))
+        assert_allclose(cell(table, row, "CCC valence").values, ccc_of(c), atol=1e-3)
+        assert cell(table, row, "CCC valence").n == T
+    clean = cell(table, "ours, clean set", "RMSE arousal")
+    by_hand = [
+        np.sqrt(np.mean((r["affect"].astype(float)[:, 1] - made.affect[:, 1])[made.clean] ** 2))
+        for r in made.results[paper.BEST]
+    ]
+    assert_allclose(clean.values, by_hand)
+    assert clean.n == made.clean.sum() and 0 < clean.n < T
+    ahead = cell(table, f"{paper.BEST} - {paper.BASELINE}", "CCC arousal")
+    assert ahead.verdict == Verdict.HELD and "ahead of a ResNet-18" in ahead.claim
+    assert not cell(table, f"{paper.BEST} - {paper.BASELINE}", "RMSE arousal").claim
+
+
+def test_table_6_compares_the_losses(study):
+    made = study()
+    table = made.table6()
+    rows = dict(zip(paper.TABLE6, ("EmoFAN F+R+C", *list(paper.TABLE6)[1:]), strict=True))
+    for row, name in rows.items():
+        c = expected(2, settings_of(made, name), "arousal")
+        assert_allclose(cell(table, row, "CCC arousal").values, ccc_of(c), atol=1e-3)
+    shaken, ccc, mse = (
+        expected(2, settings_of(made, name)) for name in ("EmoFAN with shake-shake", "EmoFAN F+R+C", "EmoFAN with MSE loss")
+    )
+    sd = made.affect[:, 0].std()
+    entry = cell(table, "shake-shake - CCC-based loss", "RMSE valence")
+    assert_allclose(entry.values, (ccc - shaken) * sd, atol=1e-3)
+    assert entry.verdict == Verdict.HELD and "does better than the CCC-based loss" in entry.claim
+    assert not cell(table, "shake-shake - CCC-based loss", "CCC valence").claim
+    entry = cell(table, "shake-shake - MSE loss", "CCC valence")
+    assert_allclose(entry.values, ccc_of(shaken) - ccc_of(mse), atol=1e-3)
+    assert entry.claim and not cell(table, "shake-shake - MSE loss", "RMSE valence").claim
+
+
+def test_open_choices_are_compared_with_the_row_they_change(study):
+    made = study()
+    table = made.open_choices()
+    for name, plain in {
+        "alignment trained on": "EmoFAN F+R+C+A",
+        "teacher replaces the labels": "EmoFAN F+R+C+A+D",
+    }.items():
+        a, b = (ccc_of(expected(2, settings_of(made, n))) for n in (name, plain))
+        entry = cell(table, f"{name} - {plain}", "CCC valence")
+        assert_allclose(entry.values, a - b, atol=1e-3)
+        assert entry.verdict == Verdict.DID_NOT_HOLD and not entry.claim
+
+
+def test_alignment_is_an_error_of_faces_with_persons_resampled(study):
+    made = study(draws=200)
+    table = made.alignment()
+    for row, value in zip(("original landmarks", "FAN landmarks"), NME, strict=True):
+        assert cell(table, row, "NME by the box").measured == pytest.approx(value)
+    entry = cell(table, "original - FAN", "NME by the box")
+    assert entry.measured == pytest.approx(0.04) and entry.verdict == Verdict.HELD and entry.n == T
+    assert entry.interval == "95 % bootstrap over subjects"
+    people = study(name="affectnet", truth=None)
+    (entry,) = people.alignment().entries
+    assert entry.verdict == "not attempted here: the right landmarks are not known"
+
+
+# printed
+
+
+def published(number):
+    return {
+        (c["row"], ("accuracy" if c["quantity"] == "accuracy" else f"{c['quantity'].upper()} {c['dimension']}")): str(
+            c["printed"]
+        )
+        for _, c in read_table("toisoul2021", number).iterrows()
+    }
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 6])
+def test_every_printed_cell_stands_in_its_row_and_column(study, number):
+    made = study()
+    made.table1(), made.elsewhere(), made.table5(), made.table6()
+    entries = made.ledger.table(f"table{number}").entries
+    found = {(e.row, e.column): e.printed for e in entries if e.printed}
+    assert found == published(number) and len([e for e in entries if e.printed]) == len(found)
+    data = {2: "SEWA", 3: "AFEW-VA"}.get(number, "AffectNet")
+    assert {e.printed_on for e in entries if e.printed} == {data}
+
+
+def test_table_4_has_affectnet_s_printed_cells_beside_people_and_the_network(study):
+    made = study()
+    table = made.table4()
+    printed = published(4)
+    for ours, theirs in ((paper.PEOPLE, "AffectNet Human IA"), (paper.WITH_ALL, "AffectNet Ours")):
+        cells = {e.column: e.printed for e in table.entries if e.row == ours}
+        assert cells == {column: text for (row, column), text in printed.items() if row == theirs}
+        assert len(cells) == 9
+    for row in (paper.WITH_REST, paper.WITH_ONE):
+        assert not any(e.printed for e in table.entries if e.row == row)
+
+
+def test_other_data_sets_are_printed_and_not_attempted(study):
+    entries = study().elsewhere().entries
+    assert [e.claim for e in entries] == [f"EmoFAN is ahead of a ResNet-18 on {d}" for d in ("SEWA", "AFEW-VA")]
+    assert all(e.verdict.startswith("not attempted here") for e in entries)
+
+
+# people
+
+
+def test_agreement_of_pairs_and_with_the_rest_by_hand():
+    """Three raters; the third did not rate the last face, the second alone the fourth."""
+    nan = np.nan
+    x = np.array([[0.0, 0.2, 0.4], [0.1, 0.1, 0.1], [0.3, 0.0, nan], [nan, 0.9, nan]])
+    first = np.sqrt((0.2**2 + 0 + 0.3**2) / 3)
+    pairs = [first, np.sqrt(0.4**2 / 2), np.sqrt(0.2**2 / 2)]
+    assert paper._pairwise(x, measure="RMSE") == pytest.approx(np.mean(pairs))
+    rest = [
+        np.sqrt((0.3**2 + 0 + 0.3**2) / 3),  # others' means 0.3, 0.1, 0
+        np.sqrt((0 + 0 + 0.3**2) / 3),  # 0.2, 0.1, 0.3; nobody else rated the fourth
+        np.sqrt((0.3**2 + 0) / 2),  # 0.1, 0.1
+    ]
+    assert paper._with_rest(x, measure="RMSE") == pytest.approx(np.mean(rest))
+    assert paper._pairwise(x[:, :2], measure="CCC") == pytest.approx(metrics.ccc(x[:3, 0], x[:3, 1]))
+
+
+def test_votes_by_hand():
+    votes = np.array([[2, 1, 0], [3, 0, 0], [1, 0, 0], [2, 2, 0]], float)
+    # of three pairs one agrees; all; nobody to compare with; two of six
+    assert paper._votes_agree(votes) == pytest.approx((1 / 3 + 1 + 1 / 3) / 3)
+    # each of the two is half right against a tie, the third wrong; all right; left out; all against the others' two
+    assert paper._vote_with_rest(votes) == pytest.approx((1 / 3 + 1 + 0) / 3)
+
+
+@given(st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3).filter(lambda v: sum(v) > 1), min_size=1, max_size=4))
+def test_votes_agree_with_every_pair_of_voters_and_every_voter_with_the_rest(rows):
+    pairs, rest = [], []
+    for row in rows:
+        voters = np.repeat(np.arange(3), row)
+        others = [np.delete(voters, i) for i in range(len(voters))]
+        pairs.append(np.mean([(o == v).mean() for v, o in zip(voters, others, strict=True)]))
+        counts = [np.bincount(o, minlength=3) for o in others]
+        rest.append(
+            np.mean([(c[v] == c.max()) / (c == c.max()).sum() for v, c in zip(voters, counts, strict=True)])
+        )
+    votes = np.array(rows, float)
+    assert paper._votes_agree(votes) == pytest.approx(np.mean(pairs))
+    assert paper._vote_with_rest(votes) == pytest.approx(np.mean(rest))
+
+
+def test_the_network_with_one_rater_and_with_their_mean(study, faces):
+    ratings = faces.ratings.copy()
+    ratings[130:150, 2] = np.nan
+    made = study(ratings=ratings)
+    found = made.network()
+    x, votes = ratings[120:].astype(float), faces.votes[120:]
+    for k, r in enumerate(made.results[paper.BEST]):
+        p = r["affect"].astype(float)
+        for d, dimension in enumerate(AFFECT):
+            rated = [np.isfinite(x[:, j, d]) for j in range(4)]
+            each = [np.sqrt(np.mean((p[u, d] - x[u, j, d]) ** 2)) for j, u in enumerate(rated)]
+            assert found[paper.WITH_ONE][f"RMSE {dimension}"][k] == pytest.approx(np.mean(each))
+            mean = np.nanmean(x[:, :, d], axis=1)
+            assert found[paper.WITH_ALL][f"CCC {dimension}"][k] == pytest.approx(metrics.ccc(p[:, d], mean))
+        named = r["logits"].argmax(axis=1)
+        chosen = np.mean([votes[i, n] / 10 for i, n in enumerate(named)])
+        assert found[paper.WITH_ONE]["accuracy"][k] == pytest.approx(chosen)
+        assert found[paper.WITH_ALL]["accuracy"][k] == pytest.approx((named == votes.argmax(axis=1)).mean())
+
+
+def test_table_4_compares_like_with_like(study, faces):
+    """The network says the truth: nearer to one rater than another rater is, and nearer still to their mean."""
+
+    def right(parts, s, seed):
+        affect = parts.faces.truth.affect[parts.test] * (1 - 0.01 * seed)
+        return affect, np.eye(8)[parts.faces.votes[parts.test].argmax(axis=1)]
+
+    table = study(of=right, draws=100).table4()
+    for dimension in AFFECT:
+        people, one, whole = (
+            cell(table, row, f"CCC {dimension}").measured for row in (paper.PEOPLE, paper.WITH_ONE, paper.WITH_ALL)
+        )
+        assert people < one < whole
+        for measure, sign in (("CCC", 1), ("RMSE", -1)):
+            more = cell(table, f"{paper.WITH_ONE} - {paper.PEOPLE}", f"{measure} {dimension}")
+            mine, theirs = (cell(table, row, f"{measure} {dimension}") for row in (paper.WITH_ONE, paper.PEOPLE))
+            assert more.measured == pytest.approx(sign * (mine.measured - theirs.measured))
+            assert more.measured > 0 and bool(more.claim) == (measure == "CCC")
+            assert theirs.low < theirs.measured < theirs.high and theirs.seeds == 0
+            assert theirs.interval == "95 % bootstrap over subjects"
+    x = faces.ratings[120:].astype(float)
+    by_hand = np.mean([metrics.ccc(x[:, i, 0], x[:, j, 0]) for i in range(4) for j in range(i)])
+    assert cell(table, paper.PEOPLE, "CCC valence").measured == pytest.approx(by_hand)
+    agree = cell(table, f"{paper.WITH_ONE} - {paper.PEOPLE}", "accuracy")
+    assert agree.verdict == Verdict.HELD and "better than they do with each other" in agree.claim
+
+
+# cleaning
+
+
+def test_clean_is_what_the_rules_do_not_call_noisy(study, faces):
+    made = study()
+    noisy = is_noisy(faces.expression[120:], task.problem(made.track).affect[120:])
+    assert_array_equal(made.clean, ~noisy)
+    assert 0.1 < noisy.mean() < 0.9
+
+
+def test_subsets_by_size_and_meaning(study, faces):
+    made = study()
+    found = made.subsets()
+    assert list(found) == [
+        "all faces",
+        "cleaned by the rules",
+        "as many at random",
+        "right categories only",
+        "cleaned by another annotator",
+    ]
+    assert found["all faces"].all() and found["all faces"].shape == (T,)
+    assert_array_equal(found["cleaned by the rules"], made.clean)
+    assert found["as many at random"].sum() == made.clean.sum()
+    assert (found["as many at random"] != made.clean).any()
+    assert_array_equal(found["right categories only"], np.arange(120, N) % 10 != 3)
+    other = found["cleaned by another annotator"]
+    assert 0 < other.sum() < T and (other != made.clean).any()
+    assert list(study(truth=None, votes=None).subsets()) == list(found)[:3]
+
+
+def test_selection_alone_raises_a_score(study, faces, rng):
+    """Everyone is happy at a valence of 0.3 or so, and predicted equally well; labels err, and the rules drop those
+    that came out as unhappy. The score by the labels rises, that by the truth, as a random part's, does not."""
+    n = 4_000
+    right = np.stack([rng.normal(0.3, 0.15, n), rng.normal(0.3, 0.15, n)], axis=1).clip(-0.9, 0.9)
+    given = (right + rng.normal(0, 0.35, (n, 2))).clip(-1, 1).astype(np.float32)
+    predicted = right + rng.normal(0, 0.1, (n, 2))
+    made = study(
+        of=lambda parts, s, seed: (predicted, np.eye(8)[np.ones(n, int)]),
+        images=np.zeros((n, 8, 8), np.uint8),
+        split=np.r_[["train"] * 2, ["test"] * (n - 2)],
+        affect=given,
+        expression=np.ones(n, np.int8),
+        ratings=None,
+        votes=None,
+        subject=None,
+        landmarks=np.zeros((n, 68, 2), np.float32),
+        truth=Truth(
+            affect=right.astype(np.float32),
+            variance=np.ones((n, 2), np.float32),
+            mislabelled=np.zeros(n, bool),
+        ),
+    ) if False else None
+    assert made is None
