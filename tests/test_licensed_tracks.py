@@ -1,4 +1,4 @@
-"""neo2023 and han2017 on data sets not at hand: from files in their layouts to a trained network's score."""
+"""Papers on data sets not at hand: from files in their layouts to a trained network's score."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from paperlib import twin_recordings
 from paperlib.data import (
     write_affectnet_csv,
     write_affwild,
+    write_ferplus,
     write_manifest,
     write_morphset,
     write_recordings,
@@ -17,9 +18,9 @@ from paperlib.data import (
 from paperlib.features import LANDMARKS
 from paperlib.fusion import LabelParameters, fit_label_parameters
 from paperlib.labels import EXPRESSIONS
-from paperlib.papers import han2017, neo2023
+from paperlib.papers import han2017, neo2023, toisoul2021
 from paperlib.tasks import dual_domain as task
-from paperlib.tasks import perception_uncertainty
+from paperlib.tasks import emofan, perception_uncertainty
 from paperlib.tracks import Track
 from paperlib.twin import landmarks, make_faces, plain_faces
 from paperlib.twin_kinds import morphs, videos
@@ -151,3 +152,69 @@ def test_recordings_of_one_s_own_with_the_face_alone(chats, on_recordings, tmp_p
     (search,) = made.results["", "", "delay"]
     assert search["correlation"].shape == (1, 2, 2)
     assert np.isfinite(search["correlation"]).all()
+
+
+# toisoul2021
+
+
+@pytest.fixture
+def on_portraits(tmp_path, monkeypatch):
+    monkeypatch.setattr("paperlib.grid.CACHE", tmp_path / "cache")
+    emofan.problem.cache_clear()
+    yield lambda name: Track(name=name, root=str(tmp_path), profile="smoke")
+    emofan.problem.cache_clear()
+
+
+def test_affectnet_is_cropped_by_its_own_and_by_learnt_landmarks(on_portraits, tmp_path):
+    faces = make_faces(160, seed=4, size=64)
+    split = np.where(np.arange(160) < 110, "train", "test")
+    write_affectnet_csv(replace(faces, split=split), tmp_path / "affectnet")
+    made = toisoul2021.Study(on_portraits("affectnet"), seeds=1)
+    assert [len(r) for r in (made.parts.train, made.parts.validation, made.parts.test)] == [99, 11, 50]
+    np.testing.assert_allclose(made.parts.original, faces.landmarks * 48 / 64, atol=1e-3)
+    (learnt,) = made.results["alignment"]
+    assert learnt.run.track.name == "affectnet" and learnt["landmarks"].shape == (160, 68, 2)
+    table = made.table5()
+    (first, *_) = table.entries
+    assert (first.track, first.row, first.printed, first.seeds, first.n, first.data) == (
+        "affectnet",
+        "ResNet-18 O+R",
+        "0.39",
+        1,
+        50,
+        made.parts.fingerprint,
+    )
+    assert all(np.isfinite(e.measured) for e in table.entries)
+    assert {e.row for e in table.entries} >= set(toisoul2021.TABLE5)
+    for name in ("table1", "table6", "open_choices", "elsewhere"):
+        assert getattr(made, name)().entries
+    for name in ("alignment", "cleaning"):  # the truth is not known
+        (entry,) = getattr(made, name)().entries
+        assert entry.verdict.startswith("not attempted here")
+    assert "official layout of affectnet" in made.caveat()
+    assert "track affectnet, profile smoke" in made.conclusion()
+
+
+def test_ferplus_is_taken_as_it_is_with_the_twin_s_alignment(on_portraits, tmp_path):
+    faces = make_faces(120, seed=0, size=48)
+    split = np.where(np.arange(120) < 60, "train", np.where(np.arange(120) < 80, "validation", "test"))
+    original = (faces.expression % 7).astype(np.int8)
+    write_ferplus(replace(faces, split=split, original=original), tmp_path / "ferplus")
+    made = toisoul2021.Study(on_portraits("ferplus"), seeds=1)
+    assert made.parts.original is None and "ResNet-18 O+R" not in made.results
+    assert made.results["alignment"][0].run.track == Track(profile="smoke")
+    assert len(made.parts.test) == 40
+    # one vote's place
+    own = (made.parts.faces.ratings == made.parts.affect[:, None]).all(axis=2)
+    assert own.any(axis=1).all()
+    table = made.table4()
+    printed = {(e.row, e.column): e.printed for e in table.entries}
+    assert printed[toisoul2021.PEOPLE, "CCC valence"] == "0.82"
+    measured = [e.measured for e in table.entries + made.table5().entries if e.n]
+    assert np.isfinite(measured).all()
+    votes = made.parts.faces.votes[made.parts.test].astype(float)
+    agree = [e for e in table.entries if (e.row, e.column) == (toisoul2021.PEOPLE, "accuracy")]
+    same = (votes * (votes - 1)).sum(axis=1) / (votes.sum(axis=1) * (votes.sum(axis=1) - 1))
+    assert agree[0].measured == pytest.approx(same.mean()) and "faces" in agree[0].interval
+    assert "cleaned by another annotator" in made.subsets()
+    assert "FER2013" in made.caveat()

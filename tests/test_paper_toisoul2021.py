@@ -113,7 +113,10 @@ def study(faces, monkeypatch):
             for run in runs:
                 parts, s = task.problem(run.track), run.settings
                 if run.task.endswith("train_alignment"):
-                    nme = np.tile(NME, (len(parts.test), 1)) + np.linspace(-0.01, 0.01, len(parts.test))[:, None]
+                    nme = (
+                        np.tile(NME, (len(parts.test), 1))
+                        + np.linspace(-0.01, 0.01, len(parts.test))[:, None]
+                    )
                     arrays = {"landmarks": parts.original, "fan.weight": np.zeros(100)}
                     arrays |= {} if parts.true is None else {"nme": nme.astype(np.float32)}
                 else:
@@ -126,9 +129,7 @@ def study(faces, monkeypatch):
         monkeypatch.setattr(Track, "of_kind", lambda self, kind: sets[self.name])
         monkeypatch.setattr("paperlib.grid.run_missing", results)
         task.problem.cache_clear()
-        made = paper.Study(
-            Track(name=name, root="" if name == "twin" else "x", profile="smoke"), seeds=seeds
-        )
+        made = paper.Study(Track(name=name, root="" if name == "twin" else "x", profile="smoke"), seeds=seeds)
         made.plan = replace(made.plan, draws=draws)
         return made
 
@@ -263,7 +264,8 @@ def test_a_positive_difference_speaks_for_the_better_row(study):
 def test_verdicts_follow_the_signs(study):
     table = study().table5()
     verdicts = {
-        step: cell(table, f"{step}: {a} - {b}", "CCC valence").verdict for step, (a, b, _) in paper.STEPS.items()
+        step: cell(table, f"{step}: {a} - {b}", "CCC valence").verdict
+        for step, (a, b, _) in paper.STEPS.items()
     }
     assert verdicts == {
         "F": Verdict.HELD,
@@ -317,7 +319,8 @@ def test_table_6_compares_the_losses(study):
         c = expected(2, settings_of(made, name), "arousal")
         assert_allclose(cell(table, row, "CCC arousal").values, ccc_of(c), atol=1e-3)
     shaken, ccc, mse = (
-        expected(2, settings_of(made, name)) for name in ("EmoFAN with shake-shake", "EmoFAN F+R+C", "EmoFAN with MSE loss")
+        expected(2, settings_of(made, name))
+        for name in ("EmoFAN with shake-shake", "EmoFAN F+R+C", "EmoFAN with MSE loss")
     )
     sd = made.affect[:, 0].std()
     entry = cell(table, "shake-shake - CCC-based loss", "RMSE valence")
@@ -360,9 +363,10 @@ def test_alignment_is_an_error_of_faces_with_persons_resampled(study):
 
 def published(number):
     return {
-        (c["row"], ("accuracy" if c["quantity"] == "accuracy" else f"{c['quantity'].upper()} {c['dimension']}")): str(
-            c["printed"]
-        )
+        (
+            c["row"],
+            ("accuracy" if c["quantity"] == "accuracy" else f"{c['quantity'].upper()} {c['dimension']}"),
+        ): str(c["printed"])
         for _, c in read_table("toisoul2021", number).iterrows()
     }
 
@@ -392,7 +396,9 @@ def test_table_4_has_affectnet_s_printed_cells_beside_people_and_the_network(stu
 
 def test_other_data_sets_are_printed_and_not_attempted(study):
     entries = study().elsewhere().entries
-    assert [e.claim for e in entries] == [f"EmoFAN is ahead of a ResNet-18 on {d}" for d in ("SEWA", "AFEW-VA")]
+    assert [e.claim for e in entries] == [
+        f"EmoFAN is ahead of a ResNet-18 on {d}" for d in ("SEWA", "AFEW-VA")
+    ]
     assert all(e.verdict.startswith("not attempted here") for e in entries)
 
 
@@ -423,7 +429,13 @@ def test_votes_by_hand():
     assert paper._vote_with_rest(votes) == pytest.approx((1 / 3 + 1 + 0) / 3)
 
 
-@given(st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3).filter(lambda v: sum(v) > 1), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.lists(st.integers(0, 4), min_size=3, max_size=3).filter(lambda v: sum(v) > 1),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_votes_agree_with_every_pair_of_voters_and_every_voter_with_the_rest(rows):
     pairs, rest = [], []
     for row in rows:
@@ -469,12 +481,15 @@ def test_table_4_compares_like_with_like(study, faces):
     table = study(of=right, draws=100).table4()
     for dimension in AFFECT:
         people, one, whole = (
-            cell(table, row, f"CCC {dimension}").measured for row in (paper.PEOPLE, paper.WITH_ONE, paper.WITH_ALL)
+            cell(table, row, f"CCC {dimension}").measured
+            for row in (paper.PEOPLE, paper.WITH_ONE, paper.WITH_ALL)
         )
         assert people < one < whole
         for measure, sign in (("CCC", 1), ("RMSE", -1)):
             more = cell(table, f"{paper.WITH_ONE} - {paper.PEOPLE}", f"{measure} {dimension}")
-            mine, theirs = (cell(table, row, f"{measure} {dimension}") for row in (paper.WITH_ONE, paper.PEOPLE))
+            mine, theirs = (
+                cell(table, row, f"{measure} {dimension}") for row in (paper.WITH_ONE, paper.PEOPLE)
+            )
             assert more.measured == pytest.approx(sign * (mine.measured - theirs.measured))
             assert more.measured > 0 and bool(more.claim) == (measure == "CCC")
             assert theirs.low < theirs.measured < theirs.high and theirs.seeds == 0
@@ -516,27 +531,147 @@ def test_subsets_by_size_and_meaning(study, faces):
     assert list(study(truth=None, votes=None).subsets()) == list(found)[:3]
 
 
-def test_selection_alone_raises_a_score(study, faces, rng):
-    """Everyone is happy at a valence of 0.3 or so, and predicted equally well; labels err, and the rules drop those
-    that came out as unhappy. The score by the labels rises, that by the truth, as a random part's, does not."""
-    n = 4_000
-    right = np.stack([rng.normal(0.3, 0.15, n), rng.normal(0.3, 0.15, n)], axis=1).clip(-0.9, 0.9)
-    given = (right + rng.normal(0, 0.35, (n, 2))).clip(-1, 1).astype(np.float32)
-    predicted = right + rng.normal(0, 0.1, (n, 2))
-    made = study(
-        of=lambda parts, s, seed: (predicted, np.eye(8)[np.ones(n, int)]),
-        images=np.zeros((n, 8, 8), np.uint8),
-        split=np.r_[["train"] * 2, ["test"] * (n - 2)],
-        affect=given,
-        expression=np.ones(n, np.int8),
-        ratings=None,
-        votes=None,
-        subject=None,
-        landmarks=np.zeros((n, 68, 2), np.float32),
-        truth=Truth(
-            affect=right.astype(np.float32),
-            variance=np.ones((n, 2), np.float32),
-            mislabelled=np.zeros(n, bool),
-        ),
-    ) if False else None
-    assert made is None
+@pytest.fixture
+def happy_and_sad(study, rng):
+    """A study of 4,000 faces, happy on the right and sad on the left, all predicted with the same error; then it."""
+
+    def make(wrong):
+        n, error = 4_000, 0.2
+        right = np.stack([rng.uniform(-0.6, 0.6, n), rng.uniform(-0.1, 0.1, n)], axis=1)
+        given = np.where(wrong(n)[:, None], -right, right).astype(np.float32)
+        off = rng.normal(0, error, (n, 2))
+        return (
+            right,
+            error,
+            study(
+                of=lambda parts, s, seed: (
+                    (right + off)[parts.test],
+                    np.eye(8)[np.ones(len(parts.test), int)],
+                ),
+                images=np.zeros((n, 8, 8), np.uint8),
+                split=np.array(["train"] * 2 + ["test"] * (n - 2)),
+                affect=given,
+                expression=np.where(right[:, 0] > 0, 1, 2).astype(np.int8),
+                ratings=None,
+                votes=None,
+                subject=None,
+                landmarks=rng.uniform(1, 9, (n, 68, 2)).astype(np.float32),
+                truth=Truth(
+                    affect=right.astype(np.float32),
+                    variance=np.ones((n, 2), np.float32),
+                    mislabelled=wrong(n),
+                ),
+            ),
+        )
+
+    return make
+
+
+def test_selection_alone_raises_a_score(happy_and_sad):
+    """No label is wrong: the rules drop faces of little intensity, what is left is more spread, and so its CCC."""
+    right, error, made = happy_and_sad(lambda n: np.zeros(n, bool))
+    table = made.cleaning()
+    for target in ("given labels", "truth"):
+        column = f"CCC valence, {target}"
+        known = {}
+        for name, rows in made.subsets().items():
+            spread = right[2:][rows, 0].var()
+            known[name] = 2 * spread / (2 * spread + error**2)
+            entry = cell(table, name, column)
+            assert entry.measured == pytest.approx(known[name], abs=0.02) and entry.n == rows.sum()
+        assert known["cleaned by the rules"] > known["all faces"] + 0.03
+        assert known["as many at random"] == pytest.approx(known["all faces"], abs=0.02)
+    assert {e.measured for e in table.entries if e.column == "% wrong categories"} == {0.0}
+
+
+def test_cleaning_of_wrong_labels_raises_the_score_by_them_and_not_by_the_truth(happy_and_sad):
+    """A fifth of the labels stand on the other side."""
+    _, _, made = happy_and_sad(lambda n: np.arange(n) % 5 == 0)
+    table = made.cleaning()
+    every, clean = ("all faces", "cleaned by the rules")
+    gain = {
+        target: cell(table, clean, f"CCC valence, {target}").measured
+        - cell(table, every, f"CCC valence, {target}").measured
+        for target in ("given labels", "truth")
+    }
+    assert gain["given labels"] > 0.3 and 0 < gain["truth"] < 0.1
+    assert cell(table, every, "% wrong categories").measured == pytest.approx(20, abs=0.1)
+    assert cell(table, clean, "% wrong categories").measured == 0
+    assert cell(table, clean, "% wrong categories").unit == "%"
+
+
+def test_without_the_truth_cleaning_is_not_attempted(study):
+    (entry,) = study(name="affectnet", truth=None).cleaning().entries
+    assert entry.verdict == "not attempted here: the truth is not known" and "crucial" in entry.claim
+
+
+# replay and sentences
+
+
+def test_what_is_kept_for_replay_gives_the_same_tables(study):
+    made, again = study(), study()
+    before = [getattr(made, name)().text() for name in EVERY]
+    for name, group in made.results.items():
+        again.results[name] = kept = paper.for_replay(group)
+        assert [r.run.identity for r in kept] == [r.run.identity for r in group]
+        names = {"landmarks", "nme"} if name == "alignment" else {"affect", "logits"}
+        assert all(set(r.arrays) == names for r in kept)
+        assert all(r.arrays[n] is old.arrays[n] for r, old in zip(kept, group, strict=True) for n in names)
+    assert [getattr(again, name)().text() for name in EVERY] == before
+    assert again.conclusion() == made.conclusion()
+
+
+def test_conclusion_is_made_of_the_ledger(study):
+    made = study()
+    for name in EVERY:
+        getattr(made, name)()
+    text = made.conclusion()
+    verdicts = made.ledger.verdicts()["verdict"].str.partition(":")[0].value_counts()
+    assert text.startswith("**In short** (track twin, profile smoke): ")
+    assert all(f"{n} {v}" in text.splitlines()[0] for v, n in verdicts.items())
+    better, worse, what = paper.STEPS["A"]
+    e = cell(made.ledger.table("table5"), f"A: {better} - {worse}", "CCC valence")
+    assert f"- {what}: CCC gained, valence {e.measured:+.3f} [{e.low:.3f}, {e.high:.3f}]" in text
+    given, true = (
+        cell(made.ledger.table("cleaning"), "cleaned by the rules", f"CCC arousal, {t}").measured
+        for t in ("given labels", "truth")
+    )
+    assert f"arousal {given:.2f} with the given labels, {true:.2f} with the truth" in text
+    people, one, whole = (
+        cell(made.ledger.table("table4"), row, "CCC valence").measured
+        for row in (paper.PEOPLE, paper.WITH_ONE, paper.WITH_ALL)
+    )
+    line = f"agree at {people:.2f}, the network with one of them at {one:.2f}, with the mean of all at {whole:.2f}."
+    assert f"- CCC valence: two people {line}" in text
+    assert len(text.splitlines()) == 2 + len(paper.STEPS) + 3 + 2
+
+
+def test_a_conclusion_has_no_line_for_what_was_not_made(study):
+    made = study()
+    made.table1()
+    assert made.conclusion() == "**In short** (track twin, profile smoke): 2 held.\n"
+
+
+def test_caveats_say_what_the_data_are(study):
+    assert study().caveat() == paper.CAVEATS["twin"] and "**" in paper.CAVEATS["twin"]
+    assert "official layout of affectnet" in study(name="affectnet", truth=None).caveat()
+
+
+def test_every_number_has_its_data_and_claims_a_verdict(study):
+    made = study()
+    for name in EVERY:
+        getattr(made, name)()
+    for e in made.ledger.entries:
+        measured = np.isfinite(e.measured)
+        assert e.data == (made.parts.fingerprint if measured else "")
+        assert e.n > 0 if measured else e.n == 0
+        assert bool(e.verdict) or not e.claim
+    runs = cell(made.ledger.table("table5"), paper.BEST, "accuracy").runs
+    assert runs == tuple(r.key for r in made.results[paper.BEST])
+
+
+def test_open_choices_name_what_this_profile_does():
+    for track, size in ((Track(), 64), (Track(profile="paper"), 256)):
+        choices = paper.open_choices(track).set_index("choice")["this page"]
+        assert choices["size of pictures, batch, epochs"].startswith(f"{size} pixels")
+        assert choices["seeds"] == "3" and choices.index.is_unique

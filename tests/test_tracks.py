@@ -125,3 +125,38 @@ def test_recordings_of_files_bring_their_features(tmp_path, name, monkeypatch):
 def test_tracks_of_faces_have_no_recordings(tmp_path):
     track = Track(name="ferplus", root=str(tmp_path))
     assert track.recordings() is None and track.features("audio") is None
+
+
+def test_the_twins_portraits_are_faces_of_their_own_with_landmarks_inside():
+    track = Track(profile="smoke")
+    portraits, faces = track.of_kind("portraits"), track.faces()
+    n, size = tracks.TWIN_PORTRAITS["smoke"]
+    assert portraits.images.shape == (n, size, size) and portraits.fingerprint != faces.fingerprint
+    assert portraits is Track(profile="smoke").of_kind("portraits")
+    assert not np.array_equal(portraits.truth.affect[:100], faces.truth.affect[:100])
+    inside = ((portraits.landmarks > 0) & (portraits.landmarks < size)).all(axis=2)
+    assert inside.mean() > 0.98 and portraits.truth.affect.shape == (n, 2)
+
+
+def test_afew_va_is_read_every_few_frames_by_the_profile(tmp_path, faces, monkeypatch):
+    asked = []
+    frames = replace(faces, subject=(np.arange(60) // 6).astype(str))
+    monkeypatch.setattr(data, "load_afewva", lambda root, **kwargs: asked.append((root, kwargs)) or frames)
+    for profile in tracks.PROFILES:
+        track = Track(name="afewva", root=str(tmp_path), profile=profile)
+        assert track.of_kind("portraits") is not None
+        assert track.of_kind("faces") is track.of_kind("videos") is track.faces() is None
+    assert {root for root, _ in asked} == {tmp_path}
+    assert [(k["every"], k["size"], k["channels"]) for _, k in asked] == [
+        (10, 48, 1),
+        (3, 64, 1),
+        (1, 224, 3),
+    ]
+
+
+def test_pictures_of_faces_are_portraits_too(tmp_path, faces, monkeypatch):
+    for name in ("ferplus", "affectnet", "manifest"):
+        monkeypatch.setattr(data, f"load_{name}", lambda root, **kwargs: faces)
+        track = Track(name=name, root=str(tmp_path))
+        assert track.of_kind("portraits") is track.faces() is faces
+    assert Track(name="amigos", root=str(tmp_path)).of_kind("portraits") is None

@@ -28,7 +28,7 @@ from paperlib.postprocessing import PostProcessing, fit_postprocessing, steps
 from paperlib.published import read_table
 from paperlib.stats import Interval, Verdict
 from paperlib.tasks.perception_uncertainty import TARGETS, Problem, gold_standard, problem
-from paperlib.tracks import Track
+from paperlib.tracks import TWIN_CHATS, Track
 
 KEY = "han2017"
 TRACKS = ("twin", "sewa", "recordings")
@@ -46,8 +46,8 @@ NAMES = {"E": "emotional state", "sigma": "uncertainty"}
 OVER_RECORDINGS = "95 % bootstrap over {n} recordings, of the mean over seeds"
 CAVEATS = {
     "twin": "**The data are generated, and the recordings fewer and shorter than the paper's.** {n} people talk in "
-    "pairs for {seconds:.0f} seconds each (the paper: 64 for 164); valence, arousal and their ambiguity are smooth "
-    "random processes; six raters follow them late, each with a bias, a scale and noise that grows with the "
+    "pairs for up to {seconds:.0f} seconds each (the paper: 64 for 164); valence, arousal and their ambiguity are "
+    "smooth random processes; six raters follow them late, each with a bias, a scale and noise that grows with the "
     "ambiguity; a source-filter voice and a moving face show both. openSMILE's features are real, of a voice that is "
     "not. What holds here holds of the method; which modality tells more, and how much, was decided by whoever wrote "
     "the twin. In return the true uncertainty is known.",
@@ -816,9 +816,9 @@ class Study:
 
     def caveat(self) -> str:
         """What a reader of this track's page must know first, in Markdown."""
-        seconds = float(self.record.frames.mean() / self.record.rate)
+        pairs, seconds = TWIN_CHATS[self.track.profile]
         licensed = f"Licensed data, read from the official layout of {self.track.name}."
-        return CAVEATS.get(self.track.name, licensed).format(n=len(self.record), seconds=seconds)
+        return CAVEATS.get(self.track.name, licensed).format(n=2 * pairs, seconds=seconds)
 
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
@@ -831,7 +831,8 @@ class Study:
             e = cells[artefact, row, column]
             return f"{e.measured:.2f} [{e.low:.2f}, {e.high:.2f}]"
 
-        total = f"significant of {len(self.comparisons())}"
+        total = next(row for artefact, row, _ in cells if row.startswith("significant of "))
+        widest = [row for artefact, row, _ in cells if artefact == "table1"][-1]
         survived = [
             f"{cells['significance', total, what].measured:.0f} by {name}"
             for what, name in (
@@ -841,7 +842,7 @@ class Study:
             )
         ]
         lines.append(
-            f"- Of {len(self.comparisons())} comparisons of multi- with single-task learning, significant at "
+            f"- Of {total.rpartition(' ')[2]} comparisons of multi- with single-task learning, significant at "
             f"5 %: {'; '.join(survived)}."
         )
         for partition in ("dev", "test"):
@@ -852,14 +853,13 @@ class Study:
             ]
             lines.append(f"- Multi-task learning was ahead in {sum(better)} of {len(better)} on {partition}.")
         for dimension in DIMENSIONS:
-            row = f"{self.shown[-1]} multi"
             line = ", ".join(
-                f"{NAMES[t]} {told('table1', row, f'{_short(t, dimension)} test')}" for t in TARGETS
+                f"{NAMES[t]} {told('table1', widest, f'{_short(t, dimension)} test')}" for t in TARGETS
             )
             key = ("uncertainty", f"{dimension}: the true uncertainty", "CCC with the raters'")
             if key in cells:
                 line += f"; the true uncertainty itself reaches {told(*key)} with the raters'"
-            lines.append(f"- CCC on the test, {dimension}, {row}: {line}.")
+            lines.append(f"- CCC on the test, {dimension}, {widest}: {line}.")
         return "\n".join(lines)
 
 
