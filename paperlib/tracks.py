@@ -87,6 +87,7 @@ class Track:
         "portraits" are faces with room around them, for networks that crop by landmarks. On the twin all are generated
         apart from `faces()`, each with its data set's peculiarities. Frames of
         videos come in a random order: in their own, a batch would hold few videos, and its statistics be theirs.
+        AFEW-VA has no split: of five folds without a common actor, one is the test and one the validation.
         """
         return _of_kind(self, kind)
 
@@ -177,7 +178,11 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
         case "morphset", "morphs":
             return data.load_morphset(Path(track.root), **place)
         case "afewva", "portraits":
-            return data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
+            clips = data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
+            assert clips.subject is not None
+            fold = data.person_folds(clips.subject)
+            split = np.select([fold == 0, fold == 1], ["test", "validation"], "train")
+            return replace(clips, split=split, fingerprint=f"{clips.fingerprint}-folds")
         case _, "faces" | "portraits":
             return track.faces()
     return None

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paperlib import twin_recordings
+from paperlib import tracks, twin_recordings
 from paperlib.data import (
+    write_afewva,
     write_affectnet_csv,
     write_affwild,
     write_ferplus,
@@ -218,3 +219,27 @@ def test_ferplus_is_taken_as_it_is_with_the_twin_s_alignment(on_portraits, tmp_p
     assert agree[0].measured == pytest.approx(same.mean()) and "faces" in agree[0].interval
     assert "cleaned by another annotator" in made.subsets()
     assert "FER2013" in made.caveat()
+
+
+def test_afew_va_is_split_by_actor_and_has_no_categories(on_portraits, tmp_path, monkeypatch):
+    monkeypatch.setitem(tracks.CLIP_STEP, "smoke", 1)
+    faces = make_faces(90, seed=4, size=64)
+    faces = replace(faces, subject=np.repeat([f"actor {k}" for k in range(9)], 10))
+    write_afewva(faces, tmp_path / "afewva")
+    made = toisoul2021.Study(on_portraits("afewva"), seeds=1)
+    parts = made.parts
+    people = [set(parts.faces.subject[rows]) for rows in (parts.train, parts.validation, parts.test)]
+    assert all(people) and sum(map(len, people)) == 9
+    assert (parts.label == -1).all() and set(made.results) == {
+        "alignment",
+        "ResNet-18 O+R",
+        "ResNet-18 F+R",
+        "EmoFAN F+R",
+    }
+    entries = made.elsewhere().entries
+    assert entries[0].verdict == "not attempted here: SEWA is licensed, and was not at hand"
+    claims = [e.claim for e in entries[1:] if e.claim]
+    assert claims == [f"EmoFAN is ahead of a ResNet-18 on AFEW-VA (CCC {d})" for d in ("valence", "arousal")]
+    for name in ("alignment", "table1", "table4", "table5", "table6", "open_choices", "cleaning"):
+        assert getattr(made, name)().entries
+    assert "track afewva, profile smoke" in made.conclusion()

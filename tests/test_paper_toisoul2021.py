@@ -16,6 +16,7 @@ from paperlib.papers import toisoul2021 as paper
 from paperlib.published import read_table
 from paperlib.stats import Verdict
 from paperlib.tasks import emofan as task
+from paperlib.tasks.label_variance import one_rating
 from paperlib.tracks import Track
 from paperlib.twin.prototypes import CIRCUMPLEX
 
@@ -675,3 +676,72 @@ def test_open_choices_name_what_this_profile_does():
         choices = paper.open_choices(track).set_index("choice")["this page"]
         assert choices["size of pictures, batch, epochs"].startswith(f"{size} pixels")
         assert choices["seeds"] == "3" and choices.index.is_unique
+
+
+def test_every_cell_of_table_4_is_printed_with_and_without_raters(study):
+    rows = {paper.PEOPLE: "AffectNet Human IA", paper.WITH_ALL: "AffectNet Ours"}
+    for changes in ({}, {"name": "affectnet", "truth": None, "ratings": None, "votes": None}):
+        table = study(**changes).table4()
+        found = {(rows.get(e.row, e.row), e.column): e.printed for e in table.entries if e.printed}
+        assert found == published(4)
+        assert {e.printed_on for e in table.entries if e.row.startswith("SEWA")} == {"SEWA"}
+        unknown = [e for e in table.entries if e.verdict.startswith("not attempted here")]
+        assert [e.verdict for e in unknown] == ["not attempted here: single raters are not known"] * bool(
+            changes
+        )
+
+
+def test_faces_without_categories_have_the_rows_that_need_none(study):
+    """As AFEW-VA, or a manifest with raters."""
+    made = study(name="manifest", truth=None, expression=None, votes=None)
+    assert [name for name in made.results if name != "alignment"] == [
+        "ResNet-18 O+R",
+        "ResNet-18 F+R",
+        "EmoFAN F+R",
+    ]
+    assert not made.clean.any()
+    table = made.table1()
+    ours = {e.row for e in table.entries if not e.printed}
+    assert ours == {"ours, ResNet-18", "ours, original set", "EmoFAN F+R - ResNet-18 O+R"}
+    ahead = cell(table, "EmoFAN F+R - ResNet-18 O+R", "CCC valence")
+    assert ahead.verdict == Verdict.HELD and "ahead of a ResNet-18" in ahead.claim
+    assert {e.row for e in made.table5().entries if " - " not in e.row} == set(made.results) - {"alignment"}
+    assert cell(made.table4(), paper.WITH_ONE, "CCC valence").seeds == 2
+    (entry,) = made.table6().entries
+    assert entry.verdict == "not attempted here: the faces have no categories"
+    assert [e.row for e in made.open_choices().entries] == list(paper.OPEN)
+    assert "CCC gained" in made.conclusion()
+
+
+def test_ferplus_s_page_has_no_error_of_the_twin_s_landmarks(study):
+    (entry,) = study(name="ferplus", landmarks=None, truth=None).alignment().entries
+    assert entry.verdict == "not attempted here: the right landmarks are not known"
+
+
+def test_ferplus_s_votes_are_in_no_order(study, faces):
+    """All agree on average: sorted columns would differ in their means, and their agreement be too low or too high."""
+    ratings = np.sort(faces.ratings, axis=1)
+    ratings[125, 3] = np.nan
+    made = study(name="ferplus", landmarks=None, truth=None, ratings=ratings)
+    found = made.ratings()
+    np.testing.assert_array_equal(np.sort(found, axis=1), np.sort(ratings[120:].astype(float), axis=1))
+    assert (
+        np.ptp(np.nanmean(found, axis=0), axis=0).max()
+        < 0.25 * np.ptp(np.nanmean(ratings, axis=0), axis=0).min()
+    )
+    both = np.isnan(found[5]).sum(axis=0)
+    assert both.tolist() == [1, 1] and np.isnan(found[5]).any(axis=1).sum() == 1
+    twin = study()
+    np.testing.assert_array_equal(twin.ratings(), faces.ratings[120:])
+
+
+def test_another_annotator_is_another(study, faces):
+    """The second of two raters always contradicts the category, the first never: who is clean was labelled by the
+    second."""
+    place = np.where(np.arange(2)[:, None], -0.5, 0.5) * np.ones((len(faces), 2, 2))
+    happy = np.tile(np.eye(8, dtype=np.int16)[1] * 2, (len(faces), 1))
+    ratings = place.astype(np.float32)
+    made = study(ratings=ratings, votes=happy, expression=np.ones(len(faces), np.int8))
+    first = (one_rating(ratings, seed=0)[120:] > 0).all(axis=1)
+    np.testing.assert_array_equal(made.clean, first)
+    np.testing.assert_array_equal(made.subsets()["cleaned by another annotator"], ~first)

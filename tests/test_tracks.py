@@ -160,3 +160,14 @@ def test_pictures_of_faces_are_portraits_too(tmp_path, faces, monkeypatch):
         track = Track(name=name, root=str(tmp_path))
         assert track.of_kind("portraits") is track.faces() is faces
     assert Track(name="amigos", root=str(tmp_path)).of_kind("portraits") is None
+
+
+def test_afew_va_s_portraits_are_split_by_actor(tmp_path, faces, monkeypatch):
+    actor = np.repeat([f"{k}" for k in range(10)], len(faces) // 10)
+    frames = replace(faces, subject=actor, split=np.array(["train"] * len(faces)))
+    monkeypatch.setattr(data, "load_afewva", lambda root, **kwargs: frames)
+    found = Track(name="afewva", root=str(tmp_path)).of_kind("portraits")
+    share = {s: (found.split == s).mean() for s in ("train", "validation", "test")}
+    assert share == pytest.approx({"train": 0.6, "validation": 0.2, "test": 0.2})
+    assert all(len(set(found.split[actor == a])) == 1 for a in set(actor))
+    assert found.fingerprint != frames.fingerprint
