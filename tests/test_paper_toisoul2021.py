@@ -25,6 +25,8 @@ SPLIT = np.array(["train"] * 80 + ["validation"] * 40 + ["test"] * 200)
 T = 200
 NME = (0.06, 0.02)  # of the original and of the network's landmarks
 EVERY = (
+    "teacher",
+    "measures",
     "alignment",
     "table1",
     "elsewhere",
@@ -287,7 +289,7 @@ def test_verdicts_follow_the_signs(study):
 
 def test_one_seed_cannot_tell(study):
     made = study(seeds=1)
-    for name in ("table1", "table4", "table5", "table6", "open_choices"):
+    for name in ("table1", "table5", "table6", "open_choices"):
         judged = [e for e in getattr(made, name)().entries if e.verdict and e.seeds]
         assert judged and {e.verdict for e in judged} == {Verdict.CANNOT_TELL}
         assert {e.seeds for e in judged} == {1}
@@ -616,6 +618,7 @@ def test_what_is_kept_for_replay_gives_the_same_tables(study):
         again.results[name] = kept = paper.for_replay(group)
         assert [r.run.identity for r in kept] == [r.run.identity for r in group]
         names = {"landmarks", "nme"} if name == "alignment" else {"affect", "logits"}
+        names |= {"train"} if name in paper.TEACHERS else set()
         assert all(set(r.arrays) == names for r in kept)
         assert all(r.arrays[n] is old.arrays[n] for r, old in zip(kept, group, strict=True) for n in names)
     assert [getattr(again, name)().text() for name in EVERY] == before
@@ -745,3 +748,59 @@ def test_another_annotator_is_another(study, faces):
     first = (one_rating(ratings, seed=0)[120:] > 0).all(axis=1)
     np.testing.assert_array_equal(made.clean, first)
     np.testing.assert_array_equal(made.subsets()["cleaned by another annotator"], ~first)
+
+
+def test_what_the_network_gains_over_people_is_the_difference_of_both(study):
+    made = study()
+    people, network, gained = made.people(), made.network(), made.gains_over_people()
+    assert set(gained) == set(network[paper.WITH_ONE])
+    for measure, found in gained.items():
+        sign = -1 if measure.startswith("RMSE") else 1
+        both = np.mean(network[paper.WITH_ONE][measure]) - people[paper.PEOPLE][measure].estimate
+        assert found.estimate == pytest.approx(sign * both, abs=1e-9)
+    table = made.table4()
+    entry = cell(table, f"{paper.WITH_ONE} - {paper.PEOPLE}", "CCC valence")
+    assert (
+        entry.verdict == str(paper.stats.verdict(gained["CCC valence"], 1)) and "bootstrap" in entry.interval
+    )
+    easier = cell(table, f"{paper.PEOPLE}: valence - arousal", "CCC")
+    valence, arousal = (people[paper.PEOPLE][f"CCC {d}"].estimate for d in ("valence", "arousal"))
+    assert easier.measured == pytest.approx(valence - arousal)
+
+
+def test_a_teacher_that_says_what_most_raters_say_smooths(study, faces):
+    made = study()
+    most = faces.votes[made.parts.train].argmax(axis=1)
+    for name in paper.TEACHERS:
+        for r in made.results[name]:
+            r.arrays["train"][:] = np.eye(8)[most]
+    table = made.teacher()
+    given = (made.parts.label[made.parts.train] == most).mean()
+    assert cell(table, "given label", "agrees with most raters").measured == pytest.approx(given)
+    entry = cell(table, f"{paper.TEACHERS[0]} - given label", "agrees with most raters")
+    assert entry.values == pytest.approx([1 - given] * 2)
+    without = study(name="manifest", truth=None, expression=None, votes=None).teacher().entries
+    assert without[0].verdict == "not attempted here: several raters' categories are not known"
+
+
+def test_measures_are_ranked_over_networks(study):
+    from scipy.stats import spearmanr
+
+    made = study()
+    names = [name for name in made.results if name != "alignment"]
+    first = [made.scores(name) for name in names]
+    expected = spearmanr(
+        [-s["RMSE valence"][0] for s in first], [s["SAGR valence"][0] for s in first]
+    ).statistic
+    entry = cell(made.measures(), f"{len(names)} networks", "rank correlation, valence")
+    assert entry.values[0] == pytest.approx(expected)
+    assert made.ledger.table("measures").entries[-1].verdict.startswith("not attempted here")
+
+
+def test_cleaning_s_differences_are_those_of_its_cells(study):
+    table = study().cleaning()
+    for column in ("CCC valence, given labels", "CCC arousal, truth"):
+        clean, every = (cell(table, row, column).values for row in (paper.CLEANED, "all faces"))
+        entry = cell(table, f"{paper.CLEANED} - all faces", column)
+        assert entry.values == pytest.approx(np.subtract(clean, every))
+        assert bool(entry.claim) == column.endswith("given labels")

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from paperlib import metrics, stats
 from paperlib.grid import Result, Run, run_groups
@@ -69,6 +70,7 @@ STEPS: Mapping[str, tuple[str, str, str]] = {
     "S": ("EmoFAN F+R+C+A+S", "EmoFAN F+R+C+A", "The shake-shake loss helps"),
     "S and D": (BEST, "EmoFAN F+R+C+A", "Distillation and shake-shake together help"),
 }
+TEACHERS = ("EmoFAN F+R+C+A", "EmoFAN F+R+C+A+S")
 MEASURES: Mapping[str, Callable[..., Any]] = {
     "RMSE": metrics.rmse,
     "SAGR": metrics.sagr,
@@ -77,6 +79,7 @@ MEASURES: Mapping[str, Callable[..., Any]] = {
 }
 PEOPLE, WITH_REST = "rater and rater", "rater and the others' mean"
 WITH_ONE, WITH_ALL = "network and rater", "network and all raters' mean"
+CLEANED = "cleaned by the rules"
 OVER_FACES = "95 % bootstrap over {unit}"
 CAVEATS = {
     "twin": "**The data are generated, and the networks small.** Faces with known landmarks are cropped by them; each "
@@ -208,10 +211,13 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
 
 
 def for_replay(results: Sequence[Result]) -> list[Result]:
-    """The results with no more than the page reads: of the alignment run the landmarks and errors, not the weights."""
+    """The results with no more than the page reads: no weights, and labels of training faces from teachers alone."""
+    track = results[0].run.track
+    teachers = {run.identity for name in TEACHERS for run in grid(track).get(name, [])}
     kept = []
     for r in results:
-        names = [n for n in r.arrays if n in ("affect", "logits", "landmarks", "nme")]
+        read = {"affect", "logits", "landmarks", "nme"} | ({"train"} if r.run.identity in teachers else set())
+        names = [n for n in r.arrays if n in read]
         kept.append(replace(r, arrays={n: r.arrays[n] for n in names}))
     return kept
 
@@ -416,37 +422,61 @@ class Study:
         for comparison, scores in network.items():
             for measure, values in scores.items():
                 self._add("table4", comparison, measure, values, **as_printed(comparison, measure))
-        for measure in network.get(WITH_ONE, {}):
-            interval = people[PEOPLE][measure]
-            more = [_sign(measure) * (v - interval.estimate) for v in network[WITH_ONE][measure]]
+        for measure, gained in self.gains_over_people().items():
             claim = f"The network agrees with people better than they do with each other ({measure})"
             judged = claim if measure.startswith(("CCC", "accuracy")) else ""
-            self._add("table4", f"{WITH_ONE} - {PEOPLE}", measure, more, claim=judged)
+            self._judged("table4", f"{WITH_ONE} - {PEOPLE}", measure, gained, claim=judged)
+        if people:
+            easier = self._over_test(
+                lambda x: _pairwise(x[:, :, 0], measure="CCC") - _pairwise(x[:, :, 1], measure="CCC"),
+                self.ratings(),
+            )
+            claim = "People agree more on valence than on arousal"
+            self._judged("table4", f"{PEOPLE}: valence - arousal", "CCC", easier, claim=claim)
         return self.ledger.table("table4")
+
+    def gains_over_people(self) -> dict[str, Interval]:
+        """By measure: what networks, mean over seeds, have with one rater, less what two raters have together."""
+        if self.parts.faces.ratings is None:
+            return {}
+        found, ratings = {}, self.ratings()
+        for d, dimension in enumerate(AFFECT):
+            predicted = np.stack([r["affect"][:, d] for r in self.results[self.best]], axis=1).astype(
+                np.float64
+            )
+            for measure in MEASURES:
+
+                def more(x: NDArray, p: NDArray, measure: str = measure) -> float:
+                    one = _with_each(p, x, measure=measure)
+                    return _sign(measure) * (one - _pairwise(x, measure=measure))
+
+                found[f"{measure} {dimension}"] = self._over_test(more, ratings[:, :, d], predicted)
+        faces = self.parts.faces
+        if faces.votes is not None and self.results[self.best][0].run.settings["categories"]:
+            named = np.stack([r["logits"].argmax(axis=1) for r in self.results[self.best]], axis=1)
+            votes = faces.votes[self.parts.test].astype(np.float64)
+            found["accuracy"] = self._over_test(
+                lambda v, c: _named_share(v, c) - _votes_agree(v), votes, named
+            )
+        return found
 
     def people(self) -> dict[str, dict[str, Interval]]:
         """How far raters of the test faces agree, comparison -> measure -> interval over faces: means over raters."""
-        faces, test = self.parts.faces, self.parts.test
+        faces = self.parts.faces
         if faces.ratings is None:
             return {}
-        clusters = None if faces.subject is None else faces.subject[test]
-        draws = max(self.plan.draws // 5, 20)  # some hundred correlations each
-
-        def over_faces(statistic: Callable[..., float], of: NDArray) -> Interval:
-            return stats.cluster_bootstrap(statistic, of, clusters=clusters, seed=0, draws=draws)
-
         found: dict[str, dict[str, Interval]] = {PEOPLE: {}, WITH_REST: {}}
         ratings = self.ratings()
         for d, dimension in enumerate(AFFECT):
             one = ratings[:, :, d]
             for measure in MEASURES:
                 name = f"{measure} {dimension}"
-                found[PEOPLE][name] = over_faces(partial(_pairwise, measure=measure), one)
-                found[WITH_REST][name] = over_faces(partial(_with_rest, measure=measure), one)
+                found[PEOPLE][name] = self._over_test(partial(_pairwise, measure=measure), one)
+                found[WITH_REST][name] = self._over_test(partial(_with_rest, measure=measure), one)
         if faces.votes is not None:
-            votes = faces.votes[test].astype(np.float64)
-            found[PEOPLE]["accuracy"] = over_faces(_votes_agree, votes)
-            found[WITH_REST]["accuracy"] = over_faces(_vote_with_rest, votes)
+            votes = faces.votes[self.parts.test].astype(np.float64)
+            found[PEOPLE]["accuracy"] = self._over_test(_votes_agree, votes)
+            found[WITH_REST]["accuracy"] = self._over_test(_vote_with_rest, votes)
         return found
 
     def ratings(self) -> NDArray[np.float64]:
@@ -472,7 +502,7 @@ class Study:
             for d, dimension in enumerate(AFFECT):
                 p, x = r["affect"][:, d].astype(np.float64), ratings[:, :, d]
                 for measure, function in MEASURES.items():
-                    one = float(np.mean([_complete(function, p, x[:, k]) for k in range(x.shape[1])]))
+                    one = _with_each(p[:, None], x, measure=measure)
                     whole = _complete(function, p, np.nanmean(x, axis=1))
                     for comparison, value in ((WITH_ONE, one), (WITH_ALL, whole)):
                         scores = found.setdefault(comparison, {})
@@ -515,12 +545,63 @@ class Study:
                 interval=share,
                 unit="%",
             )
+        cells = {(e.row, e.column): e.values for e in self.ledger.table("cleaning").entries}
+        for other in ("all faces", "as many at random"):
+            for dimension, labels in product(AFFECT, ("given labels", "truth")):
+                column = f"CCC {dimension}, {labels}"
+                more = [a - b for a, b in zip(cells[CLEANED, column], cells[other, column], strict=True)]
+                claimed = labels == "given labels" and other == "all faces"
+                claim = f"Cleaning the test set raises the score ({column})" if claimed else ""
+                self._add(
+                    "cleaning", f"{CLEANED} - {other}", column, more, n=int(self.clean.sum()), claim=claim
+                )
         return self.ledger.table("cleaning")
+
+    def teacher(self) -> ArtefactTable:
+        """Are a teacher's labels of the training faces nearer to what most raters say than the labels it learnt?"""
+        votes, label = self.parts.faces.votes, self.parts.label[self.parts.train]
+        there = [name for name in TEACHERS if name in self.results]
+        if votes is None or not there:
+            why = "several raters' categories are not known"
+            self.ledger.not_attempted("teacher", "A teacher smooths wrong labels", why)
+            return self.ledger.table("teacher")
+        most, n = votes[self.parts.train].argmax(axis=1), len(label)
+        given = float((label == most).mean())
+        column = "agrees with most raters"
+        self.ledger.add("teacher", "given label", column, source="faces", n=n, interval=given)
+        for name in there:
+            taught = [float((r["train"].argmax(axis=1) == most).mean()) for r in self.results[name]]
+            self._add("teacher", name, column, taught, n=n)
+            claim = f"A teacher's labels are nearer to the truth than those it learnt ({name})"
+            self._add(
+                "teacher", f"{name} - given label", column, [t - given for t in taught], n=n, claim=claim
+            )
+        return self.ledger.table("teacher")
+
+    def measures(self) -> ArtefactTable:
+        """Does a network with a lower RMSE have a higher SAGR? Rank correlation over all networks of a seed."""
+        names = [name for name in self.results if name != "alignment"]
+        scores = [self.scores(name) for name in names]
+        for d in AFFECT:
+            values = [
+                float(
+                    spearmanr(
+                        [-s[f"RMSE {d}"][k] for s in scores], [s[f"SAGR {d}"][k] for s in scores]
+                    ).statistic
+                )
+                for k in range(len(scores[0][f"RMSE {d}"]))
+            ]
+            claim = f"A lower RMSE comes with a higher SAGR ({d})"
+            self._add("measures", f"{len(names)} networks", f"rank correlation, {d}", values, claim=claim)
+        why = "no run here has more wrong labels than another"
+        claim = "Predicting categories as well makes the network robust to wrong labels"
+        self.ledger.not_attempted("measures", claim, why)
+        return self.ledger.table("measures")
 
     def subsets(self) -> dict[str, NDArray[np.bool_]]:
         """Test faces (n_test,) that each cleaning leaves; the last asks another annotator than the one predicted."""
         faces, n = self.parts.faces, len(self.affect)
-        found = {"all faces": np.ones(n, bool), "cleaned by the rules": self.clean}
+        found = {"all faces": np.ones(n, bool), CLEANED: self.clean}
         random = np.zeros(n, bool)
         random[np.random.default_rng(0).permutation(n)[: self.clean.sum()]] = True
         found["as many at random"] = random
@@ -556,7 +637,7 @@ class Study:
             ]
             if told:
                 lines.append(f"- {what}: CCC gained, {', '.join(told)}.")
-        for name in ("all faces", "cleaned by the rules", "cleaned by another annotator"):
+        for name in ("all faces", CLEANED, "cleaned by another annotator"):
             told = [
                 f"{d} {given.measured:.2f} with the given labels, {true.measured:.2f} with the truth"
                 for d in AFFECT
@@ -593,6 +674,27 @@ class Study:
         """One value a seed, of n test faces: all of them, unless said otherwise."""
         count = len(self.affect) if n is None else n
         self.ledger.over_seeds(artefact, row, column, values, source="faces", n=count, **rest)
+
+    def _over_test(self, statistic: Callable[..., float], *of: NDArray) -> Interval:
+        """Over the test faces, whole persons where they are known; fewer draws, each is some hundred correlations."""
+        clusters = None if self.parts.faces.subject is None else self.parts.faces.subject[self.parts.test]
+        draws = max(self.plan.draws // 5, 20)
+        return stats.cluster_bootstrap(statistic, *of, clusters=clusters, seed=0, draws=draws)
+
+    def _judged(self, artefact: str, row: str, column: str, found: Interval, *, claim: str) -> None:
+        about, verdict = OVER_FACES.format(unit=self.unit), str(stats.verdict(found, 1))
+        n = len(self.affect)
+        self.ledger.add(
+            artefact,
+            row,
+            column,
+            source="faces",
+            n=n,
+            interval=found,
+            about=about,
+            claim=claim,
+            verdict=verdict,
+        )
 
     def _over_faces(
         self,
@@ -644,6 +746,18 @@ def _pairwise(ratings: NDArray[np.float64], *, measure: str) -> float:
     """Mean over pairs of raters (n, K)."""
     pairs = combinations(range(ratings.shape[1]), 2)
     return float(np.mean([_complete(MEASURES[measure], ratings[:, i], ratings[:, j]) for i, j in pairs]))
+
+
+def _with_each(predicted: NDArray[np.float64], ratings: NDArray[np.float64], *, measure: str) -> float:
+    """Mean over networks (n, seeds) and raters (n, K)."""
+    pairs = product(predicted.T, ratings.T)
+    return float(np.mean([_complete(MEASURES[measure], p, x) for p, x in pairs]))
+
+
+def _named_share(votes: NDArray[np.float64], named: NDArray) -> float:
+    """Mean share of a face's votes (n, K) that the categories named by networks (n, seeds) have."""
+    share = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+    return float(np.take_along_axis(share, named, axis=1).mean())
 
 
 def _with_rest(ratings: NDArray[np.float64], *, measure: str) -> float:
