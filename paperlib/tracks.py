@@ -84,7 +84,8 @@ class Track:
     def of_kind(self, kind: str) -> FaceSet | None:
         """The track's "faces" (as AffectNet), "videos" (Aff-Wild), "morphs" (MorphSet); None where it has none.
 
-        "portraits" are faces with room around them, for networks that crop by landmarks. On the twin all are generated
+        "portraits" are faces with room around them, for networks that crop by landmarks, and "clips" (AFEW-VA) a small
+        set of such without split. On the twin all are generated
         apart from `faces()`, each with its data set's peculiarities. Frames of
         videos come in a random order: in their own, a batch would hold few videos, and its statistics be theirs.
         AFEW-VA has no split: of five folds without a common actor, one is the test and one the validation.
@@ -161,11 +162,12 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
     size, channels = PICTURE_SIZE[track.profile]
     place: dict[str, Any] = {"size": size, "channels": channels, "cache": _cache()}
     match track.name, kind:
-        case "twin", "portraits":
+        case "twin", "portraits" | "clips":
             from paperlib.twin import make_faces
 
             n, size = TWIN_PORTRAITS[track.profile]
-            return make_faces(n, seed=4, size=size, channels=channels)
+            n, seed = (n, 4) if kind == "portraits" else (n // 10, 5)
+            return make_faces(n, seed=seed, size=size, channels=channels)
         case "twin", _:
             _, size, channels, _ = TWIN_SIZE[track.profile]
             faces, videos, frames, morphs = TWIN_KINDS[track.profile]
@@ -177,6 +179,10 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
             return data.load_affwild(Path(track.root), every=FRAME_STEP, **place)
         case "morphset", "morphs":
             return data.load_morphset(Path(track.root), **place)
+        case "afewva", "clips":
+            return data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
+        case _, "clips":
+            return None
         case "afewva", "portraits":
             clips = data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
             assert clips.subject is not None

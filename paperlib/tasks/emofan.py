@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from paperlib import losses
+from paperlib.data import person_folds
 from paperlib.data.records import FaceSet
 from paperlib.grid import Run, run_missing
 from paperlib.inference import crop_face
@@ -44,6 +45,8 @@ MOST = {
     "smoke": (300, 100),
     "default": (15_000, 3_000),
 }  # faces of people that a profile trains and validates on
+
+_ALIGNER: Mapping[str, Any] = {"network": "EmoFAN", "attention": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -343,3 +346,88 @@ def _regression(name: str, predicted: Tensor, target: Tensor) -> Tensor:
     if name == "shake-shake":
         return losses.shake_shake(predicted, target, torch.rand(3, device=predicted.device))
     return {"CCC": losses.concordance_loss, "MSE": losses.squared_error_sum}[name](predicted, target)
+
+
+@lru_cache(maxsize=2)
+def clips(track: Track) -> Problem | None:
+    """A small data set without split or categories, as AFEW-VA is; None where the track has none.
+
+    On the twin: some hundred portraits of other people, labelled and misplaced as in `problem`.
+    """
+    faces = track.of_kind("clips")
+    if faces is None:
+        return None
+    assert faces.landmarks is not None and faces.subject is not None
+    twin = faces.truth is not None
+    rows = np.arange(len(faces))
+    return Problem(
+        pictures=faces.images,
+        original=_as_by_an_older_detector(faces.landmarks) if twin else faces.landmarks,
+        true=faces.landmarks if twin else None,
+        label=np.full(len(faces), -1),
+        affect=faces.affect if faces.ratings is None else one_rating(faces.ratings, seed=0),
+        faces=faces,
+        train=rows,
+        validation=rows[:0],
+        test=rows,
+        fingerprint=faces.fingerprint,
+    )
+
+
+def larger(track: Track) -> Track:
+    """What a network for `clips` is first trained on: AffectNet for AFEW-VA (toisoul2021), else the track's own."""
+    return (
+        Track(name="affectnet", root=track.root, profile=track.profile) if track.name == "afewva" else track
+    )
+
+
+def cross_validate(
+    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
+) -> dict[str, NDArray]:
+    """Person-independent cross-validation on `clips`, each fold from the same first weights; the last epoch's.
+
+    Settings: those of `train`, but for distillation's; `first`: first train on the `larger` data, with categories;
+    `folds`; `fold_schedule`. Only valence and arousal are learnt in a fold.
+
+    Returns:
+        affect (n, 2), each from the network that saw neither the face nor its person, in half precision; fold (n,).
+    """
+    parts, base = clips(track), problem(larger(track))
+    assert parts is not None and parts.original is not None and parts.faces.subject is not None
+    learnt = run_missing([alignment(larger(track), settings)], progress=False)[0]
+    aligner, model = network(base, {**settings, **_ALIGNER}, seed), network(base, settings, seed)
+    for net in (aligner, model):
+        if isinstance(net, EmoFAN):
+            net.fan.load_state_dict(
+                {n: torch.from_numpy(np.array(learnt[f"fan.{n}"])) for n in net.fan.state_dict()}
+            )
+            freeze_alignment(net)
+    assert isinstance(aligner, EmoFAN)
+    size = settings["size"]
+    found = locate(aligner, parts, crops(parts, parts.original, size).images)
+    images = crops(parts, found, size).images
+
+    def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        x, label, affect = batch
+        out = outputs(net, augment(scaled(x)))
+        total = _regression(settings["loss"], out.affect.float(), affect)
+        known = bool((label >= 0).any())  # cross-entropy of no label at all is NaN
+        return total + F.cross_entropy(out.logits.float(), label, ignore_index=-1) if known else total
+
+    def learn(x: NDArray, of: Problem, rows: NDArray, schedule: Mapping[str, Any], name: str) -> None:
+        own = checkpoint.with_suffix(f".{name}.ckpt")
+        data = Rows(x[rows], of.label[rows], of.affect[rows])
+        fit(model, loss, data, Schedule(**schedule), seed=seed, checkpoint=own)
+        own.unlink(missing_ok=True)
+
+    if settings["first"]:
+        seen = crops(base, learnt["landmarks"], size).images
+        learn(seen, base, base.train, settings["schedule"], "first")
+    state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    fold = person_folds(parts.faces.subject, folds=settings["folds"])
+    affect = np.full((len(fold), 2), np.nan, np.float32)
+    for k in range(settings["folds"]):
+        model.load_state_dict(state)
+        learn(images, parts, np.flatnonzero(fold != k), settings["fold_schedule"], str(k))
+        affect[fold == k] = predict(model, images[fold == k])[0]
+    return {"affect": affect.astype(np.float16), "fold": fold.astype(np.int8)}
