@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from paperlib import metrics, stats
+from paperlib.data import requirements
 from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, is_noisy
 from paperlib.ledger import ArtefactTable, Ledger
 from paperlib.published import read_table
 from paperlib.stats import Interval
-from paperlib.tasks.emofan import alignment, clips, problem
+from paperlib.tasks.emofan import alignment, clips, larger, problem
 from paperlib.tasks.label_variance import one_rating
 from paperlib.tracks import Track
 
@@ -217,7 +218,8 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
             Run(task=TASK, track=track, data=parts.fingerprint, settings=of, seed=s)
             for s in range(seeds or plan.seeds)
         ]
-    if (few := clips(track)) is not None:
+    few = clips(track)
+    if few is not None and _begins(track):
         for row, changes in TABLE3.items():
             of = {
                 k: v
@@ -238,6 +240,12 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
                 for s in range(seeds or plan.seeds)
             ]
     return runs
+
+
+def _begins(track: Track) -> bool:
+    """Whether the data are there that a network for the small set is first trained on."""
+    base = larger(track)
+    return base == track or all(there for _, there in requirements(base.name, base.root))
 
 
 def for_replay(results: Sequence[Result]) -> list[Result]:
@@ -366,7 +374,8 @@ class Study:
         few = clips(self.track)
         if few is None or f"{CLIPS}Ours" not in self.results:
             claim = "A network trained on more faces first mends a small set"
-            self.ledger.not_attempted("table3", claim, "the track has no small set")
+            why = "the track has no small set" if few is None else "AffectNet is not in the same folder"
+            self.ledger.not_attempted("table3", claim, why)
             return self.ledger.table("table3")
         truth = few.affect.astype(np.float64)
         common: dict[str, Any] = {"source": "clips", "n": len(truth)}
