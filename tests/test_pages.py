@@ -28,7 +28,9 @@ TASKS = {
     "le2023": [f"paperlib.tasks.noisy_labels:{task}" for task in ("train", "train_regressor")],
     "neo2023": [f"paperlib.tasks.dual_domain:{task}" for task in ("train", "train_regressor")],
     "han2017": [f"paperlib.tasks.perception_uncertainty:{task}" for task in ("train", "search_delay")],
-    "toisoul2021": [f"paperlib.tasks.emofan:{task}" for task in ("train", "train_alignment", "cross_validate")],
+    "toisoul2021": [
+        f"paperlib.tasks.emofan:{task}" for task in ("train", "train_alignment", "cross_validate")
+    ],
 }
 
 
