@@ -790,6 +790,8 @@ def test_a_teacher_that_says_what_most_raters_say_smooths(study, faces):
     assert entry.values == pytest.approx([1 - given] * 2)
     without = study(name="manifest", truth=None, expression=None, votes=None).teacher().entries
     assert without[0].verdict == "not attempted here: several raters' categories are not known"
+    (entry,) = study(name="ferplus", landmarks=None, truth=None).teacher().entries
+    assert entry.verdict == "not attempted here: the labels learnt are already what most raters chose"
 
 
 def test_measures_are_ranked_over_networks(study):

@@ -87,6 +87,7 @@ MEASURES: Mapping[str, Callable[..., Any]] = {
 }
 PEOPLE, WITH_REST = "rater and rater", "rater and the others' mean"
 WITH_ONE, WITH_ALL = "network and rater", "network and all raters' mean"
+MAJORITY_LABELS = ("ferplus",)  # tracks whose category is what most raters chose, not one annotator's
 CLEANED = "cleaned by the rules"
 CLIPS = "small set: "
 OVER_FACES = "95 % bootstrap over {unit}"
@@ -636,8 +637,9 @@ class Study:
         """Are a teacher's labels of the training faces nearer to what most raters say than the labels it learnt?"""
         votes, label = self.parts.faces.votes, self.parts.label[self.parts.train]
         there = [name for name in TEACHERS if name in self.results]
-        if votes is None or not there:
-            why = "several raters' categories are not known"
+        if votes is None or not there or self.track.name in MAJORITY_LABELS:
+            known = "the labels learnt are already what most raters chose"
+            why = known if votes is not None else "several raters' categories are not known"
             self.ledger.not_attempted("teacher", "A teacher smooths wrong labels", why)
             return self.ledger.table("teacher")
         most, n = votes[self.parts.train].argmax(axis=1), len(label)
