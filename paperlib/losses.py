@@ -64,6 +64,29 @@ def beta_nll(mean: Tensor, log_variance: Tensor, target: Tensor, *, beta: float 
     return weight * gaussian_nll(mean, log_variance, target)
 
 
+def evidential_regression(
+    mean: Tensor, nu: Tensor, alpha: Tensor, beta: Tensor, target: Tensor, *, weight: float = 0.01
+) -> Tensor:
+    """Elementwise loss of a normal-inverse-gamma prior over a Gaussian (Amini et al., NeurIPS 2020, eqs. 8 to 10).
+
+    The negative log likelihood of a Student t with 2 alpha degrees of freedom, and `weight` times the error times the
+    evidence 2 nu + alpha. Its variance is beta / (alpha - 1), that of its mean beta / (nu (alpha - 1)).
+
+    Args:
+        mean, nu, alpha, beta: shapes that broadcast with the target's; nu and beta above 0, alpha above 1.
+    """
+    omega = 2 * beta * (1 + nu)
+    error = target - mean
+    likelihood = (
+        (math.pi / nu).log() / 2
+        - alpha * omega.log()
+        + (alpha + 0.5) * (error.square() * nu + omega).log()
+        + torch.lgamma(alpha)
+        - torch.lgamma(alpha + 0.5)
+    )
+    return likelihood + weight * error.abs() * (2 * nu + alpha)
+
+
 def _bounded(log_variance: Tensor) -> Tensor:
     return log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
 
