@@ -31,6 +31,7 @@ PAPERS = {
     "neo2023": "03_neo2023",
     "han2017": "04_han2017",
     "toisoul2021": "05_toisoul2021",
+    "same_faces": "06_same_faces",
 }
 
 
