@@ -88,7 +88,8 @@ def problem(track: Track) -> Problem | None:
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """Train a method and ask it about the test faces, and about the labels it was trained on.
 
-    Settings: `method`, a name in TOLD; `backbone`; `schedule`; `options`, LDLVA's that replace the paper's.
+    Settings: `method`, a name in TOLD; `backbone`; `schedule`; `options` of LDLVA, in place of the paper's; `reading` of
+    fused labels, see `fusion.READINGS`.
 
     Returns:
         probability (m, 7) of the test faces; "score: ..." (m,), its measures of not being sure; doubt (n,), the
@@ -131,7 +132,7 @@ def _method(parts: Problem, settings: Mapping[str, Any], seed: int) -> Expressio
         case "LDLVA":
             return _ldlva(backbone, features, rating(parts, seed), settings["options"])
         case "fused labels":
-            target = fused(parts.label, rating(parts, seed))
+            target = fused(parts.label, rating(parts, seed), reading=settings["reading"])
             return SoftLabelNet(backbone, features, target=torch.from_numpy(target).float())
         case "vote distribution":
             return SoftLabelNet(backbone, features, target=torch.from_numpy(vote_shares(parts)).float())
@@ -148,9 +149,11 @@ def rating(parts: Problem, seed: int) -> NDArray[np.float32]:
     return one_rating(parts.faces.ratings[parts.train], seed=seed)
 
 
-def fused(label: NDArray[np.int64], affect: NDArray[np.float32]) -> NDArray[np.float64]:
+def fused(label: NDArray[np.int64], affect: NDArray[np.float32], *, reading: str) -> NDArray[np.float64]:
     """neo2023's labels (n, 7): half the given one, half the class-wise Gaussians' at the face's place."""
-    parameters = fit_label_parameters(affect, label, classes=EXPRESSIONS[:CLASSES], source="training faces")
+    parameters = fit_label_parameters(
+        affect, label, classes=EXPRESSIONS[:CLASSES], source="training faces", reading=reading
+    )
     return fuse(label, posterior(parameters, affect), alpha=0.5)
 
 
