@@ -88,8 +88,8 @@ def problem(track: Track) -> Problem | None:
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """Train a method and ask it about the test faces, and about the labels it was trained on.
 
-    Settings: `method`, a name in TOLD; `backbone`; `schedule`; `options` of LDLVA, in place of the paper's; `reading` of
-    fused labels, see `fusion.READINGS`.
+    Settings: `method`, a name in TOLD; `backbone`; `schedule`; for LDLVA `options`, in place of the paper's; for fused
+    labels `reading`, see `fusion.READINGS`.
 
     Returns:
         probability (m, 7) of the test faces; "score: ..." (m,), its measures of not being sure; doubt (n,), the
