@@ -194,7 +194,8 @@ def crop_face(
     """The face of a picture (h, w[, 3]), (size, size[, 3]), and where it lies; one rule for training and use.
 
     It is the release's: a window of 200 * scale pixels around the centre of the bounding box of the landmarks (68, 2),
-    with scale = (width + height) / 220 of that box. What lies outside of the picture is black.
+    with scale = (width + height) / 220 of that box. What lies outside of the picture is black. Two corners of that box
+    do as well, such as a detector's.
 
     Raises:
         ValueError: the landmarks are not finite, all in one place, or their window misses the picture.
