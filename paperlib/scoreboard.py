@@ -1,0 +1,255 @@
+"""The scoreboard: every number and claim of all papers' pages in one frame, read from their ledgers.
+
+Nothing is measured here. A page's `ledger.json` says what the paper printed, what was measured and what became of the
+claim; this module sets the papers side by side and finds the cell of the executed page that shows each artefact.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+
+from paperlib.grid import REPLAY, ROOT
+from paperlib.ledger import Entry, outputs, variant
+from paperlib.reproduce import NOTEBOOKS, PAPERS
+from paperlib.stats import Verdict
+from paperlib.tracks import Track
+
+KEY = "scoreboard"
+COLUMNS = (
+    "paper",
+    "artefact",
+    "row",
+    "column",
+    "claim",
+    "printed",
+    "printed_on",
+    "measured",
+    "spread",
+    "low",
+    "high",
+    "interval",
+    "n",
+    "seeds",
+    "unit",
+    "track",
+    "profile",
+    "data",
+    "verdict",
+    "reason",
+    "page",
+    "cell",
+    "anchor",
+)
+VERDICTS = tuple(str(v) for v in Verdict)
+
+
+def gather(
+    track: str = "twin",
+    profile: str = "default",
+    *,
+    papers: Sequence[str] | None = None,
+    figures: Path | None = None,
+) -> pd.DataFrame:
+    """Every entry of the papers' ledgers on a track, one a line, in the papers' order and the pages'.
+
+    Columns are `COLUMNS`. `verdict` holds a verdict's first words ("" for a number that no claim or question rests on)
+    and `reason` what follows them. `claim` is "" where a verdict answers a question of ours. `seeds` is how many values
+    are behind the number, 0 where it has none of its own. `page` is the executed notebook relative to `notebooks/`,
+    `cell` the id of its cell that shows the artefact, `anchor` the HTML id of the table in it; see `link`.
+
+    `papers` are keys of `PAPERS`; by default all whose ledger is there, and `absent` names the others. `figures` is the
+    folder that holds <variant>/<paper>/ledger.json, by default where the pages write.
+
+    Raises:
+        ValueError: no such track, profile or paper; a ledger is damaged, or of another paper, track or profile.
+        FileNotFoundError: a paper of `papers` has no ledger here, or, by default, none has.
+    """
+    of = _track(track, profile)
+    if unknown := [key for key in papers or () if key not in PAPERS]:
+        raise ValueError(f"no paper {', '.join(unknown)}; there are {', '.join(PAPERS)}")
+    paths = {key: ledger_path(track, profile, key, figures) for key in PAPERS}
+    wanted = [key for key in PAPERS if paths[key].is_file()] if papers is None else list(papers)
+    if not wanted:
+        raise FileNotFoundError(
+            f"no paper has a ledger on track {track}, profile {profile}; "
+            f"make them: {_command(track, profile, '')}"
+        )
+    lines: list[dict[str, Any]] = []
+    for key in wanted:
+        entries = read_ledger(paths[key], key=key, track=track, profile=profile)["entries"]
+        page = Path("executed", variant(of), f"{PAPERS[key]}.ipynb")
+        cells = find_cells(NOTEBOOKS / page, dict.fromkeys(e.artefact.partition("/")[2] for e in entries))
+        lines += [_line(key, e, page, cells) for e in entries]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def ledger_path(track: str, profile: str, key: str, figures: Path | None = None) -> Path:
+    """Where a paper's ledger lies.
+
+    Under PAPERLIB_REPLAY these are the committed ones: pages that are checked are compared with what was committed, and
+    the scoreboard is checked before the pages that would write new ledgers.
+    """
+    of = _track(track, profile)
+    if figures is None and REPLAY in os.environ:
+        figures = ROOT / "figures"
+    folder = outputs(of, key) if figures is None else figures / variant(of) / key
+    return folder / "ledger.json"
+
+
+def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, Any]:
+    """A ledger as `Ledger.write` wrote it: key, track, profile, data, and `entries` as `Entry`.
+
+    Raises:
+        FileNotFoundError, ValueError: as in `gather`; the message names the file and the command that makes it again.
+    """
+    command, name = _command(track, profile, key), relative(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{key} has no ledger on track {track}, profile {profile}: {command}")
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(stated, dict) or not isinstance(stated.get("entries"), list):
+            raise ValueError("it has no list of entries")
+        if not isinstance(stated.get("data"), dict):
+            raise ValueError("it does not say which data were read")
+        entries = [entry_of(values) for values in stated["entries"]]
+    except ValueError as error:
+        raise ValueError(f"{name} is damaged: {error}; make it again: {command}") from None
+    for field, value in (("key", key), ("track", track), ("profile", profile)):
+        others = {stated.get(field)} | ({getattr(e, field) for e in entries} if field != "key" else set())
+        if others != {value}:
+            found = ", ".join(sorted(map(str, others - {value})))
+            raise ValueError(f"{name} is of {field} {found}, not {value}; make it again: {command}")
+    return {**stated, "entries": entries}
+
+
+def entry_of(values: Any) -> Entry:
+    """An `Entry` of its JSON form, in which null is NaN.
+
+    Raises:
+        ValueError: a field is missing, unknown or of the wrong type.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"an entry is {type(values).__name__}, not an object")
+    where = "/".join(str(values.get(k, "?")) for k in ("artefact", "row", "column"))
+    known = {f.name: f for f in fields(Entry)}
+    if wrong := sorted(values.keys() ^ known.keys()):
+        optional = {name for name, f in known.items() if f.default is not MISSING}
+        wrong = [name for name in wrong if name not in optional or name in values]
+        if wrong:
+            kind = "unknown" if wrong[0] in values else "missing"
+            raise ValueError(f"entry {where}: field {wrong[0]} is {kind}")
+    read = {}
+    for name, value in values.items():
+        kind = str(known[name].type)
+        if kind == "float" and value is None:
+            value = math.nan
+        if kind.startswith("tuple"):
+            inner: Any = str if "str" in kind else (int, float)
+            fits = isinstance(value, list) and all(isinstance(v, inner) for v in value)
+            value = tuple(value) if fits else value
+        else:
+            allowed: Any = {"str": str, "int": int, "float": (int, float)}[kind]
+            fits = isinstance(value, allowed) and not isinstance(value, bool)
+        if not fits:
+            raise ValueError(f"entry {where}: field {name} is {value!r}, which is no {kind}")
+        read[name] = value
+    return Entry(**read)
+
+
+def absent(track: str = "twin", profile: str = "default", figures: Path | None = None) -> dict[str, str]:
+    """The papers without a ledger here, each with the reason: it has nothing to do on the track, or how to make it."""
+    why = {}
+    for key in PAPERS:
+        if ledger_path(track, profile, key, figures).is_file():
+            continue
+        tracks = importlib.import_module(f"paperlib.papers.{key}").TRACKS
+        able = track in tracks
+        why[key] = (
+            f"not made yet: {_command(track, profile, key)}"
+            if able
+            else f"{track} has not the data that it needs; it is for {', '.join(tracks)}"
+        )
+    return why
+
+
+def find_cells(page: Path, artefacts: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Where an executed page shows each artefact: the id of the cell and the HTML id of its table.
+
+    An artefact that is too wide for one table is found by the cell that makes it, and the first table from there on.
+    Both are "" where the page does not show it, or is not there.
+    """
+    if not page.is_file():
+        return {name: ("", "") for name in artefacts}
+    cells = [c for c in nbformat.read(page, as_version=4).cells if c.cell_type == "code"]
+    tables = [(i, c.id, f"T_{name}") for i, c in enumerate(cells) for name in _tables(c)]
+    found = {}
+    for name in artefacts:
+        made = [i for i, c in enumerate(cells) if f"study.{name}()" in c.source]
+        places = [(cell, anchor) for _, cell, anchor in tables if anchor == f"T_{name}"]
+        places += [(cell, anchor) for i, cell, anchor in tables if made and i >= made[0]]
+        found[name] = places[0] if places else ("", "")
+    return found
+
+
+def link(page: str, cell: str, *, anchor: str = "") -> str:
+    """A link to a cell: `page`#cell-id=`cell`, or `page`#`anchor` where one is given; the page alone without both.
+
+    JupyterLab and nbconvert's HTML go to the cell by the first form. A site whose pages keep the tables' HTML ids, as
+    Sphinx's do, needs the second and its own file name. GitHub's view opens the page at its top.
+    """
+    fragment = anchor or (f"cell-id={cell}" if cell else "")
+    return f"{page}#{fragment}" if fragment else page
+
+
+def relative(path: Path) -> str:
+    """A path as messages and records name it: from the repository's root where it lies inside, else its last parts."""
+    inside = path.resolve().is_relative_to(ROOT)
+    return path.resolve().relative_to(ROOT).as_posix() if inside else Path(*path.parts[-3:]).as_posix()
+
+
+def _line(key: str, entry: Entry, page: Path, cells: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    artefact = entry.artefact.partition("/")[2]
+    verdict, _, reason = entry.verdict.partition(": ")
+    cell, anchor = cells[artefact]
+    of_entry = {name: getattr(entry, name) for name in COLUMNS if hasattr(entry, name)}
+    return of_entry | {
+        "paper": key,
+        "artefact": artefact,
+        "verdict": verdict,
+        "reason": reason,
+        "page": page.as_posix(),
+        "cell": cell,
+        "anchor": anchor,
+    }
+
+
+def _tables(cell: Any) -> list[str]:
+    html = "".join("".join(o.get("data", {}).get("text/html", "")) for o in cell.get("outputs", []))
+    return re.findall(r'<table id="T_(\w+)"', html)
+
+
+def _track(track: str, profile: str) -> Track:
+    return Track(name=track, profile=profile, root="not read")
+
+
+def _command(track: str, profile: str, key: str) -> str:
+    settings = {
+        "TRACK": track,
+        "DATA": "" if track == "twin" else "<folder>",
+        "PROFILE": profile,
+        "PAPER": key,
+    }
+    defaults = {"TRACK": "twin", "PROFILE": "default"}
+    said = [f"{name}={value}" for name, value in settings.items() if value and value != defaults.get(name)]
+    return " ".join(["make reproduce", *said])
