@@ -11,14 +11,16 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import nbformat
 import pandas as pd
 
+from paperlib.audit import Status
 from paperlib.grid import REPLAY, ROOT
 from paperlib.ledger import Entry, outputs, variant
 from paperlib.reproduce import NOTEBOOKS, PAPERS
@@ -183,6 +185,110 @@ def absent(track: str = "twin", profile: str = "default", figures: Path | None =
     return why
 
 
+def summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many of the papers' claims met each verdict, a line a paper and one for all; then our own questions.
+
+    Columns: the verdicts, "claims" (their sum), "questions of ours" (verdicts that rest on no claim of the paper) and
+    "numbers" (measured ones).
+    """
+    lines = {}
+    for key in [*dict.fromkeys(frame["paper"]), "all"]:
+        of = frame if key == "all" else frame[frame["paper"] == key]
+        judged = of[of["claim"] != ""]
+        counts = judged["verdict"].value_counts()
+        lines[key] = {
+            **{v: int(counts.get(v, 0)) for v in VERDICTS},
+            "claims": len(judged),
+            "questions of ours": int(((of["claim"] == "") & (of["verdict"] != "")).sum()),
+            "numbers": int(of["measured"].notna().sum()),
+        }
+    return pd.DataFrame(lines).T
+
+
+def claims(frame: pd.DataFrame) -> pd.DataFrame:
+    """The lines of `frame` that hold a claim of a paper, one a claim."""
+    return frame[frame["claim"] != ""].reset_index(drop=True)
+
+
+def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
+    """One line an artefact: how many numbers were measured and printed, from how many seeds and items, which verdicts.
+
+    Columns: paper, artefact, measured, printed, both (numbers that have the two), seeds and n (the largest), a count of
+    each verdict, claims and questions of ours together; page, cell and anchor.
+    """
+    lines = []
+    for (key, artefact), of in frame.groupby(["paper", "artefact"], sort=False):
+        measured, printed = of["measured"].notna(), of["printed"] != ""
+        counts = of["verdict"].value_counts()
+        lines.append(
+            {
+                "paper": key,
+                "artefact": artefact,
+                "measured": int(measured.sum()),
+                "printed": int(printed.sum()),
+                "both": int((measured & printed).sum()),
+                "seeds": int(of["seeds"].max()),
+                "n": int(of["n"].max()),
+                **{v: int(counts.get(v, 0)) for v in VERDICTS},
+                **of.iloc[0][["page", "cell", "anchor"]].to_dict(),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def verdict_counts(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
+    """{heading: {paper: {verdict: count}}} for `plots_scoreboard.verdict_bars`: the papers' claims, our questions."""
+    judged = frame[frame["verdict"] != ""]
+    parts = {"the paper's claims": judged["claim"] != "", "questions of ours": judged["claim"] == ""}
+    return {
+        heading: {
+            key: judged[of & (judged["paper"] == key)]["verdict"].value_counts().to_dict()
+            for key in dict.fromkeys(frame["paper"])
+        }
+        for heading, of in parts.items()
+    }
+
+
+def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What came of all claims, in words made of `summary`'s numbers; `lacking` as `absent` gives it. Markdown."""
+    counts = summary(frame)
+    track, profile = frame["track"].iloc[0], frame["profile"].iloc[0]
+    where = f"track `{track}`" + ("" if profile == "default" else f", profile `{profile}`")
+    names = list(counts.index.drop("all"))
+    total = counts.loc["all"]
+    words = [
+        f"On {where}, {_many(len(names), 'paper')} and {_many(total['claims'], 'claim')}: "
+        f"{', '.join(f'{total[v]} {v}' for v in VERDICTS if total[v])}."
+    ]
+    for key in names:
+        line = counts.loc[key]
+        words.append(
+            f"- **{key}**: of {_many(line['claims'], 'claim')} "
+            f"{', '.join(f'{line[v]} {v}' for v in VERDICTS if line[v]) or 'none was judged'}."
+        )
+    words += [f"- **{key}**: not on this page; {why}." for key, why in lacking.items()]
+    return "\n".join([words[0], "", *words[1:]])
+
+
+def audit_counts(findings: pd.DataFrame) -> pd.DataFrame:
+    """How many findings of `paperlib.audit.run_audit` have each status, a line a paper and one for all."""
+    counts = pd.crosstab(findings["key"], findings["status"]).reindex(
+        index=[key for key in PAPERS if key in set(findings["key"])],
+        columns=[str(s) for s in Status],
+        fill_value=0,
+    )
+    counts.loc["all"] = counts.sum()
+    return counts.assign(findings=counts.sum(axis=1)).rename_axis(index=None, columns=None)
+
+
+def amiss(findings: pd.DataFrame, key: str) -> pd.DataFrame:
+    """A paper's findings that do not match or are impossible as printed, in the audit's own words."""
+    wrong = findings["status"].isin([Status.DIFFERS, Status.IMPOSSIBLE])
+    shown = ["artefact", "status", "check", "printed", "recomputed", "note"]
+    of = findings.loc[wrong & (findings["key"] == key), shown]
+    return of.assign(artefact=of["artefact"].str.partition("/")[2])
+
+
 def find_cells(page: Path, artefacts: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Where an executed page shows each artefact: the id of the cell and the HTML id of its table.
 
@@ -232,6 +338,10 @@ def _line(key: str, entry: Entry, page: Path, cells: dict[str, tuple[str, str]])
         "cell": cell,
         "anchor": anchor,
     }
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _tables(cell: Any) -> list[str]:
