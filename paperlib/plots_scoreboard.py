@@ -66,6 +66,8 @@ def _label(
     ax: object, left: Sequence[int], widths: Sequence[int], letters: str, colour: str, longest: int
 ) -> None:
     for place, (at, width) in enumerate(zip(left, widths, strict=True)):
-        if width >= 0.03 * longest * len(str(width)):  # a narrower part has no room; the tables have its count
+        if width >= 0.03 * longest * len(
+            str(width)
+        ):  # a narrower part has no room; the tables have its count
             box = {"facecolor": colour, "edgecolor": "none", "pad": 0.8}
             ax.text(at + width / 2, place, str(width), ha="center", va="center", color=letters, bbox=box)  # type: ignore[attr-defined]

@@ -85,7 +85,7 @@ def gather(
     if not wanted:
         raise FileNotFoundError(
             f"no paper has a ledger on track {track}, profile {profile}; "
-            f"make them: {_command(track, profile, '')}"
+            f"make them: {command(track, profile, '')}"
         )
     lines: list[dict[str, Any]] = []
     for key in wanted:
@@ -115,9 +115,9 @@ def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, 
     Raises:
         FileNotFoundError, ValueError: as in `gather`; the message names the file and the command that makes it again.
     """
-    command, name = _command(track, profile, key), relative(path)
+    again, name = command(track, profile, key), relative(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{key} has no ledger on track {track}, profile {profile}: {command}")
+        raise FileNotFoundError(f"{key} has no ledger on track {track}, profile {profile}: {again}")
     try:
         stated = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(stated, dict) or not isinstance(stated.get("entries"), list):
@@ -126,12 +126,12 @@ def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, 
             raise ValueError("it does not say which data were read")
         entries = [entry_of(values) for values in stated["entries"]]
     except ValueError as error:
-        raise ValueError(f"{name} is damaged: {error}; make it again: {command}") from None
+        raise ValueError(f"{name} is damaged: {error}; make it again: {again}") from None
     for field, value in (("key", key), ("track", track), ("profile", profile)):
         others = {stated.get(field)} | ({getattr(e, field) for e in entries} if field != "key" else set())
         if others != {value}:
             found = ", ".join(sorted(map(str, others - {value})))
-            raise ValueError(f"{name} is of {field} {found}, not {value}; make it again: {command}")
+            raise ValueError(f"{name} is of {field} {found}, not {value}; make it again: {again}")
     return {**stated, "entries": entries}
 
 
@@ -178,7 +178,7 @@ def absent(track: str = "twin", profile: str = "default", figures: Path | None =
         tracks = importlib.import_module(f"paperlib.papers.{key}").TRACKS
         able = track in tracks
         why[key] = (
-            f"not made yet: {_command(track, profile, key)}"
+            f"not made yet: {command(track, profile, key)}"
             if able
             else f"{track} has not the data that it needs; it is for {', '.join(tracks)}"
         )
@@ -220,6 +220,7 @@ def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
     for (key, artefact), of in frame.groupby(["paper", "artefact"], sort=False):
         measured, printed = of["measured"].notna(), of["printed"] != ""
         counts = of["verdict"].value_counts()
+        place: dict[str, Any] = {name: of[name].iloc[0] for name in ("page", "cell", "anchor")}
         lines.append(
             {
                 "paper": key,
@@ -230,7 +231,7 @@ def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
                 "seeds": int(of["seeds"].max()),
                 "n": int(of["n"].max()),
                 **{v: int(counts.get(v, 0)) for v in VERDICTS},
-                **of.iloc[0][["page", "cell", "anchor"]].to_dict(),
+                **place,
             }
         )
     return pd.DataFrame(lines)
@@ -324,6 +325,19 @@ def relative(path: Path) -> str:
     return path.resolve().relative_to(ROOT).as_posix() if inside else Path(*path.parts[-3:]).as_posix()
 
 
+def command(track: str, profile: str, key: str) -> str:
+    """The command that makes a paper's ledger, or with "" all; `make` settings that are the default are left out."""
+    settings = {
+        "TRACK": track,
+        "DATA": "" if track == "twin" else "<folder>",
+        "PROFILE": profile,
+        "PAPER": key,
+    }
+    defaults = {"TRACK": "twin", "PROFILE": "default"}
+    said = [f"{name}={value}" for name, value in settings.items() if value and value != defaults.get(name)]
+    return " ".join(["make reproduce", *said])
+
+
 def _line(key: str, entry: Entry, page: Path, cells: dict[str, tuple[str, str]]) -> dict[str, Any]:
     artefact = entry.artefact.partition("/")[2]
     verdict, _, reason = entry.verdict.partition(": ")
@@ -340,7 +354,7 @@ def _line(key: str, entry: Entry, page: Path, cells: dict[str, tuple[str, str]])
     }
 
 
-def _many(count: int, what: str) -> str:
+def _many(count: Any, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
@@ -351,15 +365,3 @@ def _tables(cell: Any) -> list[str]:
 
 def _track(track: str, profile: str) -> Track:
     return Track(name=track, profile=profile, root="not read")
-
-
-def _command(track: str, profile: str, key: str) -> str:
-    settings = {
-        "TRACK": track,
-        "DATA": "" if track == "twin" else "<folder>",
-        "PROFILE": profile,
-        "PAPER": key,
-    }
-    defaults = {"TRACK": "twin", "PROFILE": "default"}
-    said = [f"{name}={value}" for name, value in settings.items() if value and value != defaults.get(name)]
-    return " ".join(["make reproduce", *said])
