@@ -39,8 +39,8 @@ from paperlib.audit import Status, run_audit
 from paperlib.grid import CACHE, ROOT
 from paperlib.ledger import Entry, outputs, variant
 from paperlib.provenance import libraries, native_precision, source_fingerprint
-from paperlib.reproduce import NOTEBOOKS, PAPERS
-from paperlib.scoreboard import KEY, absent, command, entry_of, ledger_path, read_ledger, relative
+from paperlib.reproduce import NOTEBOOKS, PAPERS, SCOREBOARD
+from paperlib.scoreboard import absent, command, entry_of, ledger_path, read_ledger, relative
 from paperlib.tracks import PROFILES, TRACKS, Track
 
 FORMAT = 1
@@ -168,7 +168,9 @@ def certificate(track: str = "twin", profile: str = "default", figures: Path | N
 
 def certificate_path(track: str = "twin", profile: str = "default") -> Path:
     """Where the certificate of a track lies: beside the papers' folders."""
-    return outputs(Track(name=track, profile=profile, root="not read"), KEY).parent / "certificate.json"
+    return (
+        outputs(Track(name=track, profile=profile, root="not read"), SCOREBOARD).parent / "certificate.json"
+    )
 
 
 def write(content: Mapping[str, Any], path: Path) -> None:

@@ -6,6 +6,7 @@ claim; this module sets the papers side by side and finds the cell of the execut
 
 from __future__ import annotations
 
+import html
 import importlib
 import json
 import math
@@ -19,6 +20,7 @@ from typing import Any
 
 import nbformat
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from paperlib.audit import Status
 from paperlib.grid import REPLAY, ROOT
@@ -27,7 +29,6 @@ from paperlib.reproduce import NOTEBOOKS, PAPERS
 from paperlib.stats import Verdict
 from paperlib.tracks import Track
 
-KEY = "scoreboard"
 COLUMNS = (
     "paper",
     "artefact",
@@ -210,6 +211,28 @@ def claims(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["claim"] != ""].reset_index(drop=True)
 
 
+def claim_lines(frame: pd.DataFrame) -> pd.DataFrame:
+    """`claims` as a page shows them: words, rounded numbers, and where to find them (page, cell, anchor)."""
+    number = frame["measured"].map(lambda v: "" if math.isnan(v) else f"{v:.3f}")
+    spread = frame["spread"].map(lambda v: "" if math.isnan(v) else f" ± {v:.3f}")
+    bounds = zip(frame["low"], frame["high"], strict=True)
+    on = frame["printed_on"].map(lambda data: f" ({data})" if data else "")
+    return pd.DataFrame(
+        {
+            "artefact": frame["artefact"],
+            "claim": frame["claim"],
+            "printed": (frame["printed"] + on).where(frame["printed"] != "", ""),
+            "measured": number + spread,
+            "95 % interval": ["" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]" for low, high in bounds],
+            "n": frame["n"].map(lambda n: str(n) if n else ""),
+            "seeds": frame["seeds"].map(lambda k: str(k) if k else ""),
+            "verdict": frame["verdict"],
+            "reason": frame["reason"],
+            **{name: frame[name] for name in ("page", "cell", "anchor")},
+        }
+    )
+
+
 def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
     """One line an artefact: how many numbers were measured and printed, from how many seeds and items, which verdicts.
 
@@ -258,14 +281,12 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
     names = list(counts.index.drop("all"))
     total = counts.loc["all"]
     words = [
-        f"On {where}, {_many(len(names), 'paper')} and {_many(total['claims'], 'claim')}: "
-        f"{', '.join(f'{total[v]} {v}' for v in VERDICTS if total[v])}."
+        f"On {where}, {_many(len(names), 'paper')} and {_many(total['claims'], 'claim')}: {_of_each(total)}."
     ]
     for key in names:
         line = counts.loc[key]
         words.append(
-            f"- **{key}**: of {_many(line['claims'], 'claim')} "
-            f"{', '.join(f'{line[v]} {v}' for v in VERDICTS if line[v]) or 'none was judged'}."
+            f"- **{key}**: of {_many(line['claims'], 'claim')} {_of_each(line) or 'none was judged'}."
         )
     words += [f"- **{key}**: not on this page; {why}." for key, why in lacking.items()]
     return "\n".join([words[0], "", *words[1:]])
@@ -290,6 +311,32 @@ def amiss(findings: pd.DataFrame, key: str) -> pd.DataFrame:
     return of.assign(artefact=of["artefact"].str.partition("/")[2])
 
 
+def linked(frame: pd.DataFrame, name: str, caption: str = "") -> Styler:
+    """A table of the page whose artefacts are links to the cells that show them; `name` becomes its HTML id.
+
+    `page`, `cell` and `anchor`, where the frame has them, go into the links and are not shown. Links lead from a page
+    to its neighbours in one folder.
+    """
+    shown = frame.drop(columns=["page", "cell", "anchor"], errors="ignore").reset_index(drop=True)
+    if "page" in frame:
+        ways = zip(frame["page"].map(os.path.basename), frame["cell"], frame["artefact"], strict=True)
+        shown["artefact"] = [f'<a href="{link(page, cell)}">{html.escape(a)}</a>' for page, cell, a in ways]
+    words = [
+        c for c in shown if shown[c].dtype.kind not in "iuf" and (c != "artefact" or "page" not in frame)
+    ]
+    styler = shown.style.hide(axis="index").format(escape="html", subset=words).set_uuid(name)
+    if caption:
+        styler = styler.set_caption(caption)
+    return styler.set_table_styles([{"selector": "th, td", "props": "text-align: left"}])
+
+
+def save(frame: pd.DataFrame, folder: Path) -> None:
+    """Write numbers.csv (every line of `gather`), claims.csv and artefacts.csv into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in {"numbers": frame, "claims": claims(frame), "artefacts": artefacts(frame)}.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
 def find_cells(page: Path, artefacts: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Where an executed page shows each artefact: the id of the cell and the HTML id of its table.
 
@@ -312,8 +359,9 @@ def find_cells(page: Path, artefacts: Iterable[str]) -> dict[str, tuple[str, str
 def link(page: str, cell: str, *, anchor: str = "") -> str:
     """A link to a cell: `page`#cell-id=`cell`, or `page`#`anchor` where one is given; the page alone without both.
 
-    JupyterLab and nbconvert's HTML go to the cell by the first form. A site whose pages keep the tables' HTML ids, as
-    Sphinx's do, needs the second and its own file name. GitHub's view opens the page at its top.
+    JupyterLab goes to the cell by the first form. Pages exported to HTML by nbconvert have the same ids on their cells,
+    with .html for .ipynb. A site that keeps only the tables' HTML ids, as Sphinx's does, needs the second form and its
+    own file name. GitHub's view opens the page at its top.
     """
     fragment = anchor or (f"cell-id={cell}" if cell else "")
     return f"{page}#{fragment}" if fragment else page
@@ -354,13 +402,17 @@ def _line(key: str, entry: Entry, page: Path, cells: dict[str, tuple[str, str]])
     }
 
 
+def _of_each(counts: Any) -> str:
+    return ", ".join(f"{counts[v]} *{v}*" for v in VERDICTS if counts[v])
+
+
 def _many(count: Any, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _tables(cell: Any) -> list[str]:
-    html = "".join("".join(o.get("data", {}).get("text/html", "")) for o in cell.get("outputs", []))
-    return re.findall(r'<table id="T_(\w+)"', html)
+    shown = "".join("".join(o.get("data", {}).get("text/html", "")) for o in cell.get("outputs", []))
+    return re.findall(r'<table id="T_(\w+)"', shown)
 
 
 def _track(track: str, profile: str) -> Track:
