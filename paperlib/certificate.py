@@ -222,6 +222,9 @@ def check(content: Any) -> None:
         raise ValueError(f"{unknown[0]} is unknown")
     if content["track"] not in TRACKS or content["profile"] not in PROFILES:
         raise ValueError(f"track {content['track']}, profile {content['profile']}: there is no such")
+    for field in ("runs", "notebooks", "audit"):
+        if content[field].keys() != content["data"].keys():
+            raise ValueError(f"{field} has not the papers that data has: {', '.join(content['data'])}")
     seen: set[tuple[str, str, str]] = set()
     for number, values in enumerate(content["numbers"]):
         try:

@@ -212,15 +212,19 @@ def claims(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def claim_lines(frame: pd.DataFrame) -> pd.DataFrame:
-    """`claims` as a page shows them: words, rounded numbers, and where to find them (page, cell, anchor)."""
+    """`claims` as a page shows them: words, rounded numbers, and where to find them (page, cell, anchor).
+
+    `of` is the column that the number stands in, such as a metric. Columns that are empty throughout are left out.
+    """
     number = frame["measured"].map(lambda v: "" if math.isnan(v) else f"{v:.3f}")
     spread = frame["spread"].map(lambda v: "" if math.isnan(v) else f" ± {v:.3f}")
     bounds = zip(frame["low"], frame["high"], strict=True)
     on = frame["printed_on"].map(lambda data: f" ({data})" if data else "")
-    return pd.DataFrame(
+    lines = pd.DataFrame(
         {
             "artefact": frame["artefact"],
             "claim": frame["claim"],
+            "of": frame["column"],
             "printed": (frame["printed"] + on).where(frame["printed"] != "", ""),
             "measured": number + spread,
             "95 % interval": ["" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]" for low, high in bounds],
@@ -228,9 +232,9 @@ def claim_lines(frame: pd.DataFrame) -> pd.DataFrame:
             "seeds": frame["seeds"].map(lambda k: str(k) if k else ""),
             "verdict": frame["verdict"],
             "reason": frame["reason"],
-            **{name: frame[name] for name in ("page", "cell", "anchor")},
         }
     )
+    return lines.loc[:, (lines != "").any()].join(frame[["page", "cell", "anchor"]])
 
 
 def artefacts(frame: pd.DataFrame) -> pd.DataFrame:

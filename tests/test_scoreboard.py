@@ -9,29 +9,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from paperlib import plots_scoreboard, scoreboard
-from paperlib.ledger import Ledger
 from paperlib.scoreboard import absent, artefacts, claims, find_cells, gather, link, sentence, summary
-from paperlib.stats import Interval, Verdict
-from paperlib.tracks import Track
-
-
-def write_ledger(figures, key="le2023", *, track="twin", profile="default", folder=None):
-    """Four entries: a claim that held, a question of ours, a printed number, a claim not attempted."""
-    ledger = Ledger(key=key, track=Track(name=track, profile=profile, root="x"), data={"faces": "f00d"})
-    over = {"source": "faces", "n": 200}
-    ledger.over_seeds("table1", "ours - other", "accuracy", [0.1, 0.11, 0.12], claim="Ours is better", **over)
-    ledger.over_seeds("table1", "ours - third", "accuracy", [-0.1, -0.11, -0.12], **over)
-    between = Interval(estimate=0.3, low=0.2, high=0.4, level=0.95)
-    ledger.add(
-        "table2", "a < b", "PCC", interval=between, about="z", printed="0.31", printed_on="Set", **over
-    )
-    ledger.not_attempted("table2", "It is fast", "needs a GPU: a big one")
-    ledger.write(figures / (folder or track) / key / "ledger.json")
-    return figures
+from paperlib.stats import Verdict
 
 
 @pytest.fixture
-def figures(tmp_path):
+def figures(tmp_path, write_ledger):
     return write_ledger(tmp_path)
 
 
@@ -55,7 +38,7 @@ def test_a_line_says_what_the_ledger_says(figures):
     assert set(frame["page"]) == {"executed/twin/02_le2023.ipynb"}
 
 
-def test_papers_come_in_their_order_and_absent_ones_are_named(figures):
+def test_papers_come_in_their_order_and_absent_ones_are_named(figures, write_ledger):
     write_ledger(figures, "foteinopoulou2021")
     assert list(dict.fromkeys(gather(figures=figures)["paper"])) == ["foteinopoulou2021", "le2023"]
     lacking = absent(figures=figures)
@@ -75,7 +58,7 @@ def test_a_missing_ledger_names_paper_and_command(figures):
         gather("twins", figures=figures)
 
 
-def test_a_ledger_of_another_profile_track_or_paper_is_refused(figures):
+def test_a_ledger_of_another_profile_track_or_paper_is_refused(figures, write_ledger):
     write_ledger(figures, profile="smoke")  # into the default's folder
     with pytest.raises(
         ValueError, match="is of profile smoke, not default; make it again: make reproduce PAPER=le2023"
@@ -228,3 +211,11 @@ def test_the_audit_is_counted_by_paper():
     assert counts.loc["le2023", "matches"] == 1 and counts.loc["all", "findings"] == 3
     assert list(counts.index) == ["le2023", "neo2023", "all"]
     assert list(scoreboard.amiss(findings, "le2023")["artefact"]) == ["table2"]
+
+
+def test_claims_are_shown_with_what_they_are_about_and_without_empty_columns(figures):
+    lines = scoreboard.claim_lines(claims(gather(figures=figures)))
+    first = lines.iloc[0]
+    assert (first["of"], first["measured"], first["seeds"]) == ("accuracy", "0.110 ± 0.010", "3")
+    assert first["95 % interval"] == "[0.085, 0.135]" and "printed" not in lines
+    assert lines.iloc[1]["reason"] == "needs a GPU: a big one" and lines.iloc[1]["measured"] == ""
