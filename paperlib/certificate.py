@@ -48,7 +48,7 @@ FURTHER_LIBRARIES = ("matplotlib", "opensmile", "pandas", "scipy", "statsmodels"
 ROUNDING = 1e-9  # relative, of sums taken in another order
 LEVEL = 0.95
 # What decides a number; figures and executed pages are made of it, and differ while they are made.
-SOURCES = ("paperlib", "data", "notebooks/*.ipynb", "requirements.lock", "pyproject.toml")
+SOURCES = ("paperlib", "data", ":(glob)notebooks/*.ipynb", "requirements.lock", "pyproject.toml")
 
 
 class Outcome(StrEnum):
