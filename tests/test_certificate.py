@@ -243,6 +243,7 @@ def test_two_tracks_are_not_compared(made, changed):
         (lambda c: c["numbers"][1].pop("n"), r"numbers\[1\]: entry .*field n is missing"),
         (lambda c: c["numbers"].append(c["numbers"][0]), r"numbers\[4\]: .* is there twice"),
         (lambda c: c["numbers"][0].update(artefact="x/y"), "of a paper that data does not name"),
+        (lambda c: c["audit"].update(x={}), "audit.x is of a paper that data does not name"),
         (lambda c: c["runs"].pop("le2023"), "runs has not the papers that data has"),
     ],
 )
