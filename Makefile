@@ -6,6 +6,7 @@ PROFILE ?= default
 PAPER ?=
 SEEDS ?= 0
 JOBS ?= 0
+CERTIFICATE ?=
 
 ifeq ($(VIRTUAL_ENV)$(CONDA_PREFIX),)
 PY := .venv/bin/python
@@ -19,7 +20,7 @@ export PYTHONPATH := $(CURDIR)
 RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
 	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS)
 
-.PHONY: help reproduce explain test lint lab audit data bench lock clean
+.PHONY: help reproduce explain verify test lint lab audit data bench lock clean
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +30,9 @@ reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder
 
 explain: $(READY)  ## what reproduce would train, and why (takes the same settings)
 	@$(RUN) --explain
+
+verify: $(READY)  ## a certificate's numbers and verdicts against this run's: CERTIFICATE=<file>, or TRACK and PROFILE
+	@$(PY) -m paperlib.certificate --track "$(TRACK)" --profile "$(PROFILE)" $(if $(CERTIFICATE),"$(CERTIFICATE)")
 
 test: $(READY)  ## unit tests, then the committed pages against the code (nbval); uses PAPERLIB_DATA if it is set
 	$(PY) -m pytest -q -n 2 --dist loadfile

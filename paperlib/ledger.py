@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from paperlib.grid import ROOT, Result
+from paperlib.grid import REPLAY, ROOT, Result
 from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import Track
 
@@ -158,6 +158,7 @@ class Ledger:
             "track": self.track.name,
             "profile": self.track.profile,
             "data": self.data,
+            "replayed": REPLAY in os.environ,  # its runs were recorded ones, and their keys say nothing
             "entries": [_plain(asdict(e)) for e in self.entries],
         }
         path.parent.mkdir(parents=True, exist_ok=True)

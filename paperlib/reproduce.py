@@ -33,6 +33,7 @@ PAPERS = {
     "toisoul2021": "05_toisoul2021",
     "same_faces": "06_same_faces",
 }
+SCOREBOARD, SCOREBOARD_NOTEBOOK = "scoreboard", "00_scoreboard"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"SEEDS must be 0 (as many as the profile says) or more; got {options.seeds}")
         # The kernel works in another folder, so a relative path must not reach it.
         root = str(Path(options.data).resolve()) if options.data else ""
+        if options.paper == SCOREBOARD:
+            root = root or "not read"  # it reads ledgers alone
         track = Track(name=options.track, root=root, profile=options.profile)
         for key in _papers_of(track, options.paper):
             if options.explain:
@@ -52,6 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
                     _summarise(key, track, page)
                 else:
                     _say(f"{key}: nothing to do, these data have none of the labels that it learns")
+        if options.paper in ("", SCOREBOARD) and not options.explain:
+            _say(f"\n{SCOREBOARD}, of all papers that have a page on track {track.name}")
+            _say(f"  page     {os.path.relpath(make_scoreboard(track), ROOT)}")
+            _say(f"  beside   {os.path.relpath(outputs(track, SCOREBOARD).parent, ROOT)}/certificate.json")
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"reproduce: {error}")
     return 0
@@ -59,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _papers_of(track: Track, wanted: str) -> list[str]:
     """The papers that have something to do on a track; refuses one that was named and has not."""
+    if wanted == SCOREBOARD:
+        return []
     able = [key for key in PAPERS if track.name in importlib.import_module(f"paperlib.papers.{key}").TRACKS]
     if wanted and wanted not in able:
         raise ValueError(f"{wanted} has nothing to do on track {track.name}, which is for {', '.join(able)}")
@@ -92,6 +101,19 @@ def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path | None:
         record(keep(results), RECORDED / variant(track) / f"{key}.npz")
     stamp.parent.mkdir(parents=True, exist_ok=True)
     _replace(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
+    return page
+
+
+def make_scoreboard(track: Track) -> Path:
+    """Make notebook 00 of the ledgers that are there, with its tables and the certificate; returns the page.
+
+    It takes seconds and is made anew each time, since the certificate says when and where.
+
+    Raises:
+        RuntimeError: as in `execute`; there is no ledger, say.
+    """
+    page = NOTEBOOKS / "executed" / variant(track) / f"{SCOREBOARD_NOTEBOOK}.ipynb"
+    execute(NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb", page, track)
     return page
 
 
@@ -212,7 +234,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--track", default="twin", choices=TRACKS)
     parser.add_argument("--data", default="", help="folder of the track's files, in their official layout")
     parser.add_argument("--profile", default="default", choices=PROFILES)
-    parser.add_argument("--paper", default="", choices=["", *PAPERS], help="one paper; all by default")
+    parser.add_argument(
+        "--paper", default="", choices=["", *PAPERS, SCOREBOARD], help="one paper; all by default"
+    )
     parser.add_argument("--seeds", type=int, default=0, help="0: as many as the profile says")
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time; 0: one a core")
     parser.add_argument("--explain", action="store_true", help="say what would be trained and why, and stop")

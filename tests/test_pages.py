@@ -13,16 +13,22 @@ import pytest
 from bs4 import BeautifulSoup
 from scipy import stats as scipy_stats
 
+from paperlib import certificate, scoreboard
+from paperlib.audit import papers as audited_papers
 from paperlib.audit import run_audit
 from paperlib.grid import ROOT, recorded_code
 from paperlib.ledger import ArtefactTable, Entry, Ledger
 from paperlib.provenance import code_of, digest
+from paperlib.reproduce import SCOREBOARD_NOTEBOOK
+from paperlib.scoreboard import absent, claims, gather, summary
 from paperlib.stats import Interval, Verdict, verdict
 from paperlib.tracks import Track
 
-PAGES = sorted(
+ALL = sorted(
     p for p in (ROOT / "notebooks" / "executed").glob("*/*.ipynb") if not p.parent.name.endswith("-smoke")
 )
+PAGES = [p for p in ALL if p.stem != SCOREBOARD_NOTEBOOK]  # the papers'
+BOARDS = [p for p in ALL if p.stem == SCOREBOARD_NOTEBOOK]
 TASKS = {
     "foteinopoulou2021": [f"paperlib.tasks.label_variance:train_{what}" for what in ("faces", "sequences")],
     "le2023": [f"paperlib.tasks.noisy_labels:{task}" for task in ("train", "train_regressor")],
@@ -36,6 +42,16 @@ TASKS = {
 
 @pytest.fixture(params=PAGES, ids=lambda p: f"{p.parent.name}-{p.stem}")
 def page(request):
+    return request.param
+
+
+@pytest.fixture(params=ALL, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def any_page(request):
+    return request.param
+
+
+@pytest.fixture(params=BOARDS, ids=lambda p: p.parent.name)
+def board(request):
     return request.param
 
 
@@ -108,19 +124,19 @@ def test_there_are_pages():
     assert {p.parent.name for p in PAGES} >= {"twin"}
 
 
-def test_every_cell_was_executed_without_a_word_on_stderr(page):
-    for cell in code_cells(page):
+def test_every_cell_was_executed_without_a_word_on_stderr(any_page):
+    for cell in code_cells(any_page):
         assert cell.execution_count is not None, cell.source[:80]
         assert all(o.output_type != "error" and o.get("name") != "stderr" for o in cell.outputs)
 
 
-def test_cells_are_short_and_enough_of_them_are_checked(page):
-    cells = code_cells(page)
+def test_cells_are_short_and_enough_of_them_are_checked(any_page):
+    cells = code_cells(any_page)
     assert max(len(c.source.splitlines()) for c in cells) <= 30
     assert sum(c.source.startswith("# NBVAL_CHECK_OUTPUT") for c in cells) >= 5
 
 
-def test_no_machine_s_path_stands_in_page_or_ledger(page):
+def test_no_machine_s_path_stands_in_page_or_ledger(any_page):
     def texts(value):
         if isinstance(value, str):
             yield value
@@ -129,27 +145,32 @@ def test_no_machine_s_path_stands_in_page_or_ledger(page):
                 if key != "image/png":  # base64 has slashes of its own
                     yield from texts(inner)
 
-    for path in (page, folder_of(page) / "ledger.json"):
+    for path in (
+        any_page,
+        *folder_of(any_page).glob("*.json"),
+        folder_of(any_page).parent / "certificate.json",
+    ):
         # Of the decoded strings: in JSON a line that starts with a path follows the n of its line break.
         for text in texts(json.loads(path.read_text())):
             assert not re.search(r"(^|[^A-Za-z0-9_.])/(work|tmp|root|home|Users)/", text, re.M), text[:200]
 
 
-def test_the_page_is_its_notebook_executed(page):
-    source = [c.source for c in nbformat.read(ROOT / "notebooks" / page.name, as_version=4).cells]
-    cells = nbformat.read(page, as_version=4).cells
+def test_the_page_is_its_notebook_executed(any_page):
+    source = [c.source for c in nbformat.read(ROOT / "notebooks" / any_page.name, as_version=4).cells]
+    cells = nbformat.read(any_page, as_version=4).cells
     shown = [c.source for c in cells if "injected-parameters" not in c.metadata.get("tags", [])]
-    assert shown == source, "run `make reproduce` and commit the page"
+    assert shown == source, "run `make reproduce` and commit the any_page"
 
 
-def test_a_page_was_made_with_the_settings_that_its_folder_names(page):
-    cells = nbformat.read(page, as_version=4).cells
+def test_a_page_was_made_with_the_settings_that_its_folder_names(any_page):
+    cells = nbformat.read(any_page, as_version=4).cells
     (injected,) = (c.source for c in cells if "injected-parameters" in c.metadata.get("tags", []))
     settings: dict = {}
     exec(injected, settings)
     assert (settings["profile"], settings["seeds"]) == ("default", 0)
-    assert settings["track"] == page.parent.name
-    assert {(e.track, e.profile) for e in ledger_of(page)} == {(page.parent.name, "default")}
+    assert settings["track"] == any_page.parent.name
+    if any_page not in BOARDS:
+        assert {(e.track, e.profile) for e in ledger_of(any_page)} == {(any_page.parent.name, "default")}
 
 
 def test_the_tables_on_the_page_say_what_the_ledger_says(page):
@@ -240,10 +261,56 @@ def test_the_runs_behind_the_twin_s_page_were_made_by_the_code_of_today():
         assert recorded_code(path) == today, "run `make reproduce`; commit the page and tests/recorded"
 
 
-def test_every_picture_of_the_page_is_a_figure_beside_it(page):
+def test_every_track_has_a_scoreboard_of_today_s_ledgers(board):
+    """Its tables, its sentence and its counts, made anew from the ledgers: a page that lags behind is caught."""
+    numbers, lacking = gather(board.parent.name, figures=ROOT / "figures"), absent(board.parent.name)
+    present = list(dict.fromkeys(numbers["paper"]))
+    tables, audit = tables_shown(board), run_audit()
+    expected = {
+        "artefacts": scoreboard.artefacts(numbers),
+        **{f"claims_{k}": scoreboard.claim_lines(claims(numbers[numbers["paper"] == k])) for k in present},
+        **{f"audit_{k}": scoreboard.amiss(audit, k) for k in audited_papers()},
+    }
+    for name, frame in expected.items():
+        assert tables[name] == words(frame.drop(columns=["page", "cell", "anchor"], errors="ignore")), name
+    for name, frame in (("summary", summary(numbers)), ("audit_counts", scoreboard.audit_counts(audit))):
+        body = [[index, *line] for index, line in zip(frame.index, words(frame)[1:], strict=True)]
+        assert tables[name][1:] == body, name
+    assert shown(board, "text/markdown") == [scoreboard.sentence(numbers, lacking)]
+
+
+def test_there_is_a_scoreboard_for_every_track():
+    assert {p.parent.name for p in BOARDS} == {p.parent.name for p in PAGES}, "run `make reproduce`"
+
+
+def test_every_link_of_the_scoreboard_leads_to_a_cell_that_shows_the_artefact(board):
+    links = [
+        (a["href"], a.get_text())
+        for text in shown(board, "text/html")
+        for a in BeautifulSoup(text, "html.parser").find_all("a")
+    ]
+    assert len(links) > 50
+    for target, artefact in dict.fromkeys(links):
+        name, _, cell = target.partition("#cell-id=")
+        (found,) = (c for c in code_cells(board.parent / name) if c.id == cell)
+        tables = "".join(o.get("data", {}).get("text/html", "") for o in found.outputs)
+        assert f'id="T_{artefact}"' in tables or 'id="T_arousal"' in tables, target
+
+
+def test_the_committed_certificate_is_that_of_the_committed_ledgers(board):
+    track = board.parent.name
+    certified = certificate.read(folder_of(board).parent / "certificate.json")
+    today = certificate.certificate(track, figures=ROOT / "figures")
+    report = certificate.verify(certified, today)
+    assert {line.outcome for line in report.lines} == {certificate.Outcome.SAME}, report.text()
+    assert report.ok, report.text()
+    assert certified["notebooks"] == today["notebooks"], "run `make reproduce PAPER=scoreboard`"
+
+
+def test_every_picture_of_the_page_is_a_figure_beside_it(any_page):
     """So that what may not be committed as a figure cannot stand on the page either."""
-    assert len(shown(page, "image/png")) == len(list(folder_of(page).glob("*.png")))
-    assert not [c for c in nbformat.read(page, as_version=4).cells if c.get("attachments")]
+    assert len(shown(any_page, "image/png")) == len(list(folder_of(any_page).glob("*.png")))
+    assert not [c for c in nbformat.read(any_page, as_version=4).cells if c.get("attachments")]
 
 
 def test_no_picture_of_a_real_face_is_committed():

@@ -119,3 +119,26 @@ def test_data_without_the_labels_that_a_paper_learns_make_no_page(monkeypatch, c
     monkeypatch.setattr(reproduce, "CACHE", tmp_path)
     monkeypatch.setattr(Track, "categories", lambda self: None)
     assert reproduce.reproduce("le2023", Track(profile="smoke"), seeds=0, jobs=1) is None
+
+
+def test_the_scoreboard_needs_no_data_and_comes_alone_when_named(monkeypatch, capsys):
+    made = []
+    monkeypatch.setattr(reproduce, "reproduce", lambda *a, **k: pytest.fail("a paper was made"))
+    monkeypatch.setattr(
+        reproduce, "make_scoreboard", lambda track: made.append(track.name) or reproduce.ROOT / "p"
+    )
+    assert reproduce.main(["--track", "ferplus", "--paper", "scoreboard"]) == 0
+    assert made == ["ferplus"]
+    assert "figures/ferplus/certificate.json" in capsys.readouterr().out
+
+
+def test_the_scoreboard_comes_after_all_papers_and_not_after_one(monkeypatch, capsys):
+    made = []
+    monkeypatch.setattr(reproduce, "reproduce", lambda key, *a, **k: made.append(key))
+    monkeypatch.setattr(
+        reproduce, "make_scoreboard", lambda track: made.append("scoreboard") or reproduce.ROOT / "p"
+    )
+    reproduce.main(["--paper", "le2023"])
+    assert made == ["le2023"]
+    reproduce.main([])
+    assert made == ["le2023", *reproduce.PAPERS, "scoreboard"]

@@ -1,0 +1,537 @@
+"""The certificate: what a run found and under which circumstances, as JSON; and its comparison with a new run.
+
+    make verify CERTIFICATE=figures/twin/certificate.json
+
+A certificate holds every number of the scoreboard. Two runs are compared number by number:
+
+- Where nothing was trained anew (the runs have the same keys, or were read from recorded ones), a number must be the
+  same to nine digits: the same predictions on another processor differ by the order of a sum, no more.
+- Where networks were trained anew, a mean over k seeds may move by the half-width of the 95 % prediction interval of
+  the mean of k' new ones, t(k - 1) s sqrt(1/k + 1/k'), with the certificate's spread s. A number without seeds but with
+  an interval must lie in the certificate's. One with neither, such as a p value, cannot be judged and is only counted.
+- By chance one in twenty numbers trained anew lies outside. They are counted as differing all the same, and the
+  summary says how many chance alone would give.
+- What was printed, units, claims, numbers of items and the data's fingerprints must be equal. A verdict that changed is
+  always named, also where its numbers are within tolerance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from scipy import stats
+
+from paperlib.audit import Status, papers, run_audit
+from paperlib.grid import CACHE, ROOT
+from paperlib.ledger import Entry, outputs, variant
+from paperlib.provenance import libraries, native_precision, source_fingerprint
+from paperlib.reproduce import NOTEBOOKS, PAPERS, SCOREBOARD
+from paperlib.scoreboard import absent, command, entry_of, ledger_path, read_ledger, relative
+from paperlib.tracks import PROFILES, TRACKS, Track
+
+FORMAT = 1
+FURTHER_LIBRARIES = ("matplotlib", "opensmile", "pandas", "scipy", "statsmodels")
+ROUNDING = 1e-9  # relative, of sums taken in another order
+LEVEL = 0.95
+# What decides a number; figures and executed pages are made of it, and differ while they are made.
+SOURCES = ("paperlib", "data", ":(glob)notebooks/*.ipynb", "requirements.lock", "pyproject.toml")
+
+
+class Outcome(StrEnum):
+    """What became of a certified number in a new run."""
+
+    SAME = "same"
+    WITHIN = "within tolerance"
+    CANNOT_TELL = "changed, without an interval to judge it by"
+    DIFFERS = "differs"
+    MISSING = "missing from the run"
+    NEW = "not in the certificate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One compared number: which, what became of it, and in words what differs ("" where nothing does)."""
+
+    name: str  # paper/artefact, row, column
+    outcome: Outcome
+    detail: str = ""
+    trained_anew: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A certificate beside a new run. `verdicts` and `data` are sentences on what changed, as are `circumstances`."""
+
+    lines: tuple[Line, ...]
+    verdicts: tuple[str, ...]
+    data: tuple[str, ...]
+    circumstances: tuple[str, ...]  # may differ: they explain, and decide nothing
+
+    @property
+    def ok(self) -> bool:
+        """No number differs or is missing, no verdict changed, the data are the same."""
+        bad = {Outcome.DIFFERS, Outcome.MISSING}
+        return not (self.verdicts or self.data or any(line.outcome in bad for line in self.lines))
+
+    def text(self, most: int = 10) -> str:
+        """The counts, then the first `most` of each kind of difference, one a line."""
+        counts = Counter(line.outcome for line in self.lines)
+        said = [f"{len(self.lines)} numbers: {', '.join(f'{counts[o]} {o}' for o in Outcome if counts[o])}"]
+        judged = [x for x in self.lines if x.trained_anew and x.outcome in (Outcome.WITHIN, Outcome.DIFFERS)]
+        if judged:
+            outside = sum(line.outcome is Outcome.DIFFERS for line in judged)
+            said.append(
+                f"{outside} of {len(judged)} numbers trained anew lie outside their 95 % prediction interval; "
+                f"chance alone gives about {(1 - LEVEL) * len(judged):.0f}"
+            )
+        differing = [f"{x.name}: {x.outcome}{f' ({x.detail})' if x.detail else ''}" for x in self._changed()]
+        kinds = {
+            "data": self.data,
+            "verdicts": self.verdicts,
+            "numbers": differing,
+            "circumstances": self.circumstances,
+        }
+        for kind, sentences in kinds.items():
+            if sentences:
+                said.append(f"{kind}: {len(sentences)} changed")
+                said += [f"  {sentence}" for sentence in sentences[:most]]
+                if len(sentences) > most:
+                    said.append(f"  and {len(sentences) - most} more")
+        said.append(
+            "the run agrees with the certificate" if self.ok else "the run differs from the certificate"
+        )
+        return "\n".join(said)
+
+    def _changed(self) -> list[Line]:
+        order = (Outcome.MISSING, Outcome.DIFFERS, Outcome.CANNOT_TELL, Outcome.NEW)
+        return sorted((x for x in self.lines if x.outcome in order), key=lambda x: order.index(x.outcome))
+
+
+# Making
+
+
+def certificate(track: str = "twin", profile: str = "default", figures: Path | None = None) -> dict[str, Any]:
+    """What the ledgers of a track say, with the circumstances, as plain JSON in a fixed order.
+
+    Nothing in it names a machine, a user or a folder. `dirty` says whether files that decide numbers (`SOURCES`) differ
+    from the commit. `runs` has, per paper, how many runs the ledger names and, of those that are in the cache, the
+    seeds, the precision and the seconds that they took. `figures` as in `scoreboard.gather`, which has the errors.
+    """
+    of = Track(name=track, profile=profile, root="not read")
+    lacking = absent(track, profile, figures)
+    keys = [key for key in PAPERS if key not in lacking]
+    if not keys:
+        raise FileNotFoundError(
+            f"no paper has a ledger on track {track}, profile {profile}; "
+            f"make them: {command(track, profile, '')}"
+        )
+    ledgers = {
+        key: read_ledger(ledger_path(track, profile, key, figures), key=key, track=track, profile=profile)
+        for key in keys
+    }
+    audited = [key for key in keys if key in papers()]  # a page of ours has no printed numbers
+    audit = run_audit(audited or papers())
+    counts = audit.groupby(["key", "status"]).size()
+    commit, dirty = _commit()
+    return {
+        "format": FORMAT,
+        "track": track,
+        "profile": profile,
+        "commit": commit,
+        "dirty": dirty,
+        "source": source_fingerprint(),
+        "lock": _digest_of(ROOT / "requirements.lock"),
+        "python": platform.python_version(),
+        "libraries": _versions(),
+        "machine": _machine(),
+        "absent": lacking,
+        "data": {key: dict(sorted(ledger["data"].items())) for key, ledger in ledgers.items()},
+        "runs": {key: _runs(ledger) for key, ledger in ledgers.items()},
+        "notebooks": {key: _notebook(PAPERS[key], variant(of)) for key in keys},
+        "audit": {key: {str(s): int(counts.get((key, str(s)), 0)) for s in Status} for key in audited},
+        "numbers": [_plain(asdict(e)) for ledger in ledgers.values() for e in ledger["entries"]],
+    }
+
+
+def certificate_path(track: str = "twin", profile: str = "default") -> Path:
+    """Where the certificate of a track lies: beside the papers' folders."""
+    return (
+        outputs(Track(name=track, profile=profile, root="not read"), SCOREBOARD).parent / "certificate.json"
+    )
+
+
+def write(content: Mapping[str, Any], path: Path) -> None:
+    """Write a certificate, whole or not at all, a number a line so that two can be compared by eye."""
+    head = {k: v for k, v in content.items() if k != "numbers"}
+    text = json.dumps(head, indent=1, allow_nan=False).removesuffix("\n}")
+    lines = ",\n  ".join(json.dumps(entry, allow_nan=False) for entry in content["numbers"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(f'{text},\n "numbers": [\n  {lines}\n ]\n}}\n', encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A certificate from a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is no JSON, of another format, or a field is missing or of the wrong type; names file and field.
+    """
+    name = relative(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{name}: there is no certificate; `make reproduce` writes one")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        check(content)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{name}: no JSON: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return content
+
+
+def check(content: Any) -> None:
+    """Is this a certificate?
+
+    Raises:
+        ValueError: it is not; names the first field that is wrong.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("a certificate is an object with fields")
+    if content.get("format") != FORMAT:
+        raise ValueError(f"format is {content.get('format')!r}; this version reads {FORMAT}")
+    for field, shape in _SHAPES.items():
+        if field not in content:
+            raise ValueError(f"{field} is missing")
+        _check(content[field], shape, field)
+    if unknown := sorted(content.keys() - _SHAPES.keys()):
+        raise ValueError(f"{unknown[0]} is unknown")
+    if content["track"] not in TRACKS or content["profile"] not in PROFILES:
+        raise ValueError(f"track {content['track']}, profile {content['profile']}: there is no such")
+    if others := sorted(content["audit"].keys() - content["data"].keys()):
+        raise ValueError(f"audit.{others[0]} is of a paper that data does not name")
+    for field in ("runs", "notebooks"):
+        if content[field].keys() != content["data"].keys():
+            raise ValueError(f"{field} has not the papers that data has: {', '.join(content['data'])}")
+    seen: set[tuple[str, str, str]] = set()
+    for number, values in enumerate(content["numbers"]):
+        try:
+            entry = entry_of(values)
+        except ValueError as error:
+            raise ValueError(f"numbers[{number}]: {error}") from None
+        if entry.artefact.partition("/")[0] not in content["data"]:
+            raise ValueError(
+                f"numbers[{number}]: artefact {entry.artefact} is of a paper that data does not name"
+            )
+        if _name(entry) in seen:
+            raise ValueError(f"numbers[{number}]: {', '.join(_name(entry))} is there twice")
+        seen.add(_name(entry))
+
+
+# Comparing
+
+
+def verify(old: Mapping[str, Any], new: Mapping[str, Any]) -> Report:
+    """A certificate beside a new run, itself given as a certificate; see the module for the rules.
+
+    Raises:
+        ValueError: the two are of different tracks or profiles.
+    """
+    for field in ("track", "profile"):
+        if old[field] != new[field]:
+            raise ValueError(f"the certificate is of {field} {old[field]}, the run of {new[field]}")
+    before = {_name(e): e for e in map(entry_of, old["numbers"])}
+    after = {_name(e): e for e in map(entry_of, new["numbers"])}
+    anew = {key for key in old["data"] if key in new["data"] and _trained_anew(key, old, new, before, after)}
+    lines, verdicts = [], []
+    for name, entry in before.items():
+        if name not in after:
+            lines.append(Line(name=", ".join(name), outcome=Outcome.MISSING))
+            continue
+        lines.append(_compared(entry, after[name], anew=name[0].partition("/")[0] in anew))
+        was, now = entry.verdict, after[name].verdict
+        if was != now:
+            verdicts.append(f"{', '.join(name)}: {was or 'none'} became {now or 'none'}")
+    lines += [Line(name=", ".join(name), outcome=Outcome.NEW) for name in after if name not in before]
+    return Report(
+        lines=tuple(lines),
+        verdicts=tuple(verdicts),
+        data=tuple(_changed_data(old["data"], new["data"])),
+        circumstances=tuple(
+            _changes({k: old[k] for k in _CIRCUMSTANCES}, {k: new[k] for k in _CIRCUMSTANCES})
+        ),
+    )
+
+
+def tolerance(old: Entry, seeds: int) -> float:
+    """How far the mean over `seeds` new seeds may lie from a certified number: the half-width of its 95 % prediction
+    interval, t(k - 1) s sqrt(1/k + 1/seeds). NaN where the certificate has fewer than two seeds, or the run none."""
+    if old.seeds < 2 or seeds < 1 or math.isnan(old.spread):
+        return math.nan
+    quantile = float(stats.t.ppf((1 + LEVEL) / 2, old.seeds - 1))
+    return quantile * old.spread * math.sqrt(1 / old.seeds + 1 / seeds)
+
+
+def _compared(old: Entry, new: Entry, *, anew: bool) -> Line:
+    name = ", ".join(_name(old))
+    anew = anew and not (old.runs and old.runs == new.runs)
+    words = ("printed", "printed_on", "unit", "claim", "n") + (() if anew else ("interval",))
+    changed = [
+        f"{field} {getattr(old, field)!r} became {getattr(new, field)!r}"
+        for field in words
+        if getattr(old, field) != getattr(new, field)
+    ]
+    if changed:
+        return Line(name=name, outcome=Outcome.DIFFERS, detail="; ".join(changed))
+    if moved := _moved(old, new):
+        if not anew:
+            return Line(name=name, outcome=Outcome.DIFFERS, detail=moved)
+        return Line(name=name, outcome=_judged(old, new), detail=moved, trained_anew=True)
+    return Line(name=name, outcome=Outcome.SAME)
+
+
+def _judged(old: Entry, new: Entry) -> Outcome:
+    if math.isnan(old.measured) != math.isnan(new.measured):
+        return Outcome.DIFFERS
+    room = tolerance(old, new.seeds)
+    if not math.isnan(room):
+        within = abs(new.measured - old.measured) <= room
+    elif not math.isnan(old.low):
+        within = old.low <= new.measured <= old.high
+    else:
+        return Outcome.CANNOT_TELL
+    return Outcome.WITHIN if within else Outcome.DIFFERS
+
+
+def _moved(old: Entry, new: Entry) -> str:
+    """The first quantity that is not the same to rounding, as "field old became new"; "" where all are."""
+    for field in ("measured", "low", "high", "spread"):
+        if not _same(getattr(old, field), getattr(new, field)):
+            return f"{field} {getattr(old, field):.6g} became {getattr(new, field):.6g}"
+    if len(old.values) != len(new.values):
+        return f"{len(old.values)} seeds became {len(new.values)}"
+    for place, (a, b) in enumerate(zip(old.values, new.values, strict=True)):
+        if not _same(a, b):
+            return f"value {place} {a:.6g} became {b:.6g}"
+    return ""
+
+
+def _same(a: float, b: float) -> bool:
+    return math.isnan(a) and math.isnan(b) or math.isclose(a, b, rel_tol=ROUNDING, abs_tol=1e-12)
+
+
+def _trained_anew(
+    key: str,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    before: Mapping[tuple[str, str, str], Entry],
+    after: Mapping[tuple[str, str, str], Entry],
+) -> bool:
+    """Were a paper's networks trained again for the new run?
+
+    A ledger names its runs, or says that they were recorded ones. One that does neither tells it by its numbers: a new
+    training moves nearly every number over seeds, a slip moves one.
+    """
+    if new["runs"][key]["replayed"]:
+        return False
+    if old["data"][key] != new["data"][key]:
+        return True
+    common = [name for name in before if name in after and name[0].partition("/")[0] == key]
+    ran, runs = ({r for name in common for r in of[name].runs} for of in (before, after))
+    if ran and runs:
+        return ran != runs
+    seeded = [name for name in common if before[name].values and after[name].values]
+    return sum(bool(_moved(before[name], after[name])) for name in seeded) > len(seeded) / 2
+
+
+def _changed_data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for key, read_before in old.items():
+        if key in new:
+            yield from _changes(read_before, new[key], key)
+        else:
+            yield f"{key} is not in this run"
+
+
+def _changes(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for field in dict.fromkeys([*old, *new]):
+            yield from _changes(old.get(field), new.get(field), f"{where}.{field}" if where else field)
+    elif old != new:
+        yield f"{where}: {'none' if old is None else old} became {'none' if new is None else new}"
+
+
+def _name(entry: Entry) -> tuple[str, str, str]:
+    return entry.artefact, entry.row, entry.column
+
+
+# Parts
+
+
+def _commit() -> tuple[str, bool]:
+    """The commit of the working tree, "" outside a repository; and whether what decides numbers differs from it."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return commit, bool(commit and git("status", "--porcelain", "--", *SOURCES))
+    except OSError:  # no git on this machine
+        return "", False
+
+
+def _versions() -> dict[str, str]:
+    further = {name: importlib.metadata.version(name) for name in FURTHER_LIBRARIES}
+    return dict(sorted((libraries() | further).items()))
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+
+    cpu = Path("/proc/cpuinfo")
+    about = cpu.read_text().splitlines() if cpu.is_file() else []
+    models = [line.partition(":")[2].strip() for line in about if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return {
+        "system": platform.system(),
+        "processor": models[0] if models else platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "memory_gib": round(memory / 2**30),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "precision": native_precision(),
+    }
+
+
+def _runs(ledger: Mapping[str, Any]) -> dict[str, Any]:
+    keys = sorted({key for e in ledger["entries"] for key in e.runs})
+    files = [CACHE / "runs" / key / "run.json" for key in keys]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.is_file()]
+    return {
+        "replayed": bool(ledger.get("replayed", False)),
+        "named": len(keys),
+        "in_cache": len(found),
+        "most_seeds": max((e.seeds for e in ledger["entries"]), default=0),
+        "seeds": sorted({about["seed"] for about in found}),
+        "precision": sorted({about["circumstances"]["precision"] for about in found}),
+        "seconds": round(sum(about["seconds"] for about in found)),
+    }
+
+
+def _notebook(stem: str, folder: str) -> dict[str, str]:
+    page = NOTEBOOKS / "executed" / folder / f"{stem}.ipynb"
+    return {"source": _digest_of(NOTEBOOKS / f"{stem}.ipynb"), "page": _digest_of(page)}
+
+
+def _digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ""
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        k: None if isinstance(v, float) and math.isnan(v) else list(v) if isinstance(v, tuple) else v
+        for k, v in values.items()
+    }
+
+
+# A type; {str: shape} for an object of any names; {"name": shape} for one of these names; [shape] for a list.
+_SHAPES: dict[str, Any] = {
+    "format": int,
+    "track": str,
+    "profile": str,
+    "commit": str,
+    "dirty": bool,
+    "source": str,
+    "lock": str,
+    "python": str,
+    "libraries": {str: str},
+    "machine": {
+        "system": str,
+        "processor": str,
+        "cores": int,
+        "memory_gib": int,
+        "accelerator": str,
+        "precision": str,
+    },
+    "absent": {str: str},
+    "data": {str: {str: str}},
+    "runs": {
+        str: {
+            "replayed": bool,
+            "named": int,
+            "in_cache": int,
+            "most_seeds": int,
+            "seeds": [int],
+            "precision": [str],
+            "seconds": int,
+        }
+    },
+    "notebooks": {str: {"source": str, "page": str}},
+    "audit": {str: {str: int}},
+    "numbers": [dict],
+}
+_CIRCUMSTANCES = ("commit", "dirty", "source", "lock", "python", "libraries", "machine", "absent", "audit")
+
+
+def _check(value: Any, shape: Any, where: str) -> None:
+    if isinstance(shape, type):
+        if not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
+            raise ValueError(f"{where} is {value!r:.60}, which is no {shape.__name__}")
+    elif isinstance(shape, list):
+        _check(value, list, where)
+        for place, inner in enumerate(value):
+            _check(inner, shape[0], f"{where}[{place}]")
+    else:
+        _check(value, dict, where)
+        free = shape.get(str)
+        for name in dict.fromkeys([*(n for n in shape if n is not str), *value]):
+            if name not in value:
+                raise ValueError(f"{where}.{name} is missing")
+            if free is None and name not in shape:
+                raise ValueError(f"{where}.{name} is unknown")
+            _check(value[name], shape.get(name, free), f"{where}.{name}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make verify", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "certificate", nargs="?", default="", help="a certificate's file; the track's own by default"
+    )
+    parser.add_argument("--track", default="twin", choices=TRACKS)
+    parser.add_argument("--profile", default="default", choices=PROFILES)
+    options = parser.parse_args(arguments)
+    committed = (
+        ROOT / "figures" / certificate_path(options.track, options.profile).parent.name / "certificate.json"
+    )
+    try:
+        path = Path(options.certificate) if options.certificate else committed
+        old = read(path)
+        report = verify(old, certificate(old["track"], old["profile"]))
+    except (ValueError, OSError) as error:
+        sys.exit(f"verify: {error}")
+    print(
+        f"{relative(path)}, track {old['track']}, profile {old['profile']}, commit {old['commit'][:12] or 'unknown'}"
+    )
+    print(report.text())
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

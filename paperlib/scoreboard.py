@@ -1,0 +1,423 @@
+"""The scoreboard: every number and claim of all papers' pages in one frame, read from their ledgers.
+
+Nothing is measured here. A page's `ledger.json` says what the paper printed, what was measured and what became of the
+claim; this module sets the papers side by side and finds the cell of the executed page that shows each artefact.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import nbformat
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from paperlib.audit import Status
+from paperlib.grid import REPLAY, ROOT
+from paperlib.ledger import Entry, outputs, variant
+from paperlib.reproduce import NOTEBOOKS, PAPERS
+from paperlib.stats import Verdict
+from paperlib.tracks import Track
+
+COLUMNS = (
+    "paper",
+    "artefact",
+    "row",
+    "column",
+    "claim",
+    "printed",
+    "printed_on",
+    "measured",
+    "spread",
+    "low",
+    "high",
+    "interval",
+    "n",
+    "seeds",
+    "unit",
+    "track",
+    "profile",
+    "data",
+    "verdict",
+    "reason",
+    "page",
+    "cell",
+    "anchor",
+)
+VERDICTS = tuple(str(v) for v in Verdict)
+
+
+def gather(
+    track: str = "twin",
+    profile: str = "default",
+    *,
+    papers: Sequence[str] | None = None,
+    figures: Path | None = None,
+) -> pd.DataFrame:
+    """Every entry of the papers' ledgers on a track, one a line, in the papers' order and the pages'.
+
+    Columns are `COLUMNS`. `verdict` holds a verdict's first words ("" for a number that no claim or question rests on)
+    and `reason` what follows them. `claim` is "" where a verdict answers a question of ours. `seeds` is how many values
+    are behind the number, 0 where it has none of its own. `page` is the executed notebook relative to `notebooks/`,
+    `cell` the id of its cell that shows the artefact, `anchor` the HTML id of the table in it; see `link`.
+
+    `papers` are keys of `PAPERS`; by default all whose ledger is there, and `absent` names the others. `figures` is the
+    folder that holds <variant>/<paper>/ledger.json, by default where the pages write.
+
+    Raises:
+        ValueError: no such track, profile or paper; a ledger is damaged, or of another paper, track or profile.
+        FileNotFoundError: a paper of `papers` has no ledger here, or, by default, none has.
+    """
+    of = _track(track, profile)
+    if unknown := [key for key in papers or () if key not in PAPERS]:
+        raise ValueError(f"no paper {', '.join(unknown)}; there are {', '.join(PAPERS)}")
+    paths = {key: ledger_path(track, profile, key, figures) for key in PAPERS}
+    wanted = [key for key in PAPERS if paths[key].is_file()] if papers is None else list(papers)
+    if not wanted:
+        raise FileNotFoundError(
+            f"no paper has a ledger on track {track}, profile {profile}; "
+            f"make them: {command(track, profile, '')}"
+        )
+    lines: list[dict[str, Any]] = []
+    for key in wanted:
+        entries = read_ledger(paths[key], key=key, track=track, profile=profile)["entries"]
+        page = Path("executed", variant(of), f"{PAPERS[key]}.ipynb")
+        cells = find_cells(NOTEBOOKS / page, dict.fromkeys(e.artefact.partition("/")[2] for e in entries))
+        lines += [_line(key, e, page, cells) for e in entries]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def ledger_path(track: str, profile: str, key: str, figures: Path | None = None) -> Path:
+    """Where a paper's ledger lies.
+
+    Under PAPERLIB_REPLAY these are the committed ones: pages that are checked are compared with what was committed, and
+    the scoreboard is checked before the pages that would write new ledgers.
+    """
+    of = _track(track, profile)
+    if figures is None and REPLAY in os.environ:
+        figures = ROOT / "figures"
+    folder = outputs(of, key) if figures is None else figures / variant(of) / key
+    return folder / "ledger.json"
+
+
+def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, Any]:
+    """A ledger as `Ledger.write` wrote it: key, track, profile, data, and `entries` as `Entry`.
+
+    Raises:
+        FileNotFoundError, ValueError: as in `gather`; the message names the file and the command that makes it again.
+    """
+    again, name = command(track, profile, key), relative(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{key} has no ledger on track {track}, profile {profile}: {again}")
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(stated, dict) or not isinstance(stated.get("entries"), list):
+            raise ValueError("it has no list of entries")
+        if not isinstance(stated.get("data"), dict):
+            raise ValueError("it does not say which data were read")
+        entries = [entry_of(values) for values in stated["entries"]]
+    except ValueError as error:
+        raise ValueError(f"{name} is damaged: {error}; make it again: {again}") from None
+    for field, value in (("key", key), ("track", track), ("profile", profile)):
+        others = {stated.get(field)} | ({getattr(e, field) for e in entries} if field != "key" else set())
+        if others != {value}:
+            found = ", ".join(sorted(map(str, others - {value})))
+            raise ValueError(f"{name} is of {field} {found}, not {value}; make it again: {again}")
+    return {**stated, "entries": entries}
+
+
+def entry_of(values: Any) -> Entry:
+    """An `Entry` of its JSON form, in which null is NaN.
+
+    Raises:
+        ValueError: a field is missing, unknown or of the wrong type.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"an entry is {type(values).__name__}, not an object")
+    where = "/".join(str(values.get(k, "?")) for k in ("artefact", "row", "column"))
+    known = {f.name: f for f in fields(Entry)}
+    if wrong := sorted(values.keys() ^ known.keys()):
+        optional = {name for name, f in known.items() if f.default is not MISSING}
+        wrong = [name for name in wrong if name not in optional or name in values]
+        if wrong:
+            kind = "unknown" if wrong[0] in values else "missing"
+            raise ValueError(f"entry {where}: field {wrong[0]} is {kind}")
+    read = {}
+    for name, value in values.items():
+        kind = str(known[name].type)
+        if kind == "float" and value is None:
+            value = math.nan
+        if kind.startswith("tuple"):
+            inner: Any = str if "str" in kind else (int, float)
+            fits = isinstance(value, list) and all(isinstance(v, inner) for v in value)
+            value = tuple(value) if fits else value
+        else:
+            allowed: Any = {"str": str, "int": int, "float": (int, float)}[kind]
+            fits = isinstance(value, allowed) and not isinstance(value, bool)
+        if not fits:
+            raise ValueError(f"entry {where}: field {name} is {value!r}, which is no {kind}")
+        read[name] = value
+    return Entry(**read)
+
+
+def absent(track: str = "twin", profile: str = "default", figures: Path | None = None) -> dict[str, str]:
+    """The papers without a ledger here, each with the reason: it has nothing to do on the track, or how to make it."""
+    why = {}
+    for key in PAPERS:
+        if ledger_path(track, profile, key, figures).is_file():
+            continue
+        tracks = importlib.import_module(f"paperlib.papers.{key}").TRACKS
+        able = track in tracks
+        why[key] = (
+            f"not made yet: {command(track, profile, key)}"
+            if able
+            else f"{track} has not the data that it needs; it is for {', '.join(tracks)}"
+        )
+    return why
+
+
+def summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many of the papers' claims met each verdict, a line a paper and one for all; then our own questions.
+
+    Columns: the verdicts, "claims" (their sum), "questions of ours" (verdicts that rest on no claim of the paper) and
+    "numbers" (measured ones).
+    """
+    lines = {}
+    for key in [*dict.fromkeys(frame["paper"]), "all"]:
+        of = frame if key == "all" else frame[frame["paper"] == key]
+        judged = of[of["claim"] != ""]
+        counts = judged["verdict"].value_counts()
+        lines[key] = {
+            **{v: int(counts.get(v, 0)) for v in VERDICTS},
+            "claims": len(judged),
+            "questions of ours": int(((of["claim"] == "") & (of["verdict"] != "")).sum()),
+            "numbers": int(of["measured"].notna().sum()),
+        }
+    return pd.DataFrame(lines).T
+
+
+def claims(frame: pd.DataFrame) -> pd.DataFrame:
+    """The lines of `frame` that hold a claim of a paper, one a claim."""
+    return frame[frame["claim"] != ""].reset_index(drop=True)
+
+
+def claim_lines(frame: pd.DataFrame) -> pd.DataFrame:
+    """`claims` as a page shows them: words, rounded numbers, and where to find them (page, cell, anchor).
+
+    `of` is the column that the number stands in, such as a metric. Columns that are empty throughout are left out.
+    """
+    number = frame["measured"].map(lambda v: "" if math.isnan(v) else f"{v:.3f}")
+    spread = frame["spread"].map(lambda v: "" if math.isnan(v) else f" ± {v:.3f}")
+    bounds = zip(frame["low"], frame["high"], strict=True)
+    on = frame["printed_on"].map(lambda data: f" ({data})" if data else "")
+    lines = pd.DataFrame(
+        {
+            "artefact": frame["artefact"],
+            "claim": frame["claim"],
+            "of": frame["column"],
+            "printed": (frame["printed"] + on).where(frame["printed"] != "", ""),
+            "measured": number + spread,
+            "95 % interval": ["" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]" for low, high in bounds],
+            "n": frame["n"].map(lambda n: str(n) if n else ""),
+            "seeds": frame["seeds"].map(lambda k: str(k) if k else ""),
+            "verdict": frame["verdict"],
+            "reason": frame["reason"],
+        }
+    )
+    return lines.loc[:, (lines != "").any()].join(frame[["page", "cell", "anchor"]])
+
+
+def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
+    """One line an artefact: how many numbers were measured and printed, from how many seeds and items, which verdicts.
+
+    Columns: paper, artefact, measured, printed, both (numbers that have the two), seeds and n (the largest), a count of
+    each verdict, claims and questions of ours together; page, cell and anchor.
+    """
+    lines = []
+    for (key, artefact), of in frame.groupby(["paper", "artefact"], sort=False):
+        measured, printed = of["measured"].notna(), of["printed"] != ""
+        counts = of["verdict"].value_counts()
+        place: dict[str, Any] = {name: of[name].iloc[0] for name in ("page", "cell", "anchor")}
+        lines.append(
+            {
+                "paper": key,
+                "artefact": artefact,
+                "measured": int(measured.sum()),
+                "printed": int(printed.sum()),
+                "both": int((measured & printed).sum()),
+                "seeds": int(of["seeds"].max()),
+                "n": int(of["n"].max()),
+                **{v: int(counts.get(v, 0)) for v in VERDICTS},
+                **place,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def verdict_counts(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
+    """{heading: {paper: {verdict: count}}} for `plots_scoreboard.verdict_bars`: the papers' claims, our questions."""
+    judged = frame[frame["verdict"] != ""]
+    parts = {"the paper's claims": judged["claim"] != "", "questions of ours": judged["claim"] == ""}
+    return {
+        heading: {
+            key: judged[of & (judged["paper"] == key)]["verdict"].value_counts().to_dict()
+            for key in dict.fromkeys(frame["paper"])
+        }
+        for heading, of in parts.items()
+    }
+
+
+def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What came of all claims, in words made of `summary`'s numbers; `lacking` as `absent` gives it. Markdown."""
+    counts = summary(frame)
+    track, profile = frame["track"].iloc[0], frame["profile"].iloc[0]
+    where = f"track `{track}`" + ("" if profile == "default" else f", profile `{profile}`")
+    names = list(counts.index.drop("all"))
+    total = counts.loc["all"]
+    words = [
+        f"On {where}, {_many(len(names), 'paper')} and {_many(total['claims'], 'claim')}: {_of_each(total)}."
+    ]
+    for key in names:
+        line = counts.loc[key]
+        words.append(
+            f"- **{key}**: of {_many(line['claims'], 'claim')} {_of_each(line) or 'none was judged'}."
+        )
+    words += [f"- **{key}**: not on this page; {why}." for key, why in lacking.items()]
+    return "\n".join([words[0], "", *words[1:]])
+
+
+def audit_counts(findings: pd.DataFrame) -> pd.DataFrame:
+    """How many findings of `paperlib.audit.run_audit` have each status, a line a paper and one for all."""
+    counts = pd.crosstab(findings["key"], findings["status"]).reindex(
+        index=[key for key in PAPERS if key in set(findings["key"])],
+        columns=[str(s) for s in Status],
+        fill_value=0,
+    )
+    counts.loc["all"] = counts.sum()
+    return counts.assign(findings=counts.sum(axis=1)).rename_axis(index=None, columns=None)
+
+
+def amiss(findings: pd.DataFrame, key: str) -> pd.DataFrame:
+    """A paper's findings that do not match or are impossible as printed, in the audit's own words."""
+    wrong = findings["status"].isin([Status.DIFFERS, Status.IMPOSSIBLE])
+    shown = ["artefact", "status", "check", "printed", "recomputed", "note"]
+    of = findings.loc[wrong & (findings["key"] == key), shown]
+    return of.assign(artefact=of["artefact"].str.partition("/")[2])
+
+
+def linked(frame: pd.DataFrame, name: str, caption: str = "") -> Styler:
+    """A table of the page whose artefacts are links to the cells that show them; `name` becomes its HTML id.
+
+    `page`, `cell` and `anchor`, where the frame has them, go into the links and are not shown. Links lead from a page
+    to its neighbours in one folder.
+    """
+    shown = frame.drop(columns=["page", "cell", "anchor"], errors="ignore").reset_index(drop=True)
+    if "page" in frame:
+        ways = zip(frame["page"].map(os.path.basename), frame["cell"], frame["artefact"], strict=True)
+        shown["artefact"] = [f'<a href="{link(page, cell)}">{html.escape(a)}</a>' for page, cell, a in ways]
+    words = [
+        c for c in shown if shown[c].dtype.kind not in "iuf" and (c != "artefact" or "page" not in frame)
+    ]
+    styler = shown.style.hide(axis="index").format(escape="html", subset=words).set_uuid(name)
+    if caption:
+        styler = styler.set_caption(caption)
+    return styler.set_table_styles([{"selector": "th, td", "props": "text-align: left"}])
+
+
+def save(frame: pd.DataFrame, folder: Path) -> None:
+    """Write numbers.csv (every line of `gather`), claims.csv and artefacts.csv into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in {"numbers": frame, "claims": claims(frame), "artefacts": artefacts(frame)}.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def find_cells(page: Path, artefacts: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Where an executed page shows each artefact: the id of the cell and the HTML id of its table.
+
+    An artefact that is too wide for one table is found by the cell that makes it, and the first table from there on.
+    Both are "" where the page does not show it, or is not there.
+    """
+    if not page.is_file():
+        return {name: ("", "") for name in artefacts}
+    cells = [c for c in nbformat.read(page, as_version=4).cells if c.cell_type == "code"]
+    tables = [(i, c.id, f"T_{name}") for i, c in enumerate(cells) for name in _tables(c)]
+    found = {}
+    for name in artefacts:
+        made = [i for i, c in enumerate(cells) if f"study.{name}()" in c.source]
+        places = [(cell, anchor) for _, cell, anchor in tables if anchor == f"T_{name}"]
+        places += [(cell, anchor) for i, cell, anchor in tables if made and i >= made[0]]
+        found[name] = places[0] if places else ("", "")
+    return found
+
+
+def link(page: str, cell: str, *, anchor: str = "") -> str:
+    """A link to a cell: `page`#cell-id=`cell`, or `page`#`anchor` where one is given; the page alone without both.
+
+    JupyterLab goes to the cell by the first form. Pages exported to HTML by nbconvert have the same ids on their cells,
+    with .html for .ipynb. A site that keeps only the tables' HTML ids, as Sphinx's does, needs the second form and its
+    own file name. GitHub's view opens the page at its top.
+    """
+    fragment = anchor or (f"cell-id={cell}" if cell else "")
+    return f"{page}#{fragment}" if fragment else page
+
+
+def relative(path: Path) -> str:
+    """A path as messages and records name it: from the repository's root where it lies inside, else its last parts."""
+    inside = path.resolve().is_relative_to(ROOT)
+    return path.resolve().relative_to(ROOT).as_posix() if inside else Path(*path.parts[-3:]).as_posix()
+
+
+def command(track: str, profile: str, key: str) -> str:
+    """The command that makes a paper's ledger, or with "" all; `make` settings that are the default are left out."""
+    settings = {
+        "TRACK": track,
+        "DATA": "" if track == "twin" else "<folder>",
+        "PROFILE": profile,
+        "PAPER": key,
+    }
+    defaults = {"TRACK": "twin", "PROFILE": "default"}
+    said = [f"{name}={value}" for name, value in settings.items() if value and value != defaults.get(name)]
+    return " ".join(["make reproduce", *said])
+
+
+def _line(key: str, entry: Entry, page: Path, cells: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    artefact = entry.artefact.partition("/")[2]
+    verdict, _, reason = entry.verdict.partition(": ")
+    cell, anchor = cells[artefact]
+    of_entry = {name: getattr(entry, name) for name in COLUMNS if hasattr(entry, name)}
+    return of_entry | {
+        "paper": key,
+        "artefact": artefact,
+        "verdict": verdict,
+        "reason": reason,
+        "page": page.as_posix(),
+        "cell": cell,
+        "anchor": anchor,
+    }
+
+
+def _of_each(counts: Any) -> str:
+    return ", ".join(f"{counts[v]} *{v}*" for v in VERDICTS if counts[v])
+
+
+def _many(count: Any, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _tables(cell: Any) -> list[str]:
+    shown = "".join("".join(o.get("data", {}).get("text/html", "")) for o in cell.get("outputs", []))
+    return re.findall(r'<table id="T_(\w+)"', shown)
+
+
+def _track(track: str, profile: str) -> Track:
+    return Track(name=track, profile=profile, root="not read")

@@ -1,0 +1,299 @@
+"""A certificate agrees with itself; whatever is changed in one is found, named, and judged by the stated rule."""
+
+import copy
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from paperlib import certificate as module
+from paperlib.certificate import Outcome, certificate, check, main, read, tolerance, verify, write
+from paperlib.scoreboard import entry_of
+
+CLAIM, QUESTION, PRINTED, LEFT = range(4)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, write_ledger):
+    return certificate(figures=write_ledger(tmp_path_factory.mktemp("figures")))
+
+
+@pytest.fixture
+def changed(made):
+    return copy.deepcopy(made)
+
+
+def outcomes(report):
+    return [line.outcome for line in report.lines]
+
+
+def retrained(content, shift=0.0):
+    """The same certificate from other trainings: new run keys, every mean over seeds moved by `shift`."""
+    other = copy.deepcopy(content)
+    for which, numbers in (("old", content["numbers"]), ("new", other["numbers"])):
+        for entry in numbers:
+            if entry["values"]:
+                entry["runs"] = [which]
+    for entry in other["numbers"]:
+        if entry["values"]:
+            move(entry, shift)
+    return other
+
+
+def move(entry, shift):
+    entry["values"] = [v + shift for v in entry["values"]]
+    for field in ("measured", "low", "high"):
+        entry[field] += shift
+
+
+def test_it_says_which_run_on_which_machine_with_which_data(made):
+    assert (made["track"], made["profile"], made["data"]) == (
+        "twin",
+        "default",
+        {"le2023": {"faces": "f00d"}},
+    )
+    assert made["runs"]["le2023"]["most_seeds"] == 3 and made["runs"]["le2023"]["replayed"] is False
+    assert made["machine"]["cores"] >= 1 and made["machine"]["precision"] in ("32-true", "bf16-mixed")
+    assert {"torch", "numpy", "scipy"} <= made["libraries"].keys()
+    assert sum(made["audit"]["le2023"].values()) > 50
+    assert len(made["numbers"]) == 4 and set(made["absent"]) >= {"neo2023", "han2017"}
+
+
+def test_no_ledger_is_an_error_with_the_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make reproduce TRACK=ferplus"):
+        certificate("ferplus", figures=tmp_path)
+
+
+def test_written_and_read_it_is_the_same_and_verifies(made, tmp_path):
+    path = tmp_path / "deep" / "certificate.json"
+    write(made, path)
+    again = read(path)
+    assert again == made and list(again) == list(made)
+    first = path.read_bytes()
+    write(again, path)
+    assert path.read_bytes() == first
+    assert sum('"artefact"' in line for line in path.read_text().splitlines()) == len(made["numbers"])
+
+
+def test_a_certificate_agrees_with_itself(made):
+    report = verify(made, made)
+    assert report.ok and set(outcomes(report)) == {Outcome.SAME}
+    assert report.text() == "4 numbers: 4 same\nthe run agrees with the certificate"
+
+
+@given(
+    which=st.sampled_from([CLAIM, QUESTION, PRINTED]),
+    field=st.sampled_from(["measured", "low", "high", "n"]),
+    amount=st.integers(1, 10**6),
+    sign=st.sampled_from([-1, 1]),
+)
+def test_any_number_that_moved_without_training_is_found(made, which, field, amount, sign):
+    new = copy.deepcopy(made)
+    entry = new["numbers"][which]
+    entry[field] += sign * (amount if field == "n" else amount * 1e-6)
+    report = verify(made, new)
+    assert not report.ok
+    assert [line.outcome for line in report.lines if line.outcome is not Outcome.SAME] == [Outcome.DIFFERS]
+    assert entry["row"] in report.text() and field in report.text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: e.update(printed="0.32"),
+        lambda e: e.update(printed_on="Other"),
+        lambda e: e.update(unit="%"),
+        lambda e: e.update(claim="another"),
+        lambda e: e.update(interval="another"),
+        lambda e: e.update(measured=None),
+    ],
+)
+def test_words_and_lost_numbers_are_found_too(made, changed, change):
+    change(changed["numbers"][PRINTED])
+    assert outcomes(verify(made, changed)).count(Outcome.DIFFERS) == 1
+
+
+def test_the_order_of_a_sum_is_no_difference(made, changed):
+    changed["numbers"][CLAIM]["measured"] *= 1 + 1e-12
+    assert verify(made, changed).ok
+
+
+def test_a_verdict_that_changed_is_named_and_fails(made, changed):
+    changed["numbers"][CLAIM]["verdict"] = "cannot tell"
+    report = verify(made, changed)
+    assert not report.ok and report.verdicts == (
+        "le2023/table1, ours - other, accuracy: held became cannot tell",
+    )
+    assert set(outcomes(report)) == {Outcome.SAME}
+
+
+def test_missing_numbers_fail_and_new_ones_are_told(made, changed):
+    del changed["numbers"][PRINTED]
+    report = verify(made, changed)
+    assert not report.ok and "le2023/table2, a < b, PCC: missing from the run" in report.text()
+    report = verify(changed, made)
+    assert report.ok and "le2023/table2, a < b, PCC: not in the certificate" in report.text()
+
+
+def test_other_data_fail_and_are_named(made, changed):
+    changed["data"]["le2023"]["faces"] = "cafe"
+    report = verify(made, changed)
+    assert not report.ok and report.data == ("le2023.faces: f00d became cafe",)
+    del changed["data"]["le2023"]
+    assert verify(made, changed).data == ("le2023 is not in this run",)
+
+
+def test_another_machine_explains_and_decides_nothing(made, changed):
+    changed["machine"]["processor"] = "another"
+    changed["libraries"]["torch"] = "9.9"
+    report = verify(made, changed)
+    assert report.ok and "machine.processor" in report.text()
+    assert f"libraries.torch: {made['libraries']['torch']} became 9.9" in report.circumstances
+
+
+def test_the_tolerance_is_a_prediction_interval(made):
+    entry = entry_of(made["numbers"][CLAIM])
+    expected = stats.t.ppf(0.975, 2) * 0.01 * math.sqrt(1 / 3 + 1 / 5)
+    assert tolerance(entry, 5) == pytest.approx(expected)
+    assert math.isnan(tolerance(entry, 0)) and math.isnan(tolerance(entry_of(made["numbers"][PRINTED]), 3))
+
+
+def test_the_tolerance_holds_nineteen_of_twenty_new_trainings(made, rng):
+    """Two means over three seeds of one normal distribution, and the spread of the first alone."""
+    old, new = rng.normal(size=(2, 20_000, 3))
+    room = stats.t.ppf(0.975, 2) * old.std(axis=1, ddof=1) * math.sqrt(1 / 3 + 1 / 3)
+    assert (abs(old.mean(axis=1) - new.mean(axis=1)) <= room).mean() == pytest.approx(0.95, abs=0.006)
+
+
+@pytest.mark.parametrize(("part", "expected"), [(0.99, Outcome.WITHIN), (1.01, Outcome.DIFFERS)])
+def test_numbers_trained_anew_may_move_by_their_tolerance(made, changed, part, expected):
+    room = tolerance(entry_of(made["numbers"][CLAIM]), 3)
+    report = verify(changed, retrained(changed, shift=part * room))
+    assert outcomes(report)[:2] == [expected, expected] and report.ok is (expected is Outcome.WITHIN)
+    outside = 2 * (expected is Outcome.DIFFERS)
+    assert f"{outside} of 2 numbers trained anew lie outside their 95 % prediction interval" in report.text()
+
+
+def test_without_run_keys_a_training_is_known_by_how_much_moved(made, changed):
+    """One of two numbers over seeds that moved is a slip; both are a training."""
+    move(changed["numbers"][CLAIM], 1e-3)
+    assert outcomes(verify(made, changed))[CLAIM] is Outcome.DIFFERS
+    move(changed["numbers"][QUESTION], 1e-3)
+    assert outcomes(verify(made, changed))[:2] == [Outcome.WITHIN, Outcome.WITHIN]
+
+
+def test_recorded_runs_must_give_the_same_numbers(changed):
+    new = retrained(changed, shift=1e-3)
+    new["runs"]["le2023"]["replayed"] = True
+    assert outcomes(verify(changed, new))[:2] == [Outcome.DIFFERS, Outcome.DIFFERS]
+
+
+def test_the_same_runs_must_give_the_same_number_though_others_were_trained(changed):
+    new = retrained(changed, shift=1e-3)
+    new["numbers"][QUESTION]["runs"] = changed["numbers"][QUESTION]["runs"]
+    assert outcomes(verify(changed, new))[:2] == [Outcome.WITHIN, Outcome.DIFFERS]
+
+
+def test_without_seeds_the_certificate_s_interval_judges_or_nothing_does(changed):
+    new = retrained(changed)
+    new["numbers"][PRINTED]["measured"] = 0.39
+    assert outcomes(verify(changed, new))[PRINTED] is Outcome.WITHIN
+    new["numbers"][PRINTED]["measured"] = 0.41
+    assert outcomes(verify(changed, new))[PRINTED] is Outcome.DIFFERS
+    for content in (changed, new):
+        content["numbers"][PRINTED].update(low=None, high=None, interval="")
+    report = verify(changed, new)
+    assert outcomes(report)[PRINTED] is Outcome.CANNOT_TELL and report.ok
+
+
+def test_a_long_list_is_cut_and_counted(made, changed):
+    changed["numbers"] = []
+    assert "and 2 more" in verify(made, changed).text(most=2)
+
+
+def test_two_tracks_are_not_compared(made, changed):
+    changed["track"] = "ferplus"
+    with pytest.raises(ValueError, match="the certificate is of track twin, the run of ferplus"):
+        verify(made, changed)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(format=2), "format is 2; this version reads 1"),
+        (lambda c: c.pop("python"), "python is missing"),
+        (lambda c: c.update(colour="red"), "colour is unknown"),
+        (lambda c: c.update(dirty="no"), "dirty is 'no', which is no bool"),
+        (lambda c: c.update(track="moon"), "track moon, profile default: there is no such"),
+        (lambda c: c["machine"].update(cores=True), "machine.cores is True, which is no int"),
+        (lambda c: c["machine"].pop("precision"), "machine.precision is missing"),
+        (lambda c: c["machine"].update(host="x"), "machine.host is unknown"),
+        (
+            lambda c: c["runs"]["le2023"].update(seeds=["a"]),
+            r"runs.le2023.seeds\[0\] is 'a', which is no int",
+        ),
+        (lambda c: c["data"].update(le2023=3), "data.le2023 is 3, which is no dict"),
+        (lambda c: c["data"]["le2023"].update(faces=None), "data.le2023.faces is None, which is no str"),
+        (lambda c: c.update(numbers={}), "numbers is {}, which is no list"),
+        (lambda c: c["numbers"].append(1), r"numbers\[4\] is 1, which is no dict"),
+        (lambda c: c["numbers"][2].update(measured="x"), r"numbers\[2\]: entry .*field measured is 'x'"),
+        (lambda c: c["numbers"][1].pop("n"), r"numbers\[1\]: entry .*field n is missing"),
+        (lambda c: c["numbers"].append(c["numbers"][0]), r"numbers\[4\]: .* is there twice"),
+        (lambda c: c["numbers"][0].update(artefact="x/y"), "of a paper that data does not name"),
+        (lambda c: c["audit"].update(x={}), "audit.x is of a paper that data does not name"),
+        (lambda c: c["runs"].pop("le2023"), "runs has not the papers that data has"),
+    ],
+)
+def test_what_is_no_certificate_is_refused_by_file_and_field(changed, tmp_path, change, message):
+    check(changed)
+    change(changed)
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(changed))
+    with pytest.raises(ValueError, match=message) as refused:
+        read(path)
+    assert "other.json: " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "no JSON"), ("[1]", "object with fields"), ("", "no JSON")]
+)
+def test_what_is_no_json_object_is_refused(tmp_path, text, message):
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "c.json")
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch, write_ledger):
+    """Outputs of one paper and a certificate of them."""
+    monkeypatch.setenv("PAPERLIB_OUTPUTS", str(write_ledger(tmp_path / "figures")))
+    path = tmp_path / "certificate.json"
+    write(certificate(), path)
+    return path
+
+
+def test_verify_says_yes_or_names_the_difference(tree, capsys):
+    assert main([str(tree)]) == 0
+    assert "4 numbers: 4 same" in capsys.readouterr().out
+    content = read(tree)
+    content["numbers"][CLAIM]["measured"] += 0.5
+    write(content, tree)
+    assert main([str(tree)]) == 1
+    said = capsys.readouterr().out
+    assert "le2023/table1, ours - other, accuracy: differs (measured 0.61 became 0.11)" in said
+
+
+@pytest.mark.parametrize("name", ["nowhere.json", "broken.json"])
+def test_verify_ends_with_one_line_when_there_is_nothing_to_compare(tree, name):
+    (tree.parent / "broken.json").write_text("{")
+    with pytest.raises(SystemExit) as stopped:
+        main([str(tree.parent / name)])
+    assert name in str(stopped.value) and "\n" not in str(stopped.value)
+
+
+def test_outside_a_repository_there_is_no_commit(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    assert module._commit() == ("", False)

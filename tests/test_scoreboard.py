@@ -1,0 +1,221 @@
+"""Hand-made ledgers in one frame: every column, every refusal, every count."""
+
+import json
+import math
+
+import nbformat
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from paperlib import plots_scoreboard, scoreboard
+from paperlib.scoreboard import absent, artefacts, claims, find_cells, gather, link, sentence, summary
+from paperlib.stats import Verdict
+
+
+@pytest.fixture
+def figures(tmp_path, write_ledger):
+    return write_ledger(tmp_path)
+
+
+def test_a_line_says_what_the_ledger_says(figures):
+    frame = gather(figures=figures)
+    assert list(frame.columns) == list(scoreboard.COLUMNS)
+    held, ours, printed, left = frame.to_dict("records")
+    assert (held["paper"], held["artefact"], held["verdict"], held["seeds"]) == (
+        "le2023",
+        "table1",
+        "held",
+        3,
+    )
+    assert held["measured"] == pytest.approx(0.11) and held["spread"] == pytest.approx(0.01)
+    assert (ours["claim"], ours["verdict"]) == ("", "did not hold")
+    assert (printed["printed"], printed["printed_on"], printed["verdict"]) == ("0.31", "Set", "")
+    assert (printed["low"], printed["high"], printed["interval"]) == (0.2, 0.4, "z")
+    assert (left["verdict"], left["reason"]) == ("not attempted here", "needs a GPU: a big one")
+    assert math.isnan(left["measured"]) and left["n"] == 0
+    assert set(frame["data"]) == {"f00d", ""} and set(frame["track"]) == {"twin"}
+    assert set(frame["page"]) == {"executed/twin/02_le2023.ipynb"}
+
+
+def test_papers_come_in_their_order_and_absent_ones_are_named(figures, write_ledger):
+    write_ledger(figures, "foteinopoulou2021")
+    assert list(dict.fromkeys(gather(figures=figures)["paper"])) == ["foteinopoulou2021", "le2023"]
+    lacking = absent(figures=figures)
+    assert list(lacking)[:3] == ["neo2023", "han2017", "toisoul2021"]
+    assert lacking["neo2023"] == "not made yet: make reproduce PAPER=neo2023"
+    assert absent("ferplus", figures=figures)["han2017"].startswith("ferplus has not the data that it needs")
+
+
+def test_a_missing_ledger_names_paper_and_command(figures):
+    with pytest.raises(FileNotFoundError, match="neo2023 .*make reproduce PAPER=neo2023$"):
+        gather(papers=["neo2023"], figures=figures)
+    with pytest.raises(FileNotFoundError, match="make reproduce TRACK=ferplus DATA=<folder> PROFILE=smoke$"):
+        gather("ferplus", "smoke", figures=figures)
+    with pytest.raises(ValueError, match="no paper le2024; there are foteinopoulou2021"):
+        gather(papers=["le2024"], figures=figures)
+    with pytest.raises(ValueError, match="TRACK must be one of"):
+        gather("twins", figures=figures)
+
+
+def test_a_ledger_of_another_profile_track_or_paper_is_refused(figures, write_ledger):
+    write_ledger(figures, profile="smoke")  # into the default's folder
+    with pytest.raises(
+        ValueError, match="is of profile smoke, not default; make it again: make reproduce PAPER=le2023"
+    ):
+        gather(figures=figures)
+    write_ledger(figures, track="ferplus", folder="twin")
+    with pytest.raises(ValueError, match="is of track ferplus, not twin"):
+        gather(figures=figures)
+    write_ledger(figures, "neo2023")
+    (figures / "twin" / "neo2023" / "ledger.json").replace(figures / "twin" / "le2023" / "ledger.json")
+    with pytest.raises(ValueError, match="is of key neo2023, not le2023"):
+        gather(figures=figures)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("entries"), "no list of entries"),
+        (lambda d: d.pop("data"), "which data were read"),
+        (lambda d: d["entries"].append(3), "an entry is int, not an object"),
+        (
+            lambda d: d["entries"][0].pop("measured"),
+            "table1/ours - other/accuracy: field measured is missing",
+        ),
+        (lambda d: d["entries"][0].update(colour="red"), "field colour is unknown"),
+        (lambda d: d["entries"][0].update(measured="0.1"), "field measured is '0.1', which is no float"),
+        (lambda d: d["entries"][0].update(n=True), "field n is True, which is no int"),
+        (lambda d: d["entries"][0].update(values=["a"]), "field values is"),
+        (lambda d: d["entries"][0].update(row=None), "field row is None"),
+    ],
+)
+def test_damage_is_named_with_file_field_and_command(figures, change, message):
+    path = figures / "twin" / "le2023" / "ledger.json"
+    stated = json.loads(path.read_text())
+    change(stated)
+    path.write_text(json.dumps(stated))
+    with pytest.raises(ValueError, match=message) as refused:
+        gather(figures=figures)
+    assert "twin/le2023/ledger.json is damaged" in str(refused.value)
+    assert "make reproduce PAPER=le2023" in str(refused.value)
+
+
+def test_half_a_file_is_damaged(figures):
+    path = figures / "twin" / "le2023" / "ledger.json"
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(ValueError, match="is damaged"):
+        gather(figures=figures)
+
+
+def test_counts_add_up_and_the_sentence_is_made_of_them(figures):
+    frame = gather(figures=figures)
+    line = summary(frame).loc["le2023"]
+    assert line.to_dict() == {
+        "held": 1,
+        "did not hold": 0,
+        "cannot tell": 0,
+        "not attempted here": 1,
+        "claims": 2,
+        "questions of ours": 1,
+        "numbers": 3,
+    }
+    assert summary(frame).loc["all"].equals(line.rename("all"))
+    said = sentence(frame, {"neo2023": "not made yet"})
+    assert said.startswith("On track `twin`, 1 paper and 2 claims: 1 *held*, 1 *not attempted here*.")
+    assert "- **neo2023**: not on this page; not made yet." in said
+    assert list(claims(frame)["claim"]) == ["Ours is better", "It is fast"]
+    first, second = artefacts(frame).to_dict("records")
+    assert (first["measured"], first["printed"], first["held"], first["did not hold"]) == (2, 0, 1, 1)
+    assert (second["measured"], second["printed"], second["both"], second["not attempted here"]) == (
+        1,
+        1,
+        1,
+        1,
+    )
+
+
+def test_the_cell_is_the_one_that_shows_the_table(tmp_path):
+    def cell(source, name, table):
+        shown = (
+            [new_output("display_data", {"text/html": f'<table id="T_{table}"></table>'})] if table else []
+        )
+        return new_code_cell(source, id=name, outputs=shown)
+
+    cells = [cell("table(study.table1())", "one", "table1"), cell("w = study.wide()", "two", None)]
+    page = tmp_path / "page.ipynb"
+    nbformat.write(new_notebook(cells=[*cells, cell("w.half()", "three", "valence")]), page)
+    assert find_cells(page, ["table1", "wide", "elsewhere"]) == {
+        "table1": ("one", "T_table1"),
+        "wide": ("three", "T_valence"),
+        "elsewhere": ("", ""),
+    }
+    assert find_cells(tmp_path / "none.ipynb", ["table1"]) == {"table1": ("", "")}
+
+
+def test_links():
+    assert link("a.ipynb", "cell-3") == "a.ipynb#cell-id=cell-3"
+    assert link("a.html", "cell-3", anchor="T_table1") == "a.html#T_table1"
+    assert link("a.ipynb", "") == "a.ipynb"
+
+
+def test_a_linked_table_links_its_artefacts_and_escapes_words(figures):
+    frame = artefacts(gather(figures=figures)).assign(cell="cell-1", what="a < b")
+    text = scoreboard.linked(frame, "artefacts").to_html()
+    assert '<a href="02_le2023.ipynb#cell-id=cell-1">table2</a>' in text
+    assert "a &lt; b" in text and 'id="T_artefacts"' in text and "anchor" not in text
+    assert "&lt;b&gt;" in scoreboard.linked(pd.DataFrame({"artefact": ["<b>"]}), "x").to_html()
+
+
+def test_replayed_pages_are_checked_against_the_committed_ledgers(monkeypatch, tmp_path):
+    monkeypatch.setenv("PAPERLIB_OUTPUTS", str(tmp_path))
+    assert scoreboard.ledger_path("twin", "default", "le2023").is_relative_to(tmp_path)
+    monkeypatch.setenv("PAPERLIB_REPLAY", "recorded")
+    assert not scoreboard.ledger_path("twin", "default", "le2023").is_relative_to(tmp_path)
+
+
+def test_all_tables_are_saved(figures, tmp_path):
+    frame = gather(figures=figures)
+    scoreboard.save(frame, tmp_path / "out")
+    read = pd.read_csv(tmp_path / "out" / "numbers.csv", keep_default_na=False)
+    assert list(read.columns) == list(scoreboard.COLUMNS) and len(read) == len(frame)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"numbers.csv", "claims.csv", "artefacts.csv"}
+
+
+def test_bars_are_as_long_as_the_counts_and_labelled(figures):
+    frame = gather(figures=figures)
+    figure = plots_scoreboard.verdict_bars(scoreboard.verdict_counts(frame))
+    lengths = [[bar.get_width() for bar in ax.patches] for ax in figure.axes]
+    assert lengths == [[1, 0, 0, 1], [0, 1, 0, 0]]
+    assert [t.get_text() for t in figure.axes[0].texts] == ["1", "1", "2"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == list(map(str, Verdict))
+    with pytest.raises(ValueError, match="no verdicts"):
+        plots_scoreboard.verdict_bars({"claims": {}})
+    with pytest.raises(ValueError, match="unknown verdicts"):
+        plots_scoreboard.verdict_bars({"claims": {"le2023": {"perhaps": 1}}})
+
+
+def test_the_audit_is_counted_by_paper():
+    findings = pd.DataFrame(
+        {
+            "key": ["le2023", "le2023", "neo2023"],
+            "artefact": ["le2023/table1", "le2023/table2", "neo2023/table1"],
+            "status": ["matches", "does not match", "impossible as printed"],
+            "check": "c",
+            "printed": "1",
+            "recomputed": "2",
+            "note": "n",
+        }
+    )
+    counts = scoreboard.audit_counts(findings)
+    assert counts.loc["le2023", "matches"] == 1 and counts.loc["all", "findings"] == 3
+    assert list(counts.index) == ["le2023", "neo2023", "all"]
+    assert list(scoreboard.amiss(findings, "le2023")["artefact"]) == ["table2"]
+
+
+def test_claims_are_shown_with_what_they_are_about_and_without_empty_columns(figures):
+    lines = scoreboard.claim_lines(claims(gather(figures=figures)))
+    first = lines.iloc[0]
+    assert (first["of"], first["measured"], first["seeds"]) == ("accuracy", "0.110 ± 0.010", "3")
+    assert first["95 % interval"] == "[0.085, 0.135]" and "printed" not in lines
+    assert lines.iloc[1]["reason"] == "needs a GPU: a big one" and lines.iloc[1]["measured"] == ""
