@@ -20,7 +20,7 @@ export PYTHONPATH := $(CURDIR)
 RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
 	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS)
 
-.PHONY: help reproduce explain verify test lint lab audit data bench lock clean
+.PHONY: help reproduce explain verify test lint lab audit data bench lock clean site
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ lint: $(READY)  ## ruff check and format (notebooks too), mypy over paperlib
 
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks
+
+site: $(READY)  ## the pages, the scoreboard and the API as a web site in .cache/site
+	@$(PY) -m paperlib.site
 
 audit: $(READY)  ## the papers' printed numbers, recomputed
 	@$(PY) -m paperlib.audit $(PAPER)

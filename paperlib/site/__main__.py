@@ -1,0 +1,47 @@
+"""`make site`: gather the sources into a temporary folder and build them into `.cache/site`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from paperlib.grid import CACHE, ROOT
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m paperlib.site", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=CACHE / "site", help="where the site goes")
+    folder = parser.parse_args(arguments).folder
+    try:
+        build(ROOT, folder)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"site: {error}")
+    print(f"{folder / 'index.html'}; to read it in a browser: python -m http.server -d {folder}")
+    return 0
+
+
+def build(repository: Path, folder: Path) -> None:
+    """Build the site of a repository, or of a folder laid out like one, into `folder`.
+
+    Raises:
+        ImportError: the optional dependencies are not installed.
+        RuntimeError: Sphinx refused or warned; it has said what and where.
+    """
+    try:
+        from sphinx.cmd.build import build_main
+
+        from paperlib.site.sources import gather_sources
+    except ImportError as error:
+        raise ImportError(f"{error}; the site needs: pip install -e '.[site]'") from None
+    with tempfile.TemporaryDirectory() as temporary:
+        sources = Path(temporary, "sources")
+        gather_sources(repository, sources)
+        where = [str(sources), str(folder), "-d", f"{temporary}/doctrees", "-c", str(Path(__file__).parent)]
+        if build_main(["-q", "-W", "--keep-going", "-E", "-b", "html", *where]):
+            raise RuntimeError("Sphinx did not build it without a warning; see above")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Sphinx's configuration. Sphinx runs this file, and calls `setup`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from paperlib.site.pictures import describe
+
+project = "Uncertainty in affect"
+html_title = "Uncertainty in affect: a companion to five papers"
+copyright = "MIT licence"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+root_doc = "index"
+exclude_patterns = ["figures/**"]
+
+nb_execution_mode = "off"  # the pages are shown as they were committed
+nb_merge_streams = True
+myst_heading_anchors = 3
+
+autosummary_generate = True
+templates_path = ["templates"]
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "Values": "Values", "PerColumn": "PerColumn"}
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+default_role = "code"  # the docstrings are written for people, with `names` in single quotes
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_favicon = "static/favicon.svg"
+html_copy_source = False
+html_show_sourcelink = False
+html_sidebars = {"index": []}
+html_theme_options = {
+    "logo": {"text": "Uncertainty in affect"},
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+}
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("doctree-read", put_pictures_into_words)
+    app.connect("doctree-read", name_cells)
+    # Before napoleon, which makes reStructuredText of the sections.
+    app.connect("autodoc-process-docstring", take_as_written, priority=100)
+
+
+def put_pictures_into_words(app: Sphinx, document: nodes.document) -> None:
+    """Give every picture in a page's outputs its alternative text."""
+    page = Path(app.srcdir, app.env.docname)
+    figures = Path(app.srcdir, "figures", page.parent.name, page.name.partition("_")[2])
+    for picture in document.findall(nodes.image):
+        if not picture.get("alt"):
+            path = Path(app.srcdir, picture["uri"].lstrip("/"))
+            picture["alt"] = describe(path, figures, _heading_above(picture))
+
+
+def _heading_above(node: nodes.Node) -> str:
+    section: Any = node
+    while not isinstance(section, nodes.section):
+        section = section.parent
+    return section.next_node(nodes.title).astext()
+
+
+def name_cells(app: Sphinx, document: nodes.document) -> None:
+    """Give every code cell of a page the id by which `paperlib.scoreboard.link` names it."""
+    page = Path(app.env.doc2path(app.env.docname))
+    if page.suffix == ".ipynb":
+        cells: list[Any] = nbformat.read(page, as_version=4).cells
+        for node in document.findall(nodes.container):
+            if node.get("nb_element") == "cell_code":
+                node["ids"].append(f"cell-id={cells[node['cell_index']].id}")
+
+
+def take_as_written(app: Sphinx, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
+    """Keep marks that mean something to Sphinx only, and show what is set in below a colon as code."""
+    text = "\n".join(lines)
+    text = re.sub(r"`[^`\n]+`|[*|]|_\b", lambda m: m[0] if m[0][0] == "`" else f"\\{m[0]}", text)
+    text = re.sub(r":(?=\n\n {4})", "::", text)
+    lines[:] = text.split("\n")

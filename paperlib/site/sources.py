@@ -1,0 +1,122 @@
+"""What the site is made of: the repository's own files in their own places, and a front page made of the ledgers.
+
+The files keep their places, so that a link between two of them leads to the same file on GitHub and on the site.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nbformat
+import pandas as pd
+
+from paperlib import scoreboard
+from paperlib.stats import Verdict
+
+TEMPLATES = Path(__file__).parent / "templates"
+TEXTS = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "data/README.md", "notebooks/README.md")
+MARKS = {
+    Verdict.HELD: "✓",
+    Verdict.DID_NOT_HOLD: "✗",
+    Verdict.CANNOT_TELL: "?",
+    Verdict.NOT_ATTEMPTED: "–",
+}
+
+
+def gather_sources(repository: Path, folder: Path) -> None:
+    """Lay out what Sphinx reads in `folder`, from a repository or a folder laid out like one.
+
+    Raises:
+        FileNotFoundError: there is no executed page, or one has no ledger.
+    """
+    pages = sorted(
+        page
+        for page in (repository / "notebooks" / "executed").glob("*/*.ipynb")
+        if not page.parent.name.endswith("-smoke")
+    )
+    if not pages:
+        raise FileNotFoundError("there is no executed page: make reproduce")
+    for path in [repository / text for text in TEXTS] + pages:
+        if path.is_file():
+            copy = folder / path.relative_to(repository)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    (folder / "figures").symlink_to(repository / "figures", target_is_directory=True)
+    listed = folder / "notebooks" / "README.md"
+    entries = "\n".join(f"{_name(page)} <{page.relative_to(listed.parent)}>" for page in _pages(folder))
+    listed.write_text(f"{listed.read_text()}\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n")
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    claims = claims_of(repository)
+    front = environment.get_template("index.md.jinja").render(
+        claims=claims.to_dict("records"),
+        groups={name: list(dict.fromkeys(claims[name])) for name in ("paper", "track")}
+        | {"verdict": [v for v in map(str, Verdict) if v in set(claims["verdict"])]},
+        counts=_counts(claims),
+        marks={str(verdict): mark for verdict, mark in MARKS.items()},
+    )
+    (folder / "index.md").write_text(front)
+    shutil.copyfile(TEMPLATES / "api.md", folder / "api.md")
+
+
+def claims_of(repository: Path) -> pd.DataFrame:
+    """One line a claim of a paper on a track: the scoreboard's columns, and `link`, where the site shows it."""
+    frames = []
+    for track in _tracks(repository):
+        frame = scoreboard.gather(track, figures=repository / "figures")
+        # A table shows an artefact's entries in the ledger's order.
+        frame["line"] = frame.groupby(["paper", "artefact"]).cumcount()
+        frame["link"] = _links(frame, repository)
+        frames.append(frame[frame["claim"] != ""])
+    return pd.concat(frames, ignore_index=True)
+
+
+def _tracks(repository: Path) -> list[str]:
+    """The tracks with ledgers, the twin first."""
+    found = {path.parent.parent.name for path in (repository / "figures").glob("*/*/ledger.json")}
+    return sorted((t for t in found if "-" not in t), key=lambda track: (track != "twin", track))
+
+
+def _links(frame: pd.DataFrame, repository: Path) -> list[str]:
+    """For each entry the site's page and, on it, the line of the table that shows it; else the table, or the cell."""
+    shown = {page: _shown(repository / "notebooks" / page) for page in frame["page"].unique()}
+    links = []
+    for entry in frame.to_dict("records"):
+        line = f"T_{entry['artefact']}_row{entry['line']}_col0"
+        anchor = line if shown[entry["page"]].get(line) == entry["row"] else entry["anchor"]
+        page = "notebooks/" + entry["page"].removesuffix(".ipynb") + ".html"
+        links.append(scoreboard.link(page, entry["cell"], anchor=anchor))
+    return links
+
+
+def _shown(page: Path) -> dict[str, str]:
+    """The cells of a page's tables that have an HTML id: id to text."""
+    cells: list[Any] = nbformat.read(page, as_version=4).cells
+    html = "".join(o.get("data", {}).get("text/html", "") for c in cells for o in c.get("outputs", []))
+    return {name: unescape(text) for name, text in re.findall(r'<td id="(\w+)"[^>]*>([^<]*)</td>', html)}
+
+
+def _counts(claims: pd.DataFrame) -> list[dict[str, Any]]:
+    """How many claims of each paper on each track came out how, in the papers' order; `page` is the executed page."""
+    counted = []
+    for paper in dict.fromkeys(claims["paper"]):
+        for track, of in claims[claims["paper"] == paper].groupby("track", sort=False):
+            page = of["link"].iloc[0].partition("#")[0]
+            counted.append(
+                {"paper": paper, "track": track, "page": page, "verdicts": of["verdict"].value_counts()}
+            )
+    return counted
+
+
+def _pages(folder: Path) -> list[Path]:
+    """The executed pages, the twin's first."""
+    pages = (folder / "notebooks" / "executed").glob("*/*.ipynb")
+    return sorted(pages, key=lambda page: (page.parent.name != "twin", page))
+
+
+def _name(page: Path) -> str:
+    return f"{page.stem.partition('_')[2]} on {page.parent.name}"
