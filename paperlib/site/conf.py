@@ -88,8 +88,22 @@ def name_cells(app: Sphinx, document: nodes.document) -> None:
 
 
 def take_as_written(app: Sphinx, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
-    """Keep marks that mean something to Sphinx only, and show what is set in below a colon as code."""
-    text = "\n".join(lines)
+    """Keep marks that mean something to Sphinx only, set-in code as code, and lists of names line by line."""
+    text = "\n".join(lines).rstrip()
     text = re.sub(r"`[^`\n]+`|[*|]|_\b", lambda m: m[0] if m[0][0] == "`" else f"\\{m[0]}", text)
     text = re.sub(r":(?=\n\n {4})", "::", text)
-    lines[:] = text.split("\n")
+    blocks = [_by_line(block) if _is_list(block) else block for block in text.split("\n\n")]
+    lines[:] = [*"\n\n".join(blocks).split("\n"), ""]
+
+
+def _is_list(block: str) -> bool:
+    """Whether lines of it are names with what they are, or set in; sections that napoleon knows are not meant."""
+    lines = block.split("\n")
+    if re.fullmatch(r"[A-Z]\w+:", lines[0]) or all(line.startswith("    ") for line in lines):
+        return False
+    named = [line for line in lines if re.match(r"\w[\w\\, ]*: ", line)]
+    return len(named) > 1 or any(line.startswith("    ") for line in lines)
+
+
+def _by_line(block: str) -> str:
+    return "\n".join(f"| {line}" for line in block.split("\n"))
