@@ -15,7 +15,7 @@ from paperlib.site.pictures import describe
 project = "Uncertainty in affect"
 html_title = "Uncertainty in affect: a companion to five papers"
 copyright = "MIT licence"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 root_doc = "index"
 exclude_patterns = ["figures/**"]
 
@@ -23,8 +23,6 @@ nb_execution_mode = "off"  # the pages are shown as they were committed
 nb_merge_streams = True
 myst_heading_anchors = 3
 
-autosummary_generate = True
-templates_path = ["templates"]
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_type_aliases = {"ArrayLike": "ArrayLike", "Values": "Values", "PerColumn": "PerColumn"}

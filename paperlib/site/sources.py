@@ -5,6 +5,8 @@ The files keep their places, so that a link between two of them leads to the sam
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import shutil
 from html import unescape
@@ -18,8 +20,48 @@ import pandas as pd
 from paperlib import scoreboard
 from paperlib.stats import Verdict
 
-TEMPLATES = Path(__file__).parent / "templates"
+LOADER = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
 TEXTS = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "data/README.md", "notebooks/README.md")
+API = {
+    "What the methods are made of": (
+        "losses",
+        "models",
+        "models.backbones",
+        "models.label_variance",
+        "models.expression",
+        "models.ldlva",
+        "models.rivals",
+        "models.dual_domain",
+        "models.blstm",
+        "models.emofan",
+        "labels",
+        "fusion",
+        "annotations",
+        "features",
+        "postprocessing",
+        "inference",
+        "emofan_checkpoint",
+    ),
+    "How well, and how surely": (
+        "metrics",
+        "calibration",
+        "stats",
+        "published",
+        "ledger",
+        "scoreboard",
+        "plots",
+    ),
+    "Data": (
+        "tracks",
+        "data",
+        "data.records",
+        "data.categories",
+        "data.cache",
+        "data.layouts",
+        "twin",
+    ),
+    "Runs": ("grid", "training", "reproduce"),
+}
 MARKS = {
     Verdict.HELD: "✓",
     Verdict.DID_NOT_HOLD: "✗",
@@ -50,17 +92,8 @@ def gather_sources(repository: Path, folder: Path) -> None:
     listed = folder / "notebooks" / "README.md"
     entries = "\n".join(f"{_name(page)} <{page.relative_to(listed.parent)}>" for page in _pages(folder))
     listed.write_text(f"{listed.read_text()}\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n")
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-    claims = claims_of(repository)
-    front = environment.get_template("index.md.jinja").render(
-        claims=claims.to_dict("records"),
-        groups={name: list(dict.fromkeys(claims[name])) for name in ("paper", "track")}
-        | {"verdict": [v for v in map(str, Verdict) if v in set(claims["verdict"])]},
-        counts=_counts(claims),
-        marks={str(verdict): mark for verdict, mark in MARKS.items()},
-    )
-    (folder / "index.md").write_text(front)
-    shutil.copyfile(TEMPLATES / "api.md", folder / "api.md")
+    (folder / "index.md").write_text(_front(claims_of(repository)))
+    _write_api(folder)
 
 
 def claims_of(repository: Path) -> pd.DataFrame:
@@ -73,6 +106,30 @@ def claims_of(repository: Path) -> pd.DataFrame:
         frame["link"] = _links(frame, repository)
         frames.append(frame[frame["claim"] != ""])
     return pd.concat(frames, ignore_index=True)
+
+
+def _front(claims: pd.DataFrame) -> str:
+    groups = {name: list(dict.fromkeys(claims[name])) for name in ("paper", "track")}
+    groups["verdict"] = [str(v) for v in Verdict if v in set(claims["verdict"])]
+    marks = {str(verdict): mark for verdict, mark in MARKS.items()}
+    template = jinja2.Environment(loader=LOADER, autoescape=True).get_template("index.md.jinja")
+    return template.render(
+        claims=claims.to_dict("records"), groups=groups, counts=_counts(claims), marks=marks
+    )
+
+
+def _write_api(folder: Path) -> None:
+    """A page a module, filled by autodoc, and one that lists them with the first paragraphs of their docstrings."""
+    groups: dict[str, dict[str, str]] = {heading: {} for heading in API}
+    for heading, names in API.items():
+        for name in (f"paperlib.{name}" for name in names):
+            about = inspect.getdoc(importlib.import_module(name)) or ""
+            groups[heading][name] = " ".join(about.partition("\n\n")[0].split())
+            page = folder / "api" / f"{name}.md"
+            page.parent.mkdir(exist_ok=True)
+            page.write_text(f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n")
+    template = jinja2.Environment(loader=LOADER).get_template("api.md.jinja")
+    (folder / "api.md").write_text(template.render(groups=groups))
 
 
 def _tracks(repository: Path) -> list[str]:
