@@ -38,7 +38,9 @@ html_css_files = ["site.css"]
 html_favicon = "static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {"index": []}
+html_sidebars: dict[str, list[str]] = {
+    page: [] for page in ("index", "README", "CONTRIBUTING", "data/README")
+}
 html_theme_options = {
     "logo": {"text": "Uncertainty in affect"},
     "header_links_before_dropdown": 6,
@@ -104,4 +106,14 @@ def _is_list(block: str) -> bool:
 
 
 def _by_line(block: str) -> str:
-    return "\n".join(f"| {line}" for line in block.split("\n"))
+    """A line block in which what is set in without a name goes on the line above."""
+    items: list[str] = []
+    above = 0
+    for line in block.split("\n"):
+        words = line.lstrip()
+        inwards, above = len(line) - len(words) - above, len(line) - len(words)
+        if items and inwards >= 0 and not re.match(r"[\w\\/<>., ]{1,45}: ", words):
+            items[-1] += f" {words}"
+        else:
+            items.append(f"| {line}")
+    return "\n".join(items)
