@@ -5,10 +5,14 @@ import functools
 import http.server
 import importlib.util
 import json
+import re
 import shutil
 import threading
 import warnings
 from collections import Counter
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import numpy as np
@@ -209,6 +213,36 @@ def test_a_link_to_nothing_stops_the_build(small, tmp_path):
 def test_a_repository_without_pages_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="make reproduce"):
         sources.gather_sources(tmp_path, tmp_path / "sources")
+
+
+@needs_sphinx
+def test_a_table_s_link_to_a_notebook_leads_to_its_page(small, tmp_path):
+    notebook = nbformat.read(small / f"{PAGE}.ipynb", as_version=4)
+    cell = next(
+        c for c in notebook.cells if any("text/html" in o.get("data", {}) for o in c.get("outputs", []))
+    )
+    link = f'<a href="{Path(PAGE).name}.ipynb#cell-id={cell.id}">here</a> <a href="https://x.org/a.ipynb">there</a>'
+    cell.outputs[0].data["text/html"] = link
+    nbformat.write(notebook, small / f"{PAGE}.ipynb")
+    page = (build(small, tmp_path / "site") / f"{PAGE}.html").read_text()
+    assert f'href="{Path(PAGE).name}.html#cell-id={cell.id}"' in page and f'id="cell-id={cell.id}"' in page
+    assert "https://x.org/a.ipynb" in page
+
+
+@needs_sphinx
+def test_every_link_inside_the_site_leads_somewhere(site):
+    pages = {p: p.read_text() for p in site.rglob("*.html") if "_static" not in p.parts}
+    names = {p: set(re.findall(r' (?:id|name)="([^"]+)"', html)) for p, html in pages.items()}
+    lost = []
+    for page, html in pages.items():
+        for href in set(re.findall(r'<a [^>]*href="([^"]*)"', html)):
+            address, _, anchor = unescape(href).partition("#")
+            if re.match(r"[a-z]+:", address) or (page.name == "index.html" and anchor.startswith("paper=")):
+                continue
+            target = (page.parent / unquote(address)).resolve() if address else page
+            if not target.is_file() or (anchor and target in names and unquote(anchor) not in names[target]):
+                lost.append(f"{page.relative_to(site)}: {href}")
+    assert lost == []
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -57,6 +57,7 @@ html_theme_options = {
 def setup(app: Sphinx) -> None:
     app.connect("doctree-read", put_pictures_into_words)
     app.connect("doctree-read", name_cells)
+    app.connect("doctree-read", link_to_pages)
     # Before napoleon, which makes reStructuredText of the sections.
     app.connect("autodoc-process-docstring", take_as_written, priority=100)
 
@@ -86,6 +87,13 @@ def name_cells(app: Sphinx, document: nodes.document) -> None:
         for node in document.findall(nodes.container):
             if node.get("nb_element") == "cell_code":
                 node["ids"].append(f"cell-id={cells[node['cell_index']].id}")
+
+
+def link_to_pages(app: Sphinx, document: nodes.document) -> None:
+    """Lead links of a page's tables to the site's pages; Sphinx does so for those in its prose."""
+    for raw in document.findall(nodes.raw):
+        text = re.sub(r'(href="[^":]+)\.ipynb(?=["#])', r"\1.html", raw.astext())
+        raw.children = [nodes.Text(text)]
 
 
 def take_as_written(app: Sphinx, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
