@@ -6,6 +6,7 @@ PROFILE ?= default
 PAPER ?=
 SEEDS ?= 0
 JOBS ?= 0
+CLUSTER ?=
 
 ifeq ($(VIRTUAL_ENV)$(CONDA_PREFIX),)
 PY := .venv/bin/python
@@ -17,7 +18,7 @@ endif
 
 export PYTHONPATH := $(CURDIR)
 RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
-	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS)
+	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
 
 .PHONY: help reproduce explain test lint lab audit data bench lock clean
 

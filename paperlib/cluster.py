@@ -7,20 +7,22 @@ configuration), or by a YAML file that says how to start one:
     workers: 16             # dask-jobqueue, or LocalCluster, for a trial on this machine
     arguments: {queue: short, cores: 4, memory: 16GB, walltime: "04:00:00"}
 
-A worker computes a run only if its code, libraries and arithmetic give the run the key that it has here, and each run in
+A worker computes a run only if its code, libraries and arithmetic give the run the key that it has here, and each in
 a Python of its own: torch has one random generator a process, which two threads of a worker would share, and a worker
-that was started before its checkout changed would still hold the old code. The data folder has to lie at the same path
-on the workers, with the same files. Results come back over the network, so the cache need not be shared; where it is,
-a run whose worker was lost goes on from its last epoch. A run that is being computed when this side is interrupted ends
-in the worker's cache.
+that was started before its checkout changed would still hold the old code. The data folder has to lie at the same
+path on the workers, with the same files. Results come back over the network, so the cache need not be shared; where
+it is, a run whose worker was lost goes on from its last epoch. A run that is being computed when this side is
+interrupted ends in the worker's cache.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pickle
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -31,6 +33,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tqdm import tqdm
 
 from paperlib.grid import CACHE, ROOT, RUN_FILES, Run, attempt, failure, folder_of, new_folder, what_changed
 
@@ -75,27 +79,24 @@ class Cluster:
         """For each run, as it ends: None, with its result in this cache, or the error in words."""
         if self._client is None:
             self._client = self._connect()
-        from distributed import as_completed
-
         tasks = {
             self._client.submit(
                 _compute, run, run.key, run.circumstances, key=f"paperlib-{run.key}", retries=RETRIES
             ): run
             for run in runs
         }
-        for task in as_completed(list(tasks)):
+        for task in _needed("distributed").as_completed(list(tasks)):
             yield _fetch(tasks.pop(task), task)
 
     def _connect(self) -> Any:
-        try:
-            import distributed
-        except ImportError as error:
-            raise RuntimeError(f"CLUSTER needs Dask: pip install -e '.[cluster]' ({error})") from None
+        distributed = _needed("distributed")
         address = self._open.enter_context(self._plan.start()) if self._plan else self.named
         try:
             client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
         except OSError as error:
             raise OSError(f"no scheduler answers at CLUSTER={self.named} ({error})") from None
+        if not client.scheduler_info()["workers"]:
+            tqdm.write(f"{self.named} has no worker yet; the runs wait for one", file=sys.stderr)
         return self._open.enter_context(client)
 
 
@@ -109,28 +110,42 @@ class _Plan:
     arguments: Mapping[str, Any]
 
     def start(self) -> Any:
-        arguments = dict(self.arguments)
         try:
-            if self.kind == "LocalCluster":
-                from distributed import LocalCluster
-
-                return LocalCluster(**{"threads_per_worker": 1, **arguments, "n_workers": self.workers})
-            import dask_jobqueue
-
-            # A job does not inherit PYTHONPATH from every queue; the file's own lines come after and win.
-            here = f"export PYTHONPATH={shlex.quote(str(ROOT))}"
-            arguments["job_script_prologue"] = [here, *arguments.get("job_script_prologue", [])]
-            cluster = getattr(dask_jobqueue, self.kind)(**arguments)
-        except ImportError as error:
-            raise RuntimeError(
-                f"{self.kind} needs dask-jobqueue: pip install -e '.[cluster]' ({error})"
-            ) from None
+            return self._local() if self.kind == "LocalCluster" else self._job_queue()
+        except RuntimeError:
+            raise
         except Exception as error:  # every class has its own way to refuse an argument
-            raise ValueError(
-                f"{self.file}: arguments: {self.kind} refuses them: {type(error).__name__}: {error}"
-            ) from error
+            message = f"{self.file}: arguments: {self.kind} refuses them: {type(error).__name__}: {error}"
+            raise ValueError(message) from error
+
+    def _local(self) -> Any:
+        arguments = {"threads_per_worker": 1, **self.arguments, "n_workers": self.workers}
+        return _needed("distributed").LocalCluster(**arguments)
+
+    def _job_queue(self) -> Any:
+        make = getattr(_needed("dask_jobqueue"), self.kind)
+        command = make.job_cls.submit_command.split()[0]
+        if shutil.which(command) is None:
+            raise RuntimeError(
+                f"{self.file}: class: {self.kind} needs the command {command}, which is not here"
+            )
+        settings = f"jobqueue.{self.arguments.get('config_name', make.job_cls.default_config_name())}"
+        own = _needed("dask.config").get(f"{settings}.job-script-prologue", None) or []
+        # Not every queue hands PYTHONPATH to its jobs; the site's and the file's own lines come after it, and win.
+        lines = [
+            f"export PYTHONPATH={shlex.quote(str(ROOT))}",
+            *self.arguments.get("job_script_prologue", own),
+        ]
+        cluster = make(**{**self.arguments, "job_script_prologue": lines})
         cluster.scale(self.workers)
         return cluster
+
+
+def _needed(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise RuntimeError(f"CLUSTER needs Dask: pip install -e '.[cluster]' ({error})") from None
 
 
 def _is_address(named: str) -> bool:
@@ -147,8 +162,7 @@ def _is_address(named: str) -> bool:
 
 
 def _read_plan(path: Path) -> _Plan:
-    import yaml
-
+    yaml = _needed("yaml")
     if not path.is_file():
         raise ValueError(
             f"CLUSTER must be tcp://host:port, tls://host:port or a YAML file; there is no file {str(path)!r}"
