@@ -27,6 +27,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ JOB_QUEUES = (
 )
 CLASSES = (*JOB_QUEUES, "LocalCluster")
 PATIENCE = 20  # seconds to wait for a scheduler's answer
+POLL = 0.2  # seconds
 RETRIES = 2  # of a run whose own process was killed; a run that merely fails is not repeated
 
 
@@ -79,14 +81,17 @@ class Cluster:
         """For each run, as it ends: None, with its result in this cache, or the error in words."""
         if self._client is None:
             self._client = self._connect()
-        tasks = {
-            self._client.submit(
-                _compute, run, run.key, run.circumstances, key=f"paperlib-{run.key}", retries=RETRIES
-            ): run
-            for run in runs
-        }
-        for task in _needed("distributed").as_completed(list(tasks)):
-            yield _fetch(tasks.pop(task), task)
+        waiting, at_work = list(runs), dict[Any, Run]()
+        while waiting or at_work:
+            # As many as there are threads: Dask would pile all on the workers that came first, and runs are long.
+            while waiting and len(at_work) < sum(self._client.nthreads().values()):
+                run = waiting.pop(0)
+                key, why = run.key, run.circumstances
+                task = self._client.submit(_compute, run, key, why, key=f"paperlib-{key}", retries=RETRIES)
+                at_work[task] = run
+            time.sleep(POLL)
+            for task in [task for task in at_work if task.done()]:
+                yield _fetch(at_work.pop(task), task)
 
     def _connect(self) -> Any:
         distributed = _needed("distributed")
@@ -110,23 +115,24 @@ class _Plan:
     arguments: Mapping[str, Any]
 
     def start(self) -> Any:
+        make, arguments = self._local() if self.kind == "LocalCluster" else self._job_queue()
         try:
-            return self._local() if self.kind == "LocalCluster" else self._job_queue()
-        except RuntimeError:
-            raise
+            cluster = make(**arguments)
         except Exception as error:  # every class has its own way to refuse an argument
-            message = f"{self.file}: arguments: {self.kind} refuses them: {type(error).__name__}: {error}"
-            raise ValueError(message) from error
+            why = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{self.file}: arguments: {self.kind} refuses them: {why}") from error
+        cluster.scale(self.workers)
+        return cluster
 
-    def _local(self) -> Any:
+    def _local(self) -> tuple[Any, dict[str, Any]]:
         arguments = {"threads_per_worker": 1, **self.arguments, "n_workers": self.workers}
-        return _needed("distributed").LocalCluster(**arguments)
+        return _needed("distributed").LocalCluster, arguments
 
-    def _job_queue(self) -> Any:
+    def _job_queue(self) -> tuple[Any, dict[str, Any]]:
         make = getattr(_needed("dask_jobqueue"), self.kind)
         command = make.job_cls.submit_command.split()[0]
         if shutil.which(command) is None:
-            raise RuntimeError(
+            raise ValueError(
                 f"{self.file}: class: {self.kind} needs the command {command}, which is not here"
             )
         settings = f"jobqueue.{self.arguments.get('config_name', make.job_cls.default_config_name())}"
@@ -136,9 +142,7 @@ class _Plan:
             f"export PYTHONPATH={shlex.quote(str(ROOT))}",
             *self.arguments.get("job_script_prologue", own),
         ]
-        cluster = make(**{**self.arguments, "job_script_prologue": lines})
-        cluster.scale(self.workers)
-        return cluster
+        return make, {**self.arguments, "job_script_prologue": lines}
 
 
 def _needed(module: str) -> Any:
