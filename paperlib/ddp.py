@@ -72,7 +72,8 @@ def fit_ddp(
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
 
     def of_whole_batch(network: nn.Module, part: tuple[Tensor, ...]) -> Tensor:
-        total = int(fabric.all_reduce(torch.tensor(len(part[0]), device=fabric.device), reduce_op="sum"))
+        rows_here = torch.tensor(len(part[0]), device=fabric.device)
+        total = int(fabric.all_reduce(rows_here, reduce_op="sum"))  # type: ignore[arg-type]
         return loss(_Shared(network, fabric, total), tuple(_whole_bytes(p, total, fabric) for p in part))
 
     def same_everywhere(network: nn.Module) -> float:

@@ -125,8 +125,8 @@ def test_two_processes_give_the_weights_of_one(found, case):
     alone = make_fabric(accelerator="cpu", precision="32-true")
     weights, loss, validation = trained(fit, case, fabric=alone)
     before = torch.cat([p.detach().flatten() for p in network().parameters()]).numpy()
-    # Sums of float32 in another order, through some twenty steps of Adam: the weights themselves move by 0.1.
-    assert np.abs(weights - before).max() > 0.03
+    # Sums of float32 in another order, through up to thirty-six steps of Adam that move weights by 0.02 to 0.1 in all.
+    assert np.abs(weights - before).max() > 0.02
     np.testing.assert_allclose(found[case][0], weights, rtol=0, atol=2e-5)
     np.testing.assert_allclose(found[case][1], loss, rtol=1e-5)
     np.testing.assert_allclose(found[case][2], validation, rtol=1e-5)
