@@ -3,9 +3,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from paperlib.tracks import Track
 distributed = pytest.importorskip("distributed")
 
 from paperlib.cluster import CLASSES, JOB_QUEUES, Cluster  # noqa: E402
+
+PATIENCE = 120  # seconds; a test takes ten, but a loaded machine is no failure
 
 TOY = """
 import os, time
@@ -124,13 +128,29 @@ def started(tmp_path):
 
 
 @pytest.fixture
-def aside():
-    """Call a function in another thread; `aside(f)()` waits for its value."""
-    with ThreadPoolExecutor() as pool:
-        yield lambda function: pool.submit(function).result
+def held(tmp_path):
+    """Runs wait for `held.unlink()`; at the end nothing waits, whatever came between."""
+    hold = tmp_path / "hold"
+    hold.touch()
+    yield hold
+    hold.unlink(missing_ok=True)
 
 
-def wait_for(found, *, seconds=60):
+def aside(function):
+    """Call a function in another thread; `aside(f)()` waits for its value, but not for ever."""
+    future = Future()
+
+    def call():
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return partial(future.result, timeout=PATIENCE)
+
+
+def wait_for(found, *, seconds=PATIENCE):
     deadline = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < deadline
@@ -142,19 +162,25 @@ def began(folder, seed="*"):
 
 
 def on(named, runs):
-    with Cluster(named) as cluster:
-        return run_missing(runs, progress=False, cluster=cluster)
+    return begin_on(named, runs)()
+
+
+def begin_on(named, runs):
+    def compute():
+        with Cluster(named) as cluster:
+            return run_missing(runs, progress=False, cluster=cluster)
+
+    return aside(compute)
 
 
 def test_workers_without_a_shared_cache_give_what_this_machine_gives(
-    runs, cache, standing, aside, tmp_path, monkeypatch
+    runs, cache, standing, held, tmp_path, monkeypatch
 ):
     address, caches = standing
-    (tmp_path / "hold").touch()
-    results = aside(lambda: on(address, runs))
+    results = begin_on(address, runs)
     wait_for(lambda: len(began(tmp_path)) == 2)  # both workers at once
     assert len({path.read_text() for path in began(tmp_path)}) == 2
-    (tmp_path / "hold").unlink()
+    held.unlink()
     there = results()
     assert missing_runs(runs) == []
     for result in there:
@@ -168,16 +194,15 @@ def test_workers_without_a_shared_cache_give_what_this_machine_gives(
         assert far["threads"] == 1
 
 
-def test_the_run_of_a_killed_worker_is_computed_by_another(runs, cache, toy, started, aside, tmp_path):
-    (tmp_path / "hold").touch()
+def test_the_run_of_a_killed_worker_is_computed_by_another(runs, cache, toy, started, held, tmp_path):
     first = started.worker(cache, toy)
-    results = aside(lambda: on(started.address, runs))
+    results = begin_on(started.address, runs)
     wait_for(lambda: began(tmp_path))
     first.send_signal(signal.SIGKILL)
     lost = began(tmp_path)[0].name.split("-")[-1]
     wait_for(lambda: not Path("/proc", lost).exists())  # no orphan goes on beside the second attempt
     started.worker(cache, toy)
-    (tmp_path / "hold").unlink()
+    held.unlink()
     assert [r.run.seed for r in results()] == [0, 1, 2]
     assert len(began(tmp_path)) == 4
     assert sorted(p.name for p in (cache / "runs").iterdir()) == sorted(r.key for r in runs)
