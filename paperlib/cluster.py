@@ -119,7 +119,10 @@ class _Plan:
         try:
             cluster = make(**arguments)
         except Exception as error:  # every class has its own way to refuse an argument
-            why = f"{type(error).__name__}: {error}"
+            root: BaseException = error
+            while root.__cause__ is not None:  # Dask wraps it in "failed to start", more than once
+                root = root.__cause__
+            why = f"{type(root).__name__}: {root}"
             raise ValueError(f"{self.file}: arguments: {self.kind} refuses them: {why}") from error
         cluster.scale(self.workers)
         return cluster

@@ -21,7 +21,7 @@ distributed = pytest.importorskip("distributed")
 
 from paperlib.cluster import CLASSES, JOB_QUEUES, Cluster  # noqa: E402
 
-PATIENCE = 120  # seconds; a test takes ten, but a loaded machine is no failure
+PATIENCE = 240  # seconds; a test takes ten, but a loaded machine is no failure
 
 TOY = """
 import os, time
@@ -162,15 +162,12 @@ def began(folder, seed="*"):
 
 
 def on(named, runs):
-    return begin_on(named, runs)()
+    with Cluster(named) as cluster:
+        return run_missing(runs, progress=False, cluster=cluster)
 
 
-def begin_on(named, runs):
-    def compute():
-        with Cluster(named) as cluster:
-            return run_missing(runs, progress=False, cluster=cluster)
-
-    return aside(compute)
+def begin_on(address, runs):
+    return aside(partial(on, address, runs))
 
 
 def test_workers_without_a_shared_cache_give_what_this_machine_gives(
@@ -184,9 +181,9 @@ def test_workers_without_a_shared_cache_give_what_this_machine_gives(
     there = results()
     assert missing_runs(runs) == []
     for result in there:
-        (held,) = [c / "runs" / result.key for c in caches if (c / "runs" / result.key).exists()]
+        (theirs,) = [c / "runs" / result.key for c in caches if (c / "runs" / result.key).exists()]
         for name in grid.RUN_FILES:
-            assert (held / name).read_bytes() == (cache / "runs" / result.key / name).read_bytes()
+            assert (theirs / name).read_bytes() == (cache / "runs" / result.key / name).read_bytes()
     monkeypatch.setattr(grid, "CACHE", tmp_path / "alone")
     for far, near in zip(there, run_missing(runs, progress=False), strict=True):
         assert far.key == near.key and far.arrays.keys() == near.arrays.keys()
@@ -212,39 +209,39 @@ def test_a_run_that_fails_loses_no_other(runs, standing, tmp_path):
     failing = [replace(r, settings={**r.settings, "fail": [1]}) for r in runs]
     message = r"1 of 3 runs failed; the first: toy:task .* seed 1: ValueError: no luck"
     with pytest.raises(RuntimeError, match=message):
-        on(standing[0], failing)
+        begin_on(standing[0], failing)()
     assert [r.seed for r, _ in missing_runs(failing)] == [1]
     assert len(began(tmp_path, 1)) == 1  # it would only fail again
 
 
 def test_a_run_whose_process_dies_is_tried_again_and_named(runs, standing, tmp_path):
     with pytest.raises(RuntimeError, match=r"toy:killed .* ended with -9; out of memory\?"):
-        on(standing[0], [replace(runs[0], task="toy:killed")])
+        begin_on(standing[0], [replace(runs[0], task="toy:killed")])()
     assert (tmp_path / "log").read_text() == "died\n" * 3
 
 
 def test_a_worker_with_other_libraries_is_refused(runs, standing, monkeypatch):
     monkeypatch.setattr(grid, "libraries", lambda: provenance.libraries() | {"torch": "0", "numpy": "0"})
     with pytest.raises(RuntimeError, match="what differs there: numpy, torch$"):
-        on(standing[0], runs[:1])
+        begin_on(standing[0], runs[:1])()
 
 
 def test_a_worker_without_the_data_is_refused(runs, standing, tmp_path):
     far = replace(runs[0], track=Track(name="ferplus", root=str(tmp_path / "faces")))
     with pytest.raises(RuntimeError, match=r"the data folder .*faces does not exist on \S+$"):
-        on(standing[0], [far])
+        begin_on(standing[0], [far])()
 
 
 def test_a_worker_with_other_code_is_refused_until_it_is_brought_up_to_date(runs, cache, started, tmp_path):
     started.worker(cache, tmp_path / "theirs")
     with pytest.raises(RuntimeError, match="has other code: .*toy"):
-        on(started.address, runs[:1])
+        begin_on(started.address, runs[:1])()
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "toy.py").write_text(TOY.replace("RATE = 1", "RATE = 2"))
     with pytest.raises(RuntimeError, match="would compute something else; what differs there: toy:RATE$"):
-        on(started.address, runs[:1])
+        begin_on(started.address, runs[:1])()
     (tmp_path / "theirs" / "toy.py").write_text(TOY)
-    assert [r.run.seed for r in on(started.address, runs[:1])] == [0]
+    assert [r.run.seed for r in begin_on(started.address, runs[:1])()] == [0]
 
 
 @pytest.mark.parametrize(
