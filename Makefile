@@ -7,6 +7,7 @@ PAPER ?=
 SEEDS ?= 0
 JOBS ?= 0
 CERTIFICATE ?=
+CLUSTER ?=
 
 ifeq ($(VIRTUAL_ENV)$(CONDA_PREFIX),)
 PY := .venv/bin/python
@@ -18,7 +19,7 @@ endif
 
 export PYTHONPATH := $(CURDIR)
 RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
-	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS)
+	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
 
 .PHONY: help reproduce explain verify test lint lab audit data bench lock clean site
 

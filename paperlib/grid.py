@@ -8,7 +8,9 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("PAPERLIB_CACHE", ROOT / ".cache"))
 # Set to a folder of recorded runs, notebooks read them instead of training; see `record`.
 REPLAY = "PAPERLIB_REPLAY"
-
+RUN_FILES = ("arrays.npz", "run.json")
 
 Name = TypeVar("Name")
 
@@ -72,18 +74,30 @@ class Result:
         return self.arrays[name]
 
 
-def run_missing(runs: Iterable[Run], *, jobs: int = 1, progress: bool = True) -> list[Result]:
+# Computes runs somewhere else, into this cache: for each one, as it ends, None or the error in words.
+Elsewhere = Callable[[Sequence[Run]], Iterable[str | None]]
+
+
+def run_missing(
+    runs: Iterable[Run], *, jobs: int = 1, progress: bool = True, cluster: Elsewhere | None = None
+) -> list[Result]:
     """The results of these runs, in order; what is not in the cache is computed first, `jobs` at a time.
 
     A run uses one thread whatever `jobs` is, so parallelism changes no sum. A run that fails does not stop the others;
-    afterwards the first error is raised. Under PAPERLIB_REPLAY nothing is trained and recorded runs are read.
+    afterwards the first error is raised. With `cluster` (`paperlib.cluster.Cluster`) the runs are computed there, and
+    `jobs` does not count. Under PAPERLIB_REPLAY nothing is trained and recorded runs are read.
     """
     runs = list(runs)
     if REPLAY in os.environ:
         return _replayed(runs, Path(os.environ[REPLAY]))
-    missing = list({run.key: run for run in runs if not _folder(run.key).is_dir()}.values())
+    missing = list({run.key: run for run in runs if not folder_of(run.key).is_dir()}.values())
     if missing:
-        work = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_attempt)(r) for r in missing)
+        if cluster is not None:
+            work = cluster(missing)
+        else:
+            work = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+                delayed(attempt)(r) for r in missing
+            )
         errors = [
             e for e in tqdm(work, total=len(missing), unit="run", disable=not progress, smoothing=0) if e
         ]
@@ -100,7 +114,7 @@ def run_groups(groups: Mapping[Name, Sequence[Run]], *, jobs: int = 1) -> dict[N
 
 def missing_runs(runs: Iterable[Run]) -> list[tuple[Run, str]]:
     """The runs that are not in the cache, each with the reason why."""
-    return [(run, _reason(run)) for run in runs if not _folder(run.key).is_dir()]
+    return [(run, _reason(run)) for run in runs if not folder_of(run.key).is_dir()]
 
 
 def record(results: Sequence[Result], path: Path) -> None:
@@ -120,16 +134,46 @@ def recorded_code(path: Path) -> str:
         return str(file["code"])
 
 
-def _folder(key: str) -> Path:
+def attempt(run: Run) -> str | None:
+    """Compute one run into the cache; the error in words if it fails, for one bad run must not lose the others."""
+    try:
+        _compute(run)
+    except Exception as error:
+        return failure(run, f"{type(error).__name__}: {error}")
+    return None
+
+
+def failure(run: Run, why: str) -> str:
+    """The words that say which run failed and why."""
+    return f"{run.task} {dict(run.settings)} seed {run.seed}: {why}"
+
+
+def folder_of(key: str) -> Path:
+    """Where the cache keeps the run of this key: `RUN_FILES`, or no folder at all."""
     return CACHE / "runs" / key
 
 
-def _attempt(run: Run) -> str | None:
+@contextmanager
+def new_folder(key: str) -> Iterator[Path]:
+    """A folder to write `RUN_FILES` into; when the block ends it is in the cache, whole, under the run's key."""
+    final = folder_of(key)
+    temporary = final.with_name(
+        f"{key}.{uuid.uuid4().hex}"
+    )  # two machines of a cluster can share a process id
+    temporary.mkdir(parents=True)
+    yield temporary
     try:
-        _compute(run)
-    except Exception as error:  # one bad run must not lose the others' work
-        return f"{run.task} {dict(run.settings)} seed {run.seed}: {type(error).__name__}: {error}"
-    return None
+        os.rename(temporary, final)
+    except OSError:  # another process finished the same run first
+        shutil.rmtree(temporary)
+        if not final.is_dir():
+            raise
+
+
+def what_changed(run: Run, before: Mapping[str, Any]) -> str:
+    """Which code, libraries or arithmetic differ from these `circumstances` of the same run, named and sorted."""
+    now, then = _flat(run.circumstances), _flat(before)
+    return ", ".join(sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k)))
 
 
 def _compute(run: Run) -> None:
@@ -151,23 +195,14 @@ def _compute(run: Run) -> None:
         "circumstances": run.circumstances,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    final = _folder(run.key)
-    temporary = final.with_name(f"{run.key}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    np.savez(temporary / "arrays.npz", allow_pickle=False, **arrays)
-    (temporary / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True))
-    try:
-        os.rename(temporary, final)
-    except OSError:  # another process finished the same run first
-        shutil.rmtree(temporary)
-        if not final.is_dir():
-            raise
+    with new_folder(run.key) as folder:
+        np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
+        (folder / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True))
     checkpoint.unlink(missing_ok=True)
 
 
 def _read(run: Run) -> Result:
-    folder = _folder(run.key)
+    folder = folder_of(run.key)
     about = json.loads((folder / "run.json").read_text())
     with np.load(folder / "arrays.npz", allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
@@ -197,9 +232,7 @@ def _reason(run: Run) -> str:
     for path in sorted(finished, key=lambda p: -p.stat().st_mtime):
         about = json.loads(path.read_text())
         if about["identity"] == run.identity:
-            now, before = _flat(run.circumstances), _flat(about["circumstances"])
-            changed = sorted(k for k in now.keys() | before.keys() if now.get(k) != before.get(k))
-            return "changed: " + ", ".join(changed)
+            return f"changed: {what_changed(run, about['circumstances'])}"
     return "never run"
 
 

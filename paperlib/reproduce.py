@@ -12,8 +12,9 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import nbformat
@@ -22,6 +23,9 @@ from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
 from paperlib.ledger import outputs, variant
 from paperlib.provenance import digest, source_fingerprint
 from paperlib.tracks import PROFILES, TRACKS, Track
+
+if TYPE_CHECKING:
+    from paperlib.cluster import Cluster
 
 NOTEBOOKS = ROOT / "notebooks"
 RECORDED = ROOT / "tests" / "recorded"  # runs behind the committed pages, for the tests
@@ -46,11 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
         if options.paper == SCOREBOARD:
             root = root or "not read"  # it reads ledgers alone
         track = Track(name=options.track, root=root, profile=options.profile)
-        for key in _papers_of(track, options.paper):
-            if options.explain:
-                _explain(key, track, options.seeds)
-            else:
-                page = reproduce(key, track, seeds=options.seeds, jobs=options.jobs or joblib.cpu_count())
+        jobs = options.jobs or joblib.cpu_count()
+        with _cluster(options.cluster) as cluster:
+            for key in _papers_of(track, options.paper):
+                if options.explain:
+                    _explain(key, track, options.seeds)
+                    continue
+                page = reproduce(key, track, seeds=options.seeds, jobs=jobs, cluster=cluster)
                 if page:
                     _summarise(key, track, page)
                 else:
@@ -64,6 +70,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _cluster(named: str) -> AbstractContextManager[Cluster | None]:
+    if not named:
+        return nullcontext()
+    from paperlib.cluster import Cluster  # here, because Dask is an extra
+
+    return Cluster(named)
+
+
 def _papers_of(track: Track, wanted: str) -> list[str]:
     """The papers that have something to do on a track; refuses one that was named and has not."""
     if wanted == SCOREBOARD:
@@ -74,7 +88,9 @@ def _papers_of(track: Track, wanted: str) -> list[str]:
     return [wanted] if wanted else able
 
 
-def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path | None:
+def reproduce(
+    key: str, track: Track, *, seeds: int, jobs: int, cluster: Cluster | None = None
+) -> Path | None:
     """Make one paper's page on one track, with its tables, figures and ledger; returns the executed notebook.
 
     None where the data have no labels that the paper learns from: faces of a manifest without categories, say.
@@ -92,8 +108,9 @@ def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path | None:
         return None
     missing = missing_runs(runs)
     if missing:
-        _say(f"{key}: {len(missing)} of {len(runs)} runs to train, {jobs} at a time")
-    results = run_missing(runs, jobs=jobs)
+        where = f"on {cluster.named}" if cluster else f"{jobs} at a time"
+        _say(f"{key}: {len(missing)} of {len(runs)} runs to train, {where}")
+    results = run_missing(runs, jobs=jobs, cluster=cluster)
     _say(f"{key}: executing the notebook")
     execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", page, track, seeds=seeds)
     if variant(track) == "twin" and not seeds:
@@ -239,6 +256,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", type=int, default=0, help="0: as many as the profile says")
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time; 0: one a core")
+    parser.add_argument(
+        "--cluster", default="", help="a Dask scheduler's address, or a YAML file that starts one"
+    )
     parser.add_argument("--explain", action="store_true", help="say what would be trained and why, and stop")
     return parser
 
