@@ -19,7 +19,7 @@ export PYTHONPATH := $(CURDIR)
 RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
 	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS)
 
-.PHONY: help reproduce explain test lint lab audit data bench lock clean
+.PHONY: help reproduce explain test soak lint lab audit data bench lock clean
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ test: $(READY)  ## unit tests, then the committed pages against the code (nbval)
 	$(PY) -m pytest -q -n 2 --dist loadfile
 	PAPERLIB_REPLAY=$(CURDIR)/tests/recorded/twin PAPERLIB_OUTPUTS=$(CURDIR)/.cache/nbval \
 		$(PY) -m pytest -q -p no:cacheprovider --nbval-lax --nbval-cell-timeout=300 -W ignore notebooks/executed/twin
+
+soak: $(READY)  ## what the project survives: kills, a full disk, changed data, over a thousand malformed files (minutes)
+	$(PY) -m pytest -q tests/soak/*.py
 
 lint: $(READY)  ## ruff check and format (notebooks too), mypy over paperlib
 	$(PY) -m ruff check .

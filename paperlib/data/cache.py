@@ -115,15 +115,15 @@ def resolve_inside(root: Path, name: str, *, where: str) -> Path:
     """The file `name` under `root`; a ValueError if it is absolute, or leaves `root` by `..` or a link."""
     top = _real(os.fspath(root))
     folder, last = os.path.split(os.path.join(top, name))
-    path = os.path.join(_real(folder), last)
-    path = os.path.realpath(path) if os.path.islink(path) else path
+    named = os.path.join(_real(folder), last)
+    path = os.path.realpath(named) if os.path.islink(named) else named
     inside = path.startswith(top + os.sep) and not os.path.isabs(name) and "\\" not in name
     if not inside or last in ("", ".", ".."):
         raise ValueError(
             f"{where}: the file name {name!r} leaves the data folder, or names none. "
             "Put the file inside, and give its name relative to that folder, with forward slashes."
         )
-    return Path(path)
+    return Path(path if os.path.exists(path) else named)  # what a link lacks is told by the link's name
 
 
 @lru_cache(maxsize=4096)
