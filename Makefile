@@ -36,7 +36,7 @@ test: $(READY)  ## unit tests, then the committed pages against the code (nbval)
 		$(PY) -m pytest -q -p no:cacheprovider --nbval-lax --nbval-cell-timeout=300 -W ignore notebooks/executed/twin
 
 soak: $(READY)  ## what the project survives: kills, a full disk, changed data, over a thousand malformed files (minutes)
-	$(PY) -m pytest -q tests/soak/*.py
+	$(PY) -m pytest -q -n 2 --dist loadfile tests/soak/test_*.py
 
 lint: $(READY)  ## ruff check and format (notebooks too), mypy over paperlib
 	$(PY) -m ruff check .

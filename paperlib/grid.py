@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from paperlib.provenance import code_of, digest, libraries, native_precision
-from paperlib.tracks import Track
+from paperlib.tracks import Track, expect, version
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("PAPERLIB_CACHE", ROOT / ".cache"))
@@ -83,7 +83,9 @@ def run_missing(runs: Iterable[Run], *, jobs: int = 1, progress: bool = True) ->
         return _replayed(runs, Path(os.environ[REPLAY]))
     missing = list({run.key: run for run in runs if not _folder(run.key).is_dir()}.values())
     if missing:
-        work = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_attempt)(r) for r in missing)
+        work = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+            delayed(_attempt)(r, version(r.track)) for r in missing
+        )
         errors = [
             e for e in tqdm(work, total=len(missing), unit="run", disable=not progress, smoothing=0) if e
         ]
@@ -124,7 +126,9 @@ def _folder(key: str) -> Path:
     return CACHE / "runs" / key
 
 
-def _attempt(run: Run) -> str | None:
+def _attempt(run: Run, data: str) -> str | None:
+    """What failed, if anything; `data` is the `version` of the track's files that the run's fingerprint stands for."""
+    expect(run.track, data)
     try:
         _compute(run)
     except Exception as error:  # one bad run must not lose the others' work

@@ -17,6 +17,7 @@ from typing import Any
 
 import joblib
 import nbformat
+from filelock import FileLock
 
 from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
 from paperlib.ledger import outputs, variant
@@ -69,8 +70,16 @@ def reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path | None:
 
     None where the data have no labels that the paper learns from: faces of a manifest without categories, say.
 
-    Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor what was made.
+    Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor what was made. Another
+    process that makes the same page is waited for.
     """
+    lock = CACHE / "stamps" / variant(track) / f"{key}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        return _reproduce(key, track, seeds=seeds, jobs=jobs)
+
+
+def _reproduce(key: str, track: Track, *, seeds: int, jobs: int) -> Path | None:
     page = NOTEBOOKS / "executed" / variant(track) / f"{PAPERS[key]}.ipynb"
     stamp = CACHE / "stamps" / variant(track) / f"{key}-{seeds}.json"
     asked = _asked(key, track, seeds)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset
+
+Data = TypeVar("Data")
 
 TRACKS = (
     "twin",
@@ -105,7 +107,49 @@ class Track:
         return _features(self, modality)
 
 
+_VERSIONS: dict[
+    str, str
+] = {}  # folder -> its state when this process, or the one that started it, first looked
+
+
+def version(track: Track) -> str:
+    """The state of the track's files when this process first looked; "" of the twin, which has none.
+
+    What is loaded later must come from the same files, or numbers of two versions of the data would share a page, and a
+    run of one stand under the fingerprint of the other.
+    """
+    return _VERSIONS.setdefault(track.root, _state(track))
+
+
+def expect(track: Track, known: str) -> None:
+    """Take `known` for the `version` of the track, in a process that has not looked itself."""
+    _VERSIONS.setdefault(track.root, known)
+
+
+def _state(track: Track) -> str:
+    from paperlib.data.cache import data_root, state
+
+    # the cache may lie in the same folder
+    return state(data_root(track.name, track.root), without=_cache().parent) if track.root else ""
+
+
+def _of_one_version(load: Callable[..., Data]) -> Callable[..., Data]:
+    @wraps(load)
+    def checked(track: Track, *arguments: str) -> Data:
+        first = version(track)
+        loaded = load(track, *arguments)
+        if _state(track) != first:
+            raise RuntimeError(
+                f"the files of track {track.name} changed while they were used. What is finished was made of the older "
+                "ones; start again (in a notebook: restart the kernel) to use the newer ones"
+            )
+        return loaded
+
+    return checked
+
+
 @lru_cache(maxsize=2)
+@_of_one_version
 def _faces(track: Track) -> FaceSet | None:
     from paperlib import data, twin
 
@@ -124,6 +168,7 @@ def _faces(track: Track) -> FaceSet | None:
 
 
 @lru_cache(maxsize=1)
+@_of_one_version
 def _categories(track: Track) -> FaceSet | None:
     from paperlib import data
     from paperlib.labels import sole_winner
@@ -148,6 +193,7 @@ def _categories(track: Track) -> FaceSet | None:
 
 
 @lru_cache(maxsize=3)
+@_of_one_version
 def _of_kind(track: Track, kind: str) -> FaceSet | None:
     faces = _of_kind_in_order(track, kind)
     if faces is None or kind != "videos":
@@ -195,6 +241,7 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
 
 
 @lru_cache(maxsize=2)
+@_of_one_version
 def _sequences(track: Track) -> SequenceSet | None:
     from paperlib import data, twin
 
@@ -207,6 +254,7 @@ def _sequences(track: Track) -> SequenceSet | None:
 
 
 @lru_cache(maxsize=2)
+@_of_one_version
 def _recordings(track: Track) -> RecordingSet | None:
     from paperlib import data, twin_recordings
 

@@ -80,6 +80,13 @@ def _convert_whole(entry: Path, convert: Callable[[Path], Conversion]) -> None:
         raise
 
 
+def state(root: Path, *, without: Path) -> str:
+    """A hash of the names, sizes and times of change of all files below `root`, but for those below `without`."""
+    apart = os.path.abspath(without) + os.sep
+    stamps = [stamp for stamp in _stamps([root]) if not stamp[0].startswith(apart)]
+    return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()[:16]
+
+
 def _stamps(sources: Iterable[Path | str]) -> Iterator[tuple[str, int, int]]:
     """Name, size and time of change of every file, in one order on every machine; size -1 where there is
     none."""

@@ -1,8 +1,11 @@
 """What the soak tests share: their summary."""
 
+import time
 from collections import Counter
 
 import pytest
+from trees import Tree
+from wellformed import LAYOUTS
 
 
 @pytest.fixture
@@ -25,3 +28,28 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("survived")
         for what, number in total.items():
             terminalreporter.write_line(f"{number:6,} {what}")
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """Every layout, well-formed, once."""
+    top = tmp_path_factory.mktemp("layouts")
+    for name, layout in LAYOUTS.items():
+        layout.write(top / name)
+    return top
+
+
+@pytest.fixture(scope="session")
+def loaded(written, tmp_path_factory):
+    """Fingerprint and exclusions of every layout as it was written."""
+    cache = tmp_path_factory.mktemp("cache")
+    records = {name: layout.load(written / name, cache) for name, layout in LAYOUTS.items()}
+    return {name: (record.fingerprint, record.excluded) for name, record in records.items()}
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """What a reproduction makes that nobody disturbs, and the seconds that it takes."""
+    tree, started = Tree(tmp_path_factory.mktemp("undisturbed") / "tree"), time.monotonic()
+    assert tree.reproduce() == 0, tree.said
+    return tree.made(), time.monotonic() - started

@@ -14,23 +14,6 @@ PLACE = re.compile(
 )
 
 
-@pytest.fixture(scope="session")
-def written(tmp_path_factory):
-    """Every layout, well-formed, once."""
-    top = tmp_path_factory.mktemp("layouts")
-    for name, layout in LAYOUTS.items():
-        layout.write(top / name)
-    return top
-
-
-@pytest.fixture(scope="session")
-def loaded(written, tmp_path_factory):
-    """Fingerprint and exclusions of every layout as it was written."""
-    cache = tmp_path_factory.mktemp("cache")
-    records = {name: layout.load(written / name, cache) for name, layout in LAYOUTS.items()}
-    return {name: (record.fingerprint, record.excluded) for name, record in records.items()}
-
-
 def spoiled(damage, written, tmp_path):
     """A copy of the damage's layout after the damage."""
     folder = tmp_path / damage.layout.partition("-")[0]
