@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from paperlib.provenance import code_of, digest, libraries, native_precision
-from paperlib.tracks import Track, expect, version
+from paperlib.tracks import Track, expect, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("PAPERLIB_CACHE", ROOT / ".cache"))
@@ -84,7 +84,7 @@ def run_missing(runs: Iterable[Run], *, jobs: int = 1, progress: bool = True) ->
     missing = list({run.key: run for run in runs if not _folder(run.key).is_dir()}.values())
     if missing:
         work = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            delayed(_attempt)(r, version(r.track)) for r in missing
+            delayed(_attempt)(r, versions()) for r in missing
         )
         errors = [
             e for e in tqdm(work, total=len(missing), unit="run", disable=not progress, smoothing=0) if e
@@ -126,9 +126,9 @@ def _folder(key: str) -> Path:
     return CACHE / "runs" / key
 
 
-def _attempt(run: Run, data: str) -> str | None:
-    """What failed, if anything; `data` is the `version` of the track's files that the run's fingerprint stands for."""
-    expect(run.track, data)
+def _attempt(run: Run, data: Mapping[Track, str]) -> str | None:
+    """What failed, if anything; `data` are the `versions` of the files that the runs' fingerprints stand for."""
+    expect(data)
     try:
         _compute(run)
     except Exception as error:  # one bad run must not lose the others' work

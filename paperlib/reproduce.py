@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,17 +125,18 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
     temporary = CACHE / "executing" / f"{variant(track)}-{notebook.name}"
     temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(temporary),
-            parameters,
-            cwd=str(NOTEBOOKS),
-            kernel_name="python3",
-            progress_bar=False,
-            execution_timeout=3600,
-            # Sockets in the file system: over TCP, kernels that start at once take each other's ports.
-            config=Config({"KernelManager": {"transport": "ipc"}}),
-        )
+        # Sockets in a folder of their own: kernels that start at once would take each other's ports or names.
+        with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+            papermill.execute_notebook(
+                str(notebook),
+                str(temporary),
+                parameters,
+                cwd=str(NOTEBOOKS),
+                kernel_name="python3",
+                progress_bar=False,
+                execution_timeout=3600,
+                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+            )
     except papermill.PapermillExecutionError as error:
         raise RuntimeError(
             f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}"

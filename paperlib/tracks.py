@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -108,22 +108,22 @@ class Track:
 
 
 _VERSIONS: dict[
-    str, str
-] = {}  # folder -> its state when this process, or the one that started it, first looked
+    Track, str
+] = {}  # the state of a track's files when this process, or its parent, first looked
 
 
-def version(track: Track) -> str:
-    """The state of the track's files when this process first looked; "" of the twin, which has none.
+def versions() -> dict[Track, str]:
+    """The state of the files of every track that was loaded, when this process first looked.
 
     What is loaded later must come from the same files, or numbers of two versions of the data would share a page, and a
     run of one stand under the fingerprint of the other.
     """
-    return _VERSIONS.setdefault(track.root, _state(track))
+    return dict(_VERSIONS)
 
 
-def expect(track: Track, known: str) -> None:
-    """Take `known` for the `version` of the track, in a process that has not looked itself."""
-    _VERSIONS.setdefault(track.root, known)
+def expect(known: Mapping[Track, str]) -> None:
+    """Take `known` for the `versions` of tracks that this process has not looked at itself."""
+    _VERSIONS.update({**known, **_VERSIONS})
 
 
 def _state(track: Track) -> str:
@@ -136,7 +136,7 @@ def _state(track: Track) -> str:
 def _of_one_version(load: Callable[..., Data]) -> Callable[..., Data]:
     @wraps(load)
     def checked(track: Track, *arguments: str) -> Data:
-        first = version(track)
+        first = _VERSIONS.setdefault(track, _state(track))
         loaded = load(track, *arguments)
         if _state(track) != first:
             raise RuntimeError(
