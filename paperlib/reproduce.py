@@ -161,16 +161,30 @@ def _faults(notebook: Any) -> Iterator[str]:
 
 
 def _without_times(notebook: Any) -> Any:
-    """Drop times and addresses, so that git shows a change only where two executions really differ."""
+    """Drop times and addresses, and what only time decides, so that git shows a change only where two executions really differ."""
     notebook.metadata.pop("papermill", None)
     for number, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         cell.id = f"cell-{number}"
+        if "outputs" in cell:
+            cell.outputs = _joined(cell.outputs)
         for output in cell.get("outputs", []):
             if "text/plain" in output.get("data", {}):
                 output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", output.data["text/plain"])
     return notebook
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Outputs with the pieces of a stream made one again: a kernel cuts it where it happens to be when it is read."""
+    joined: list[Any] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last["text"] += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _asked(key: str, track: Track, seeds: int) -> str:
