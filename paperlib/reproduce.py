@@ -161,7 +161,7 @@ def _faults(notebook: Any) -> Iterator[str]:
 
 
 def _without_times(notebook: Any) -> Any:
-    """Drop times and addresses, and what only time decides, so that git shows a change only where two executions really differ."""
+    """Drop times and addresses, and what time alone decides: git shows only where two executions really differ."""
     notebook.metadata.pop("papermill", None)
     for number, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
