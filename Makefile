@@ -21,7 +21,7 @@ export PYTHONPATH := $(CURDIR)
 RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
 	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
 
-.PHONY: help reproduce explain verify test lint lab audit data bench lock clean site
+.PHONY: help reproduce explain verify test lint lab audit data bench lock clean site soak
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ test: $(READY)  ## unit tests, then the committed pages against the code (nbval)
 	$(PY) -m pytest -q -n 2 --dist loadfile
 	PAPERLIB_REPLAY=$(CURDIR)/tests/recorded/twin PAPERLIB_OUTPUTS=$(CURDIR)/.cache/nbval \
 		$(PY) -m pytest -q -p no:cacheprovider --nbval-lax --nbval-cell-timeout=300 -W ignore notebooks/executed/twin
+
+soak: $(READY)  ## what the project survives: kills, a full disk, changed data, over a thousand malformed files (minutes)
+	$(PY) -m pytest -q -n 2 --dist loadfile tests/soak/test_*.py
 
 lint: $(READY)  ## ruff check and format (notebooks too), mypy over paperlib
 	$(PY) -m ruff check .

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from paperlib.provenance import code_of, digest, libraries, native_precision
-from paperlib.tracks import Track
+from paperlib.tracks import Track, expect, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("PAPERLIB_CACHE", ROOT / ".cache"))
@@ -96,7 +96,7 @@ def run_missing(
             work = cluster(missing)
         else:
             work = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-                delayed(attempt)(r) for r in missing
+                delayed(attempt)(r, versions()) for r in missing
             )
         errors = [
             e for e in tqdm(work, total=len(missing), unit="run", disable=not progress, smoothing=0) if e
@@ -134,8 +134,12 @@ def recorded_code(path: Path) -> str:
         return str(file["code"])
 
 
-def attempt(run: Run) -> str | None:
-    """Compute one run into the cache; the error in words if it fails, for one bad run must not lose the others."""
+def attempt(run: Run, data: Mapping[Track, str] | None = None) -> str | None:
+    """Compute one run into the cache; the error in words if it fails, for one bad run must not lose the others.
+
+    `data` are the `versions` of the files that the runs' fingerprints stand for.
+    """
+    expect(data or {})
     try:
         _compute(run)
     except Exception as error:

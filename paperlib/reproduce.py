@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import joblib
 import nbformat
+from filelock import FileLock
 
 from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
 from paperlib.ledger import outputs, variant
@@ -95,8 +97,16 @@ def reproduce(
 
     None where the data have no labels that the paper learns from: faces of a manifest without categories, say.
 
-    Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor what was made.
+    Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor what was made. Another
+    process that makes the same page is waited for.
     """
+    lock = CACHE / "stamps" / variant(track) / f"{key}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        return _reproduce(key, track, seeds=seeds, jobs=jobs, cluster=cluster)
+
+
+def _reproduce(key: str, track: Track, *, seeds: int, jobs: int, cluster: Cluster | None) -> Path | None:
     page = NOTEBOOKS / "executed" / variant(track) / f"{PAPERS[key]}.ipynb"
     stamp = CACHE / "stamps" / variant(track) / f"{key}-{seeds}.json"
     asked = _asked(key, track, seeds)
@@ -155,17 +165,18 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
     temporary = CACHE / "executing" / f"{variant(track)}-{notebook.name}"
     temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(temporary),
-            parameters,
-            cwd=str(NOTEBOOKS),
-            kernel_name="python3",
-            progress_bar=False,
-            execution_timeout=3600,
-            # Sockets in the file system: over TCP, kernels that start at once take each other's ports.
-            config=Config({"KernelManager": {"transport": "ipc"}}),
-        )
+        # Sockets in a folder of their own: kernels that start at once would take each other's ports or names.
+        with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+            papermill.execute_notebook(
+                str(notebook),
+                str(temporary),
+                parameters,
+                cwd=str(NOTEBOOKS),
+                kernel_name="python3",
+                progress_bar=False,
+                execution_timeout=3600,
+                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+            )
     except papermill.PapermillExecutionError as error:
         raise RuntimeError(
             f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}"
@@ -190,16 +201,30 @@ def _faults(notebook: Any) -> Iterator[str]:
 
 
 def _without_times(notebook: Any) -> Any:
-    """Drop times and addresses, so that git shows a change only where two executions really differ."""
+    """Drop times and addresses, and what time alone decides: git shows only where two executions really differ."""
     notebook.metadata.pop("papermill", None)
     for number, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         cell.id = f"cell-{number}"
+        if "outputs" in cell:
+            cell.outputs = _joined(cell.outputs)
         for output in cell.get("outputs", []):
             if "text/plain" in output.get("data", {}):
                 output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", output.data["text/plain"])
     return notebook
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Outputs with the pieces of a stream made one again: a kernel cuts it where it happens to be when it is read."""
+    joined: list[Any] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last["text"] += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _asked(key: str, track: Track, seeds: int) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset
+
+Data = TypeVar("Data")
 
 TRACKS = (
     "twin",
@@ -127,7 +129,49 @@ class Track:
         return _features(self, modality)
 
 
+_VERSIONS: dict[
+    Track, str
+] = {}  # the state of a track's files when this process, or its parent, first looked
+
+
+def versions() -> dict[Track, str]:
+    """The state of the files of every track that was loaded, when this process first looked.
+
+    What is loaded later must come from the same files, or numbers of two versions of the data would share a page, and a
+    run of one stand under the fingerprint of the other.
+    """
+    return dict(_VERSIONS)
+
+
+def expect(known: Mapping[Track, str]) -> None:
+    """Take `known` for the `versions` of tracks that this process has not looked at itself."""
+    _VERSIONS.update({**known, **_VERSIONS})
+
+
+def _state(track: Track) -> str:
+    from paperlib.data.cache import data_root, state
+
+    # the cache may lie in the same folder
+    return state(data_root(track.name, track.root), without=_cache().parent) if track.root else ""
+
+
+def _of_one_version(load: Callable[..., Data]) -> Callable[..., Data]:
+    @wraps(load)
+    def checked(track: Track, *arguments: str) -> Data:
+        first = _VERSIONS.setdefault(track, _state(track))
+        loaded = load(track, *arguments)
+        if _state(track) != first:
+            raise RuntimeError(
+                f"the files of track {track.name} changed while they were used. What is finished was made of the older "
+                "ones; start again (in a notebook: restart the kernel) to use the newer ones"
+            )
+        return loaded
+
+    return checked
+
+
 @lru_cache(maxsize=2)
+@_of_one_version
 def _faces(track: Track) -> FaceSet | None:
     from paperlib import data, twin
 
@@ -146,6 +190,7 @@ def _faces(track: Track) -> FaceSet | None:
 
 
 @lru_cache(maxsize=1)
+@_of_one_version
 def _categories(track: Track) -> FaceSet | None:
     from paperlib import data
     from paperlib.labels import sole_winner
@@ -170,6 +215,7 @@ def _categories(track: Track) -> FaceSet | None:
 
 
 @lru_cache(maxsize=3)
+@_of_one_version
 def _of_kind(track: Track, kind: str) -> FaceSet | None:
     faces = _of_kind_in_order(track, kind)
     if faces is None or kind != "videos":
@@ -217,6 +263,7 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
 
 
 @lru_cache(maxsize=2)
+@_of_one_version
 def _sequences(track: Track) -> SequenceSet | None:
     from paperlib import data, twin
 
@@ -229,6 +276,7 @@ def _sequences(track: Track) -> SequenceSet | None:
 
 
 @lru_cache(maxsize=2)
+@_of_one_version
 def _recordings(track: Track) -> RecordingSet | None:
     from paperlib import data, twin_recordings
 

@@ -202,10 +202,10 @@ def test_two_files_for_one_recording_are_named(written, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"action_units": ["AU01"]}, r"P01_1.json: .*AU02.* Write fps, action_units"),
+        ({"action_units": ["AU01"]}, r"P01_1.json, key action_units: no AU02.* Write fps"),
         ({"frames": [[0.0] * 10, [np.nan] * 10]}, r"P01_1.json, frame 1 \(the first is 0\): \[nan"),
-        ({"frames": [[0.0] * 10, [0.0] * 9]}, r"P01_1.json: .* Write fps"),
-        ({"fps": "fast"}, r"P01_1.json: .*fast.* Write fps"),
+        ({"frames": [[0.0] * 10, [0.0] * 9]}, r"P01_1.json, frame 1 \(the first is 0\): .* Write fps"),
+        ({"fps": "fast"}, r"P01_1.json, key fps: .*fast.* Write fps"),
     ],
 )
 def test_json_that_cannot_be_is_named(sequences, tmp_path, change, message):

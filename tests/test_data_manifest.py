@@ -134,8 +134,8 @@ def test_columns_that_cannot_be_are_named(written):
     [
         ("", "manifest.csv is not a whole CSV file"),
         ("path,split,expression\n", "manifest.csv has a header and no rows"),
-        ("path,split,expression\na.png\n", r"manifest.csv, row 2 .*: split is ''. Use one of: train"),
-        ("path,split,expression\na,b.png,train,fear\n", r"manifest.csv, row 2 .*: split is 'b.png'"),
+        ("path,split,expression\na.png\n", r"manifest.csv, row 2 .*: 1 cells, not 3. Quote"),
+        ("path,split,expression\na,b.png,train,fear\n", r"manifest.csv, row 2 .*: 4 cells, not 3. Quote"),
         (b"path,split,expression\n\xff\xfe.png,train,fear\n", "manifest.csv is not a whole CSV file"),
     ],
 )

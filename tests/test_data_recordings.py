@@ -363,13 +363,13 @@ def test_ratings_that_cannot_be_are_refused(written, columns, message):
     [
         (b"", "ratings/b.csv is not a whole CSV file: No columns"),
         (b"\xff\xfe;1\n", "ratings/b.csv is not a whole CSV file"),
-        (b"time;r_valence\n0;1;1\n", "ratings/b.csv is not a whole CSV file"),
+        (b"time;r_valence\n0;1;1\n", "ratings/b.csv, row 2 .*: 3 cells, not 2. Quote"),
         (b"time;r_valence;r_arousal\n", "ratings/b.csv has a header and no rows"),
         (
             b"time;r_valence;r_arousal;r_valence\n0;0;0;0\n",
             "row 1 .*'r_valence' is there twice. Take one out",
         ),
-        (b"time;r_valence;r_arousal\n0;0\n", "row 2 .*r_valence|ratings/b.csv lasts"),
+        (b"time;r_valence;r_arousal\n0;0\n", "ratings/b.csv, row 2 .*: 2 cells, not 3. Quote"),
     ],
 )
 def test_what_is_no_table_is_named(written, content, message):

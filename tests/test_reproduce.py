@@ -4,10 +4,10 @@ import json
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from paperlib import reproduce
-from paperlib.reproduce import execute
+from paperlib.reproduce import _without_times, execute
 from paperlib.tracks import Track
 
 
@@ -142,3 +142,10 @@ def test_the_scoreboard_comes_after_all_papers_and_not_after_one(monkeypatch, ca
     assert made == ["le2023"]
     reproduce.main([])
     assert made == ["le2023", *reproduce.PAPERS, "scoreboard"]
+
+
+def test_where_a_stream_is_cut_does_not_show():
+    outputs = [new_output("stream", name="stdout", text=text) for text in ("a\n", "b\n", "c")]
+    outputs.insert(2, new_output("display_data"))
+    page = _without_times(new_notebook(cells=[new_code_cell("x", outputs=outputs)]))
+    assert [output.get("text") for output in page.cells[0].outputs] == ["a\nb\n", None, "c"]

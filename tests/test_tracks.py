@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -171,3 +172,18 @@ def test_afew_va_s_portraits_are_split_by_actor(tmp_path, faces, monkeypatch):
     assert share == pytest.approx({"train": 0.6, "validation": 0.2, "test": 0.2})
     assert all(len(set(found.split[actor == a])) == 1 for a in set(actor))
     assert found.fingerprint != frames.fingerprint
+
+
+def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr("paperlib.grid.CACHE", tmp_path / "cache")  # in the data folder, where it may lie
+    track = Track(name="manifest", root=str(tmp_path), profile="smoke")
+    data.write_manifest(replace(faces, ratings=None), tmp_path)
+    first = track.faces()
+    tracks._faces.cache_clear()
+    assert track.faces().fingerprint == first.fingerprint
+    os.utime(tmp_path / "manifest.csv", ns=(1, 1))
+    tracks._faces.cache_clear()
+    with pytest.raises(
+        RuntimeError, match="files of track manifest changed while they were used.* start again"
+    ):
+        track.faces()

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from paperlib.data.cache import Box, Conversion, convert_pictures, converted, data_root, resolve_inside
 from paperlib.data.records import FaceSet
-from paperlib.data.tables import Table, read_table
+from paperlib.data.tables import Table, read_numbers, read_table
 from paperlib.labels import EXPRESSIONS
 
 CATEGORIES = (*EXPRESSIONS, "none", "uncertain", "no face")  # AffectNet's numbers 0 to 10
@@ -171,7 +171,7 @@ def _landmarks(table: Table) -> NDArray[np.float64]:
 
 
 def _read_folders(root: Path) -> _Rows:
-    paths, split = [], []
+    listed, split = [], []
     for name, folder in FOLDER_SPLITS.items():
         pictures = sorted(
             (root / folder / "images").glob("*.jpg"), key=lambda path: (len(path.stem), path.stem)
@@ -180,18 +180,19 @@ def _read_folders(root: Path) -> _Rows:
             raise FileNotFoundError(
                 f"{root / folder / 'images'} holds no .jpg picture. Unpack the release there."
             )
-        paths += [resolve_inside(root, f"{folder}/images/{path.name}", where=path.name) for path in pictures]
+        listed += pictures
         split += [name] * len(pictures)
     read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(_annotations)(path) for path in paths
+        joblib.delayed(_annotations)(path) for path in listed
     )
-    labels = np.stack(list(tqdm(read, total=len(paths), desc="reading annotations", unit="img", delay=5)))
+    labels = np.stack(list(tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)))
     expression, valence, arousal = labels[:, :3].T
     keep, excluded = _exclusions(expression, valence, arousal)
-    kept = np.flatnonzero(keep)
+    kept = [listed[row] for row in np.flatnonzero(keep)]
+    names = [path.relative_to(root).as_posix() for path in kept]
     return _Rows(
-        paths=[paths[row] for row in kept],
-        where=[f"{paths[row].parents[1].name}/images" for row in kept],
+        paths=[resolve_inside(root, name, where=name) for name in names],
+        where=[f"{path.parents[1].name}/images" for path in kept],
         boxes=None,
         split=np.array(split)[keep],
         expression=expression[keep].astype(np.int8),
@@ -224,9 +225,8 @@ def _annotations(picture: Path) -> NDArray[np.float32]:
         if not path.is_file():
             raise FileNotFoundError(f"{name} is not there. Restore it, or take its picture out.")
         try:
-            # the release keeps some numbers as text
-            values.append(np.load(path, allow_pickle=False).astype(np.float32).ravel())
-        except (ValueError, EOFError, OSError):
+            values.append(read_numbers(path).astype(np.float32).ravel())
+        except ValueError:
             values.append(np.empty(0, np.float32))
         if not possible(values[-1]):
             raise ValueError(f"{name} does not hold {what}. Restore it, or take its picture out.")

@@ -201,14 +201,28 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
     mend = "Write fps, action_units (names) and frames (as many intensities each, 0 to 5)."
     try:
         content = json.loads(path.read_text("utf-8"))
-        columns = [content["action_units"].index(name) for name in names]
-        values = np.array(content["frames"], float)[:, columns]
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name} is no JSON: {error}. {mend}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} holds no keys. {mend}")
+    for key, kinds in {"fps": (int, float, str), "action_units": (list,), "frames": (list,)}.items():
+        if not content.get(key) or not isinstance(content[key], kinds):
+            raise ValueError(f"{path.name}, key {key}: {str(content.get(key))[:80]}. {mend}")
+    try:
         fps = float(content["fps"])
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(f"{path.name}: {error} ({type(error).__name__}). {mend}") from error
-    bad = ~((values >= 0) & (values <= 5)).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"{path.name}, frame {bad.argmax()} (the first is 0): {values[bad.argmax()].tolist()}. {mend}"
-        )
+    except ValueError as error:
+        raise ValueError(f"{path.name}, key fps: {error}. {mend}") from error
+    units = content["action_units"]
+    if missing := [name for name in names if name not in units]:
+        raise ValueError(f"{path.name}, key action_units: no {', '.join(missing)}. {mend}")
+    columns = [units.index(name) for name in names]
+    for number, row in enumerate(content["frames"]):
+        whole = isinstance(row, list) and len(row) == len(units)
+        if not whole or not all(_is_intensity(row[column]) for column in columns):
+            raise ValueError(f"{path.name}, frame {number} (the first is 0): {str(row)[:200]}. {mend}")
+    values = np.array([[row[column] for column in columns] for row in content["frames"]], float)
     return values, np.ones(len(values), bool), fps
+
+
+def _is_intensity(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 5

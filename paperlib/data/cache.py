@@ -80,6 +80,13 @@ def _convert_whole(entry: Path, convert: Callable[[Path], Conversion]) -> None:
         raise
 
 
+def state(root: Path, *, without: Path) -> str:
+    """A hash of the names, sizes and times of change of all files below `root`, but for those below `without`."""
+    apart = os.path.abspath(without) + os.sep
+    stamps = [stamp for stamp in _stamps([root]) if not stamp[0].startswith(apart)]
+    return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()[:16]
+
+
 def _stamps(sources: Iterable[Path | str]) -> Iterator[tuple[str, int, int]]:
     """Name, size and time of change of every file, in one order on every machine; size -1 where there is
     none."""
@@ -115,15 +122,15 @@ def resolve_inside(root: Path, name: str, *, where: str) -> Path:
     """The file `name` under `root`; a ValueError if it is absolute, or leaves `root` by `..` or a link."""
     top = _real(os.fspath(root))
     folder, last = os.path.split(os.path.join(top, name))
-    path = os.path.join(_real(folder), last)
-    path = os.path.realpath(path) if os.path.islink(path) else path
+    named = os.path.join(_real(folder), last)
+    path = os.path.realpath(named) if os.path.islink(named) else named
     inside = path.startswith(top + os.sep) and not os.path.isabs(name) and "\\" not in name
     if not inside or last in ("", ".", ".."):
         raise ValueError(
             f"{where}: the file name {name!r} leaves the data folder, or names none. "
             "Put the file inside, and give its name relative to that folder, with forward slashes."
         )
-    return Path(path)
+    return Path(path if os.path.exists(path) else named)  # what a link lacks is told by the link's name
 
 
 @lru_cache(maxsize=4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,7 @@ def pseudo_affect(root: Path, names: Sequence[str], split: NDArray[np.str_]) -> 
         ValueError: a value or a name that cannot be, or a training picture without a row.
     """
     affect = np.full((len(names), 2), np.nan, np.float32)
-    if not (root / PSEUDO).exists():
+    if not os.path.lexists(root / PSEUDO):  # a link to nowhere is a file that is missing
         return affect
     table = read_table(root / PSEUDO, ["name", *AFFECT])
     listed = table.frame["name"].str.strip()

@@ -209,9 +209,9 @@ def _convert(folder: Path, path: Path, labels: Table) -> Conversion:
             images[rows] = _pixels(chunk, mend)
             progress.update(len(chunk))
     if done != len(labels):
-        more = "more" if done > len(labels) else f"{done:,}"
+        long, short = (path, labels.path) if done > len(labels) else (labels.path, path)
         raise ValueError(
-            f"{path.name} has {more} rows and {labels.path.name} {len(labels):,}, but rows belong together "
+            f"{long.name}, row {min(done, len(labels)) + 2}: {short.name} has no such row, but rows belong together "
             "by their order. Fetch both files again, and sort or filter neither."
         )
     return {"images": images, "original": original}, {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
 from paperlib.data.records import FaceSet
-from paperlib.data.tables import Table, read_header, read_table, refuse_constant_raters
+from paperlib.data.tables import Table, read_header, read_numbers, read_table, refuse_constant_raters
 from paperlib.labels import AFFECT, EXPRESSIONS
 
 NAME = "manifest.csv"
@@ -139,11 +139,9 @@ def _points(path: Path | None, where: str) -> NDArray[np.float64]:
     if not path.is_file():
         raise FileNotFoundError(f"{where}: there is no {path.name}. Restore it, or empty the cell.")
     try:
-        points = np.load(path, allow_pickle=False).astype(float)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(
-            f"{where}: {path.name} is not a .npy of numbers ({error}). Save it with numpy.save."
-        ) from error
+        points = read_numbers(path)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise ValueError(
             f"{where}: {path.name} has shape {points.shape}, or NaN. Save (68, 2) finite x and y."

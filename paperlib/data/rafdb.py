@@ -37,11 +37,11 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
         ValueError: a line, a value or a picture that cannot be: the message names file, line and mend.
     """
     root = data_root(ARCHIVE, data_root("rafdb", root))
-    for path, mend in (
-        (root / LIST, "data/README.md says where it comes from and belongs"),
-        (root / PICTURES, "Unpack aligned.zip of the release there"),
+    for path, there, mend in (
+        (root / LIST, Path.is_file, "data/README.md says where it comes from and belongs"),
+        (root / PICTURES, Path.is_dir, "Unpack aligned.zip of the release there"),
     ):
-        if not path.exists():
+        if not there(path):
             raise FileNotFoundError(f"{path} is not there. {mend}.")
     arrays, notes = converted(
         cache,

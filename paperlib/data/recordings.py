@@ -5,6 +5,7 @@ What a reader of such recordings needs is here too: series over time, speech, la
 
 from __future__ import annotations
 
+import csv
 import inspect
 import io
 import re
@@ -24,7 +25,7 @@ from tqdm import tqdm
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
 from paperlib.data.manifest import SPLITS
 from paperlib.data.records import RecordingSet
-from paperlib.data.tables import Table
+from paperlib.data.tables import NOT_CSV, Table, refuse_ragged
 from paperlib.labels import AFFECT
 
 NAME = "recordings.csv"
@@ -137,6 +138,13 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
         {column: resolve_inside(path.parent, name, where=table.where(row)) for column, name in cells.items()}
         for row, cells in enumerate(_rows(table.frame[["ratings", *given]]))
     ]
+    for row, named in enumerate(files):
+        for column, file in named.items():
+            if not file.is_file():
+                raise FileNotFoundError(
+                    f"{table.frame[column].iat[row]} is not there ({file}), which {table.where(row)} names. Restore it "
+                    "as data/README.md says, or take its recording out."
+                )
     arrays, notes = converted(
         cache,
         name="recordings",
@@ -241,9 +249,10 @@ def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = N
     try:
         text = path.read_text("utf-8-sig").rstrip("\r\n")
         separator = ";" if ";" in text.partition("\n")[0] else ","
+        refuse_ragged(csv.reader(io.StringIO(text, newline=""), delimiter=separator), name)
         options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False}
         cells = pd.read_csv(io.StringIO(text), header=None, sep=separator, **options)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except NOT_CSV as error:
         raise ValueError(
             f"{name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV."
         ) from error

@@ -9,6 +9,7 @@ is ours.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -122,7 +123,7 @@ def _match(name: str) -> re.Match[str]:
 
 def _read_who(root: Path) -> dict[str, tuple[str, str]]:
     """Recording -> subject and pair, where recordings.csv says; empty cells are the recording's own name."""
-    if not (root / NAME).is_file():
+    if not os.path.lexists(root / NAME):  # a link to nowhere is a file that is missing
         return {}
     table = read_named_table(root / NAME, name=NAME)
     need_columns(table, ["recording", "subject", "pair"])

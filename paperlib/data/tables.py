@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
-import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_NOT_CSV = (
+NOT_CSV = (
+    csv.Error,
     pd.errors.ParserError,
     pd.errors.EmptyDataError,
     UnicodeDecodeError,
@@ -104,15 +105,35 @@ def read_table_chunks(
     }
     empty = True
     try:
+        with (gzip.open if path.suffix == ".gz" else open)(
+            path, "rt", encoding="utf-8-sig", newline=""
+        ) as file:
+            refuse_ragged(csv.reader(file), path.name)
         # without index_col=False pandas takes a surplus column for row names, and shifts the others
         with pd.read_csv(path, usecols=wanted, chunksize=rows, index_col=False, **options) as reader:
             for frame in reader:
                 empty &= frame.empty
                 yield Table(path, frame.fillna("").rename(columns=str.strip))
-    except _NOT_CSV as error:
+    except NOT_CSV as error:
         raise _no_csv(path, error) from error
     if empty:
-        raise ValueError(f"{path.name} has a header and no rows. Fetch the file again.")
+        raise _no_rows(path)
+
+
+def refuse_ragged(rows: Iterable[list[str]], name: str) -> None:
+    """ValueError for the first row that has fewer cells than the first one, or surplus ones that are not blank.
+
+    pandas fills up and cuts off in silence, and what stands behind a comma too many is then another column's.
+    """
+    width = None
+    for number, cells in enumerate(rows, start=1):
+        width = width or len(cells)
+        surplus = "".join(cells[width:]).strip()
+        if surplus or 0 < len(cells) < width:
+            raise ValueError(
+                f"{name}, row {number} (the first is row 1): {len(cells)} cells, not {width}. Quote a cell that holds "
+                "a separator, and complete a row that was cut off."
+            )
 
 
 def read_header(path: Path) -> list[str]:
@@ -120,7 +141,7 @@ def read_header(path: Path) -> list[str]:
     _there(path)
     try:
         return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
-    except _NOT_CSV as error:
+    except NOT_CSV as error:
         raise _no_csv(path, error) from error
 
 
@@ -131,11 +152,31 @@ def read_workbook(path: Path, columns: Collection[str]) -> Table:
         frame = pd.read_excel(path, dtype=str, keep_default_na=False).rename(
             columns=lambda name: str(name).strip()
         )
-    except (zipfile.BadZipFile, ValueError, KeyError) as error:
+    except Exception as error:  # openpyxl meets a broken part with many kinds, xml's SyntaxError among them
         raise ValueError(f"{path.name} is not a workbook: {error}. Save it as .xlsx.") from error
     if missing := [column for column in columns if column not in frame.columns]:
         raise _wrong_columns(path, missing, list(frame.columns))
+    if frame.empty:
+        raise _no_rows(path)
     return Table(path, frame[list(columns)])
+
+
+def read_numbers(path: Path) -> NDArray[np.float64]:
+    """The numbers of a .npy, of any shape; numbers kept as text count, since AffectNet's release has some.
+
+    Raises:
+        ValueError: it holds anything else, objects (which could run code) among them, or is no whole .npy.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biufSU":
+            raise ValueError("it holds no plain numbers")
+        return array.astype(float)
+    # of a broken header, a number of rows that no memory holds
+    except (ValueError, EOFError, OSError, MemoryError) as error:
+        raise ValueError(
+            f"{path.name} is not a .npy of numbers ({error}). Save it with numpy.save."
+        ) from error
 
 
 def refuse_constant_raters(path: Path, ratings: Mapping[str, NDArray[np.float64]]) -> None:
@@ -153,6 +194,10 @@ def refuse_constant_raters(path: Path, ratings: Mapping[str, NDArray[np.float64]
 def _there(path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there. data/README.md says where it comes from and belongs.")
+
+
+def _no_rows(path: Path) -> ValueError:
+    return ValueError(f"{path.name} has a header and no rows. Fetch the file again.")
 
 
 def _no_csv(path: Path, error: Exception) -> ValueError:

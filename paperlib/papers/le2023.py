@@ -151,8 +151,8 @@ def protocol(track: Track) -> Protocol:
         epochs = 1
     between = ("10 %", "20 %")
     real = (*between, "online", *list(CHOICES)[2:6])
-    brief = (*between, POPULATIONS, "label smoothing", "RUL", BOUNDED)
-    brief += (*NEIGHBOURS, *PLACES, *CHOICES, *STALENESS)
+    rivals = (POPULATIONS, "label smoothing", "RUL", BOUNDED)
+    brief = (*between, *rivals, *NEIGHBOURS, *PLACES, *CHOICES, *STALENESS)
     return Protocol(
         backbone="tiny_resnet",
         schedule=schedule | {"epochs": epochs},

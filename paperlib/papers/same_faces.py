@@ -129,11 +129,11 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
     def settings(method: str) -> dict[str, Any]:
         common = {"backbone": plan.backbone, "schedule": dict(plan.schedule)}
         method = PLAIN if method == ENSEMBLE else method
-        own = {
+        own: dict[str, dict[str, Any]] = {
             "LDLVA": {"options": dict(plan.options)},
             "fused labels": {"reading": plan.reading},
-        }.get(method, {})
-        return common | {"method": method} | own
+        }
+        return common | {"method": method} | own.get(method, {})
 
     return {
         method: [

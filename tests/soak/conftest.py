@@ -1,0 +1,55 @@
+"""What the soak tests share: their summary."""
+
+import time
+from collections import Counter
+
+import pytest
+from trees import Tree
+from wellformed import LAYOUTS
+
+
+@pytest.fixture
+def survived(record_property):
+    """Call it with what was survived, and how often: the summary adds them up."""
+
+    def count(what: str, number: int = 1) -> None:
+        record_property("survived", (what, number))
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter):
+    total: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "survived":
+                total[value[0]] += value[1]
+    if total:
+        terminalreporter.section("survived")
+        for what, number in total.items():
+            terminalreporter.write_line(f"{number:6,} {what}")
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """Every layout, well-formed, once."""
+    top = tmp_path_factory.mktemp("layouts")
+    for name, layout in LAYOUTS.items():
+        layout.write(top / name)
+    return top
+
+
+@pytest.fixture(scope="session")
+def loaded(written, tmp_path_factory):
+    """Fingerprint and exclusions of every layout as it was written."""
+    cache = tmp_path_factory.mktemp("cache")
+    records = {name: layout.load(written / name, cache) for name, layout in LAYOUTS.items()}
+    return {name: (record.fingerprint, record.excluded) for name, record in records.items()}
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """What a reproduction makes that nobody disturbs, and the seconds that it takes."""
+    tree, started = Tree(tmp_path_factory.mktemp("undisturbed") / "tree"), time.monotonic()
+    assert tree.reproduce() == 0, tree.said
+    return tree.made(), time.monotonic() - started

@@ -1,0 +1,321 @@
+"""Files from strangers: no code of theirs is run, and no name of theirs leads out of the data folder."""
+
+import io
+import json
+import os
+import pickle
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from damage import read, write
+from PIL import Image
+from wellformed import LAYOUTS, SIZE
+
+from paperlib import grid
+from paperlib.data import load_manifest
+from paperlib.emofan_checkpoint import load_released
+from paperlib.grid import REPLAY, Run, run_missing
+from paperlib.tracks import Track
+from paperlib.training import Rows, Schedule, fit, make_fabric
+
+# code in files
+
+
+@dataclass
+class Evil:
+    """Unpickled, it makes a file."""
+
+    file: str
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.file}",)
+
+
+@pytest.fixture
+def evil(tmp_path, survived):
+    """What must not be run; afterwards it was not."""
+    done = tmp_path / "it was run"
+    payload = Evil(f"'{done}'")
+    pickle.loads(pickle.dumps(payload))
+    assert done.exists()  # it would have been noticed
+    done.unlink()
+    survived("files with code in them refused, the code not run")
+    yield payload
+    assert not done.exists()
+
+
+def objects(path, payload):
+    """A .npy that is a pickle."""
+    np.save(path, np.array([payload]), allow_pickle=True)
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize("where", ["all", "a tensor", "beside the tensors"])
+def test_a_released_checkpoint_with_code_is_refused(evil, tmp_path, legacy, where):
+    content = {
+        "all": evil,
+        "a tensor": {"conv1.bias": evil},
+        "beside the tensors": {"x": torch.ones(1), "y": [evil]},
+    }
+    torch.save(content[where], tmp_path / "emonet_8.pth", _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(ValueError, match=r"emonet_8.pth is no checkpoint of tensors alone"):
+        load_released(tmp_path / "emonet_8.pth")
+
+
+def test_a_plain_pickle_is_no_checkpoint(evil, tmp_path):
+    (tmp_path / "emonet_8.pth").write_bytes(pickle.dumps(evil, protocol=2))
+    with pytest.raises(ValueError, match=r"emonet_8.pth is no checkpoint of tensors alone"):
+        load_released(tmp_path / "emonet_8.pth")
+
+
+def test_a_checkpoint_of_a_training_with_code_is_not_resumed_from(evil, tmp_path):
+    torch.save({"model": evil, "epoch": 1}, tmp_path / "run.ckpt")
+    rows = Rows(np.zeros((4, 2), np.float32))
+    with pytest.raises(ValueError, match=r"run.ckpt cannot be resumed from; delete it"):
+        fit(
+            torch.nn.Linear(2, 1),
+            lambda model, batch: model(batch[0]).square().mean(),
+            rows,
+            Schedule(epochs=2, batch=2, learning_rate=0.1),
+            seed=0,
+            fabric=make_fabric(accelerator="cpu", precision="32-true"),
+            checkpoint=tmp_path / "run.ckpt",
+        )
+
+
+def test_a_cached_run_and_a_recording_with_code_are_refused(evil, tmp_path, monkeypatch):
+    monkeypatch.setattr(grid, "CACHE", tmp_path / "cache")
+    run = Run(task="paperlib.stats:bootstrap", track=Track(), data="d", settings={}, seed=0)
+    monkeypatch.setattr(Run, "circumstances", {})
+    folder = tmp_path / "cache" / "runs" / run.key
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"seconds": 1.0}))
+    np.savez(folder / "arrays.npz", mean=np.array([evil], object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        run_missing([run])
+    (tmp_path / "recorded").mkdir()
+    shutil.copy(folder / "arrays.npz", tmp_path / "recorded")
+    monkeypatch.setenv(REPLAY, str(tmp_path / "recorded"))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        run_missing([run])
+
+
+@pytest.mark.parametrize(
+    ("layout", "file"),
+    [
+        ("manifest", "landmarks/000002.npy"),
+        *(
+            ("affectnet-folders", f"train_set/annotations/000002_{k}.npy")
+            for k in ("exp", "val", "aro", "lnd")
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["npy", "npz", "pickle"])
+def test_an_array_with_code_is_refused(evil, tmp_path, layout, file, form):
+    folder = tmp_path / "data"
+    LAYOUTS[layout].write(folder)
+    if form == "npy":
+        objects(folder / file, evil)
+    elif form == "pickle":
+        (folder / file).write_bytes(pickle.dumps(evil))
+    else:
+        packed = io.BytesIO()
+        np.savez(packed, values=np.array([evil], object))
+        (folder / file).write_bytes(packed.getvalue())
+    with pytest.raises(ValueError, match=Path(file).name):
+        LAYOUTS[layout].load(folder, tmp_path / "cache")
+
+
+def test_a_converted_data_set_with_code_is_refused(evil, tmp_path):
+    LAYOUTS["manifest"].write(tmp_path / "data")
+    LAYOUTS["manifest"].load(tmp_path / "data", tmp_path / "cache")
+    (entry,) = (tmp_path / "cache").glob("manifest-*")
+    objects(entry / "affect.npy", evil)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        LAYOUTS["manifest"].load(tmp_path / "data", tmp_path / "cache")
+
+
+# names that lead out
+
+OUTSIDE = (
+    "../outside/{0}",
+    "{1}/outside/{0}",
+    "images/../../outside/{0}",
+    "out/{0}",
+    "..\\outside\\{0}",
+    "~/{0}",
+)
+
+# a layout's table, its separator, the column of names, and of what suffix the file is
+NAMED = [
+    ("affectnet-csv", "training.csv", ",", "subDirectory_filePath", "png"),
+    ("affectnet-csv", "validation.csv", ",", "subDirectory_filePath", "png"),
+    ("morphset", "Morphset.csv", ",", "Filename", "png"),
+    ("manifest", "manifest.csv", ",", "path", "png"),
+    ("manifest", "manifest.csv", ",", "landmarks", "npy"),
+    ("recordings", "recordings.csv", ",", "ratings", "csv"),
+    ("recordings", "recordings.csv", ",", "audio", "wav"),
+    ("recordings", "recordings.csv", ",", "landmarks", "csv"),
+    ("recordings-features", "recordings.csv", ",", "audio_features", "csv"),
+    ("recordings-features", "recordings.csv", ",", "video_features", "csv"),
+]
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A folder beside the data, of files that would do if they were read; `secret` stands in none of the data."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    Image.new("RGB", (SIZE, SIZE)).save(folder / "secret.png")
+    Image.new("RGB", (SIZE, SIZE)).save(folder / "secret.jpg")
+    np.save(folder / "secret.npy", np.random.default_rng(0).uniform(0, SIZE, (68, 2)))
+    (folder / "secret.csv").write_text("time;a_valence;a_arousal\n0;0;0\n")
+    (folder / "secret.wav").write_bytes(b"RIFF")
+    return folder
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize(("layout", "table", "separator", "column", "suffix"), NAMED)
+def test_a_name_in_a_table_does_not_leave_the_folder(
+    tmp_path, outside, layout, table, separator, column, suffix, name, survived
+):
+    folder = tmp_path / "data"
+    LAYOUTS[layout].write(folder)
+    for top in (folder, folder / "images", folder / "Manually_Annotated_Images"):
+        if top.is_dir():
+            (top / "out").symlink_to(outside)
+    rows = read(folder / table, separator)
+    rows[2][rows[0].index(column)] = name.format(f"secret.{suffix}", tmp_path)
+    write(folder / table, rows, separator)
+    with pytest.raises((ValueError, FileNotFoundError), match=f"{table}, row 3") as caught:
+        LAYOUTS[layout].load(folder, tmp_path / "cache")
+    inside = name.startswith("~")  # a folder like any other, which is not there
+    assert inside or "leaves the data folder" in str(caught.value)
+    survived("names that lead out of the data folder refused")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../outside/secret", "/etc/hostname", "..", "00000/../../../outside/secret"]
+)
+def test_a_frame_of_afew_va_does_not_leave_the_folder(tmp_path, outside, name, survived):
+    folder = tmp_path / "data"
+    LAYOUTS["afewva"].write(folder)
+    path = folder / "001" / "001.json"
+    content = json.loads(path.read_text())
+    content["frames"][name] = content["frames"].pop("00000")
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="001/001.json, frame .*: it is not named by a number"):
+        LAYOUTS["afewva"].load(folder, tmp_path / "cache")
+    survived("names that lead out of the data folder refused")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../outside/secret.jpg 3", "/etc/hostname 3", "train_00001_aligned/../x.jpg 3"]
+)
+def test_a_line_of_raf_db_does_not_leave_the_folder(tmp_path, outside, name, survived):
+    folder = tmp_path / "data"
+    LAYOUTS["rafdb"].write(folder)
+    path = folder / "EmoLabel" / "list_patition_label.txt"
+    path.write_text("\n".join([name, *path.read_text().splitlines()[1:]]))
+    with pytest.raises(ValueError, match="list_patition_label.txt, line 1: .* is not a name"):
+        LAYOUTS["rafdb"].load(folder, tmp_path / "cache")
+    survived("names that lead out of the data folder refused")
+
+
+# a picture or file that an adapter finds by itself
+LINKED = [
+    ("affectnet-csv", "Manually_Annotated_Images/1/000003.png"),
+    ("affectnet-folders", "train_set/images/000003.jpg"),
+    ("affwild", "frames/eve/00002.png"),
+    ("affwild2", "frames/eve/00002.png"),
+    ("afewva", "002/00002.png"),
+    ("afewva", "002/002.json"),
+    ("morphset", "images/000007.png"),
+    ("rafdb", "Image/aligned/train_00003_aligned.jpg"),
+    ("sfew", "Train_Aligned_Faces/Sad/Film001_000000002_00000001.png"),
+    ("manifest", "images/000005.png"),
+    ("manifest", "landmarks/000005.npy"),
+    ("recordings", "audio/b.wav"),
+    ("recordings", "ratings/b.csv"),
+    ("recordings", "landmarks/b.csv"),
+    ("recordings-features", "audio_features/b.csv"),
+]
+
+
+@pytest.mark.parametrize(("layout", "file"), LINKED)
+def test_a_link_does_not_leave_the_folder(tmp_path, outside, layout, file, survived):
+    folder = tmp_path / "data"
+    LAYOUTS[layout].write(folder)
+    (folder / file).rename(outside / Path(file).name)  # well-formed, but elsewhere
+    (folder / file).symlink_to(outside / Path(file).name)
+    with pytest.raises(ValueError, match="leaves the data folder"):
+        LAYOUTS[layout].load(folder, tmp_path / "cache")
+    survived("links that lead out of the data folder refused")
+
+
+@pytest.mark.parametrize(
+    ("layout", "inner"),
+    [
+        ("affectnet-csv", "Manually_Annotated_Images/1"),
+        ("affectnet-folders", "train_set/images"),
+        ("affwild", "frames/eve"),
+        ("affwild2", "frames/eve"),
+        ("afewva", "002"),
+        ("sfew", "Train_Aligned_Faces/Sad"),
+        ("manifest", "images"),
+        ("manifest", "landmarks"),
+        ("recordings", "audio"),
+        ("recordings-features", "video_features"),
+    ],
+)
+def test_a_folder_that_is_a_link_does_not_lead_out(tmp_path, outside, layout, inner, survived):
+    folder = tmp_path / "data"
+    LAYOUTS[layout].write(folder)
+    (folder / inner).rename(outside / "moved")
+    (folder / inner).symlink_to(outside / "moved")
+    with pytest.raises(ValueError, match="leaves the data folder"):
+        LAYOUTS[layout].load(folder, tmp_path / "cache")
+    survived("links that lead out of the data folder refused")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_whole_folder_may_be_a_link(tmp_path, layout):
+    LAYOUTS[layout].write(tmp_path / "on another disk")
+    (tmp_path / "data").symlink_to(tmp_path / "on another disk")
+    assert len(LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache"))
+
+
+# archives
+
+
+@pytest.mark.parametrize("member", ["../../001/evil.png", "/tmp/001/evil.png", "a/../../../002/002.json"])
+def test_an_archive_of_afew_va_is_listed_and_never_unpacked(tmp_path, member, survived):
+    folder = tmp_path / "data"
+    LAYOUTS["afewva"].write(folder)
+    with zipfile.ZipFile(folder / "01.zip", "w") as archive:
+        archive.writestr(member, b"evil")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    LAYOUTS["afewva"].load(folder, tmp_path / "cache")
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "cache" not in path.parts}
+    assert {path: after[path] for path in before} == before and len(after) == len(before)
+    survived("archives with names that lead out not unpacked")
+
+
+def test_a_workbook_and_an_npz_with_names_that_lead_out_write_nothing(tmp_path, survived):
+    folder = tmp_path / "a" / "b" / "data"
+    LAYOUTS["amigos-json"].write(folder)
+    with zipfile.ZipFile(folder / "External_Annotations.xlsx", "a") as book:
+        book.writestr("../../../evil", b"evil")
+    LAYOUTS["amigos-json"].load(folder, tmp_path / "cache")
+    LAYOUTS["manifest"].write(tmp_path / "a" / "b" / "mine")
+    with zipfile.ZipFile(tmp_path / "a" / "b" / "mine" / "landmarks" / "000001.npy", "w") as packed:
+        packed.writestr("../../../../evil.npy", b"evil")
+    with pytest.raises(ValueError, match="000001.npy is not a .npy of numbers"):
+        load_manifest(tmp_path / "a" / "b" / "mine", cache=tmp_path / "cache")
+    assert not list(tmp_path.rglob("*evil*"))
+    survived("archives with names that lead out not unpacked", 2)

@@ -1,0 +1,117 @@
+"""Copies of the checkout in which reproductions run, are killed, and are looked at afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from paperlib.grid import ROOT
+
+PAPER = "han2017"  # the cheapest whose smoke grid has many runs: 41 in ten seconds, and the page in twenty
+_NOT_COPIED = (
+    ".git",
+    ".venv",
+    ".cache",
+    "executed",
+    "figures",
+    "tests",
+    ".*_cache",
+    "__pycache__",
+    "*.egg-info",
+)
+_MARK = "PAPERLIB_SOAK_TREE"  # in the environment of all that a tree's processes start
+
+
+class Tree:
+    """A copy of the checkout with a cache and outputs of its own."""
+
+    def __init__(self, folder: Path, *, cache: Path | None = None, figures: Path | None = None) -> None:
+        self.folder, self.cache, self.figures = folder, cache or folder / ".cache", figures or folder / "made"
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a reproduction, in a group of processes of its own; what it says goes to the file `said`."""
+        command = [
+            sys.executable,
+            "-m",
+            "paperlib.reproduce",
+            "--profile",
+            "smoke",
+            "--paper",
+            PAPER,
+            "--jobs",
+            "2",
+        ]
+        drop = {"PAPERLIB_DATA", "PAPERLIB_REPLAY"}
+        environment = {name: value for name, value in os.environ.items() if name not in drop} | {
+            "PYTHONPATH": str(self.folder),
+            "PAPERLIB_CACHE": str(self.cache),
+            "PAPERLIB_OUTPUTS": str(self.figures),
+            "OMP_NUM_THREADS": "1",
+            _MARK: str(self.folder),
+        }
+        with open(self.folder / "said", "a") as said:
+            return subprocess.Popen(
+                [*command, *arguments],
+                cwd=self.folder,
+                env=environment,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                text=True,
+            )
+
+    @property
+    def said(self) -> str:
+        file = self.folder / "said"
+        return file.read_text() if file.exists() else ""
+
+    def reproduce(self, *arguments: str) -> int:
+        """The exit status of a whole reproduction."""
+        status = self.start(*arguments).wait(timeout=600)
+        self.wait_until_alone()
+        return status
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """kill -9 of the process and its group, at once; the kernel, in a group of its own, has to notice."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self.wait_until_alone()
+
+    def wait_until_alone(self, *, seconds: float = 20) -> None:
+        """Fails where a process that the tree's reproductions started outlives them by `seconds`."""
+        deadline = time.monotonic() + seconds
+        while orphans := self._processes():
+            if time.monotonic() > deadline:
+                for pid in orphans:
+                    os.kill(pid, signal.SIGKILL)
+                raise AssertionError(f"orphans: {orphans}")
+            time.sleep(0.1)
+
+    def _processes(self) -> dict[int, str]:
+        mark, found = f"{_MARK}={self.folder}\0".encode(), {}
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (place / "environ").read_bytes() + b"\0":
+                    found[int(place.name)] = (place / "cmdline").read_text().replace("\0", " ")
+            except OSError:  # it ended meanwhile, or is another user's
+                continue
+        return found
+
+    def made(self) -> dict[str, bytes]:
+        """The page, and all that lies beside it: tables, figures and the ledger."""
+        tops = (self.folder / "notebooks" / "executed", self.figures)
+        files = [
+            (path.relative_to(top), path) for top in tops for path in sorted(top.rglob("*")) if path.is_file()
+        ]
+        return {str(name): path.read_bytes() for name, path in files}
+
+
+def differences(made: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
+    """Names of files that differ, or that only one has."""
+    return sorted(name for name in made.keys() | expected.keys() if made.get(name) != expected.get(name))

@@ -1,0 +1,119 @@
+"""A small well-formed folder for every adapter, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paperlib import data, twin
+from paperlib.data import FaceSet, RecordingSet
+
+SIZE = 48
+RATE = 8_000  # samples a second
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An adapter's files: `write(folder)` makes them, `load(folder, cache)` reads them."""
+
+    write: Callable[[Path], None]
+    load: Callable[[Path, Path], Any]
+
+
+@lru_cache
+def faces(n: int = 14, *, channels: int = 3, raters: int = 3) -> FaceSet:
+    """Seven categories in turn, four subjects, a training part and a test part."""
+    made = twin.make_faces(n, seed=0, size=SIZE, channels=channels, raters=raters)
+    return replace(
+        made,
+        expression=(np.arange(n) % 7).astype(np.int8),
+        original=(np.arange(n) % 7).astype(np.int8),
+        subject=np.array(["ann", "ben", "eve", "joe"])[np.arange(n) * 4 // n],
+        split=np.repeat(["train", "test"], [n - n // 2, n // 2]),
+    )
+
+
+@lru_cache
+def chats() -> tuple[RecordingSet, dict[str, Any]]:
+    """Four recordings of some five seconds, three raters, noise for speech, and a face for each frame."""
+    rng, lengths = np.random.default_rng(0), [50, 42, 45, 48]
+    ratings = rng.uniform(-1, 1, (sum(lengths), 3, 2)).astype(np.float32)
+    record = RecordingSet(
+        name="written",
+        recording=np.array(["a", "b", "c", "d"]),
+        subject=np.array(["p1", "p2", "p3", "p4"]),
+        pair=np.array(["one", "one", "two", "three"]),
+        split=np.array(["train", "train", "validation", "test"]),
+        frames=np.array(lengths),
+        ratings=ratings,
+        gold=ratings[:, 0].copy(),
+        audio=rng.normal(size=(sum(lengths), 3)).astype(np.float32),
+        video=rng.normal(size=(sum(lengths), 2)).astype(np.float32),
+        fingerprint="",
+    )
+    sources = {
+        "waveforms": [rng.integers(-(2**14), 2**14, n * RATE // 10) / 2**15 for n in lengths],
+        "landmarks": [rng.uniform(0, 500, (n, 49, 2)) for n in lengths],
+    }
+    return record, sources | {"sampling_rate": RATE, "video_rate": 10}
+
+
+@lru_cache
+def segments() -> data.SequenceSet:
+    return twin.make_sequences(seed=0, subjects=2, recordings=1, segments=2)
+
+
+def _ferplus(folder: Path) -> None:
+    grey = faces(channels=1, raters=10)
+    split = np.array(["train", "validation", "test"])[np.arange(len(grey)) % 3]
+    data.write_ferplus(replace(grey, split=split), folder)
+
+
+def _affwild2(folder: Path) -> None:
+    """Aff-Wild2's single file for each video."""
+    data.write_affwild(faces(), folder)
+    top = folder / "annotations" / "train"
+    for valence in sorted((top / "valence").iterdir()):
+        arousal = top / "arousal" / valence.name
+        pairs = zip(valence.read_text().split(), arousal.read_text().split(), strict=True)
+        (top / valence.name).write_text("\n".join(["valence,arousal", *(",".join(pair) for pair in pairs)]))
+        valence.unlink()
+        arousal.unlink()
+
+
+def _pictures(load: Callable[..., FaceSet]) -> Callable[[Path, Path], FaceSet]:
+    return lambda folder, cache: load(folder, size=SIZE, cache=cache)
+
+
+def _of(load: Callable[..., Any]) -> Callable[[Path, Path], Any]:
+    return lambda folder, cache: load(folder, cache=cache)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "ferplus": Layout(_ferplus, _of(data.load_ferplus)),
+    "affectnet-csv": Layout(lambda f: data.write_affectnet_csv(faces(), f), _pictures(data.load_affectnet)),
+    "affectnet-folders": Layout(
+        lambda f: data.write_affectnet_folders(faces(), f), _pictures(data.load_affectnet)
+    ),
+    "affwild": Layout(lambda f: data.write_affwild(faces(), f), _pictures(data.load_affwild)),
+    "affwild2": Layout(_affwild2, _pictures(data.load_affwild)),
+    "afewva": Layout(lambda f: data.write_afewva(faces(), f), _pictures(data.load_afewva)),
+    "morphset": Layout(lambda f: data.write_morphset(faces(), f), _pictures(data.load_morphset)),
+    "rafdb": Layout(lambda f: data.write_rafdb(faces(), f), _pictures(data.load_rafdb)),
+    "sfew": Layout(lambda f: data.write_sfew(faces(), f), _pictures(data.load_sfew)),
+    "manifest": Layout(lambda f: data.write_manifest(faces(), f), _pictures(data.load_manifest)),
+    "amigos-openface": Layout(lambda f: data.write_amigos(segments(), f), _of(data.load_amigos)),
+    "amigos-json": Layout(
+        lambda f: data.write_amigos(segments(), f, action_units="json"), _of(data.load_amigos)
+    ),
+    "sewa": Layout(lambda f: data.write_sewa(chats()[0], f, **chats()[1]), _of(data.load_sewa)),
+    "recordings": Layout(
+        lambda f: data.write_recordings(chats()[0], f, **chats()[1]), _of(data.load_recordings)
+    ),
+    "recordings-features": Layout(lambda f: data.write_recordings(chats()[0], f), _of(data.load_recordings)),
+}
