@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from paperlib.plots import GREY, LIGHT_GREY, LINES, PALETTE, _drawing, _figure
+from paperlib.calibration import Reliability
+from paperlib.plots import GREY, LIGHT_GREY, LINES, PALETTE, _drawing, _figure, _look
 from paperlib.stats import mean_interval
 
 # What a method is told of a training face, and how its dots look; markers tell them apart without colour.
@@ -16,6 +17,11 @@ LOOKS = {
     "nothing": (PALETTE["black"], "o"),
     "one rater": (PALETTE["blue"], "s"),
     "all raters": (PALETTE["vermillion"], "^"),
+}
+WORDS = {
+    "nothing": "told the label alone",
+    "one rater": "told one rater's place too",
+    "all raters": "told all raters",
 }
 
 
@@ -37,6 +43,7 @@ def rows(
         raise ValueError("every panel must have the same rows")
     names = list(next(iter(panels.values())))
     figure = _figure(1.2 + 0.19 * len(names))
+    figure.set_layout_engine("constrained", w_pad=0.08)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for ax, (label, of) in zip(axes, panels.items(), strict=True):
         for i, name in enumerate(names):
@@ -61,11 +68,28 @@ def rows(
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     used = list(dict.fromkeys(told[name] for name in names))
     handles = [
-        axes[0].plot([], [], LOOKS[kind][1], color=LOOKS[kind][0], label=f"told {kind}")[0] for kind in used
+        axes[0].plot([], [], LOOKS[kind][1], color=LOOKS[kind][0], label=WORDS[kind])[0] for kind in used
     ]
     lines = {h.get_label(): h for ax in axes for h in ax.get_legend_handles_labels()[0]}
-    dashed = [h for name, h in lines.items() if not str(name).startswith("told ")]
+    dashed = [h for name, h in lines.items() if name not in WORDS.values()]
     figure.legend(handles=[*handles, *dashed], loc="outside lower center", ncols=3)
+    return figure
+
+
+@_drawing
+def reliability(panels: Mapping[str, Mapping[str, Reliability]]) -> Figure:
+    """Accuracy over confidence, a panel for each group of methods with its own legend; the diagonal is calibrated."""
+    figure = _figure(3.2)
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for ax, (name, methods) in zip(axes, panels.items(), strict=True):
+        ax.plot([0, 1], [0, 1], color=LIGHT_GREY, linewidth=0.8)
+        for i, (method, bins) in enumerate(methods.items()):
+            ax.plot(
+                bins.confidence, bins.accuracy, linestyle=LINES[i], label=method, markersize=3.5, **_look(i)
+            )
+        ax.set(title=name, xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence (share)")
+        ax.legend(loc="upper left", fontsize=7)
+    axes[0].set_ylabel("accuracy (share)")
     return figure
 
 

@@ -442,7 +442,7 @@ def conclusion(ledger: Ledger) -> str:
 def _gain(entry: Entry | None) -> str:
     if entry is None:
         return ""
-    return f"; better than the plain network by {entry.measured:+.2f} [{entry.low:.2f}, {entry.high:.2f}]"
+    return f"; gain over the plain network {entry.measured:+.2f} [{entry.low:+.2f}, {entry.high:+.2f}]"
 
 
 def _told(row: str) -> str:
