@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import nbformat
 from filelock import FileLock
+from joblib import Parallel, delayed
 
 from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
 from paperlib.ledger import outputs, variant
@@ -53,17 +54,19 @@ def main(arguments: list[str] | None = None) -> int:
             root = root or "not read"  # it reads ledgers alone
         track = Track(name=options.track, root=root, profile=options.profile)
         jobs = options.jobs or joblib.cpu_count()
+        keys = _papers_of(track, options.paper)
+        if options.explain:
+            for key in keys:
+                _explain(key, track, options.seeds)
+            return 0
         with _cluster(options.cluster) as cluster:
-            for key in _papers_of(track, options.paper):
-                if options.explain:
-                    _explain(key, track, options.seeds)
-                    continue
-                page = reproduce(key, track, seeds=options.seeds, jobs=jobs, cluster=cluster)
-                if page:
-                    _summarise(key, track, page)
-                else:
-                    _say(f"{key}: nothing to do, these data have none of the labels that it learns")
-        if options.paper in ("", SCOREBOARD) and not options.explain:
+            pages = reproduce_all(keys, track, seeds=options.seeds, jobs=jobs, cluster=cluster)
+        for key, page in pages.items():
+            if page:
+                _summarise(key, track, page)
+            else:
+                _say(f"{key}: nothing to do, these data have none of the labels that it learns")
+        if options.paper in ("", SCOREBOARD):
             _say(f"\n{SCOREBOARD}, of all papers that have a page on track {track.name}")
             _say(f"  page     {os.path.relpath(make_scoreboard(track), ROOT)}")
             _say(f"  beside   {os.path.relpath(outputs(track, SCOREBOARD).parent, ROOT)}/certificate.json")
@@ -90,45 +93,72 @@ def _papers_of(track: Track, wanted: str) -> list[str]:
     return [wanted] if wanted else able
 
 
-def reproduce(
-    key: str, track: Track, *, seeds: int, jobs: int, cluster: Cluster | None = None
-) -> Path | None:
+def reproduce_all(
+    keys: Sequence[str], track: Track, *, seeds: int, jobs: int, cluster: Cluster | None = None
+) -> dict[str, Path | None]:
+    """Train what the pages of these papers lack, all together, then make the pages, `jobs` at a time."""
+    stale = [key for key in keys if not _is_current(key, track, seeds)]
+    missing = {key: missing_runs(_runs(key, track, seeds)) for key in stale}
+    wanted = [run for of in missing.values() for run, _ in of]
+    if wanted:
+        each = ", ".join(f"{len(of)} of {key}" for key, of in missing.items() if of)
+        where = f"on {cluster.named}" if cluster else f"{jobs} at a time"
+        _say(f"{len(wanted)} runs to train, {where}: {each}")
+        run_missing(wanted, jobs=jobs, cluster=cluster)
+    if stale:
+        _say(f"executing {len(stale)} {'page' if len(stale) == 1 else 'pages'}: {', '.join(stale)}")
+    making = (delayed(reproduce)(key, track, seeds=seeds) for key in keys)
+    made = list(Parallel(n_jobs=min(jobs, max(len(stale), 1)))(making))
+    return dict(zip(keys, made, strict=True))
+
+
+def reproduce(key: str, track: Track, *, seeds: int = 0) -> Path | None:
     """Make one paper's page on one track, with its tables, figures and ledger; returns the executed notebook.
 
     None where the data have no labels that the paper learns from: faces of a manifest without categories, say.
 
     Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor what was made. Another
-    process that makes the same page is waited for.
+    process that makes the same page is waited for. What is not trained yet is, one run at a time.
     """
-    lock = CACHE / "stamps" / variant(track) / f"{key}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
-        return _reproduce(key, track, seeds=seeds, jobs=jobs, cluster=cluster)
-
-
-def _reproduce(key: str, track: Track, *, seeds: int, jobs: int, cluster: Cluster | None) -> Path | None:
-    page = NOTEBOOKS / "executed" / variant(track) / f"{PAPERS[key]}.ipynb"
-    stamp = CACHE / "stamps" / variant(track) / f"{key}-{seeds}.json"
-    asked = _asked(key, track, seeds)
-    if stamp.is_file() and json.loads(stamp.read_text()) == {"asked": asked, "made": _made(key, track, page)}:
-        return page
-    paper = importlib.import_module(f"paperlib.papers.{key}")
-    runs = [run for group in paper.grid(track, seeds=seeds or None).values() for run in group]
-    if not runs:
-        return None
-    missing = missing_runs(runs)
-    if missing:
-        where = f"on {cluster.named}" if cluster else f"{jobs} at a time"
-        _say(f"{key}: {len(missing)} of {len(runs)} runs to train, {where}")
-    results = run_missing(runs, jobs=jobs, cluster=cluster)
-    _say(f"{key}: executing the notebook")
-    execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", page, track, seeds=seeds)
-    if variant(track) == "twin" and not seeds:
-        keep = getattr(paper, "for_replay", list)  # what the page does not read need not be kept
-        record(keep(results), RECORDED / variant(track) / f"{key}.npz")
+    stamp = _stamp(key, track, seeds)
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    _replace(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
-    return page
+    with FileLock(stamp.with_name(f"{key}.lock")):
+        page = _page(key, track)
+        if _is_current(key, track, seeds):
+            return page
+        asked = _asked(key, track, seeds)
+        runs = _runs(key, track, seeds)
+        if not runs:
+            return None
+        results = run_missing(runs)
+        execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", page, track, seeds=seeds)
+        if variant(track) == "twin" and not seeds:
+            paper = importlib.import_module(f"paperlib.papers.{key}")
+            keep = getattr(paper, "for_replay", list)  # what the page does not read need not be kept
+            record(keep(results), RECORDED / variant(track) / f"{key}.npz")
+        _replace(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
+        return page
+
+
+def _runs(key: str, track: Track, seeds: int) -> list[Run]:
+    paper = importlib.import_module(f"paperlib.papers.{key}")
+    return [run for group in paper.grid(track, seeds=seeds or None).values() for run in group]
+
+
+def _page(key: str, track: Track) -> Path:
+    return NOTEBOOKS / "executed" / variant(track) / f"{PAPERS[key]}.ipynb"
+
+
+def _stamp(key: str, track: Track, seeds: int) -> Path:
+    return CACHE / "stamps" / variant(track) / f"{key}-{seeds}.json"
+
+
+def _is_current(key: str, track: Track, seeds: int) -> bool:
+    stamp = _stamp(key, track, seeds)
+    if not stamp.is_file():
+        return False
+    now = {"asked": _asked(key, track, seeds), "made": _made(key, track, _page(key, track))}
+    return json.loads(stamp.read_text()) == now
 
 
 def make_scoreboard(track: Track) -> Path:

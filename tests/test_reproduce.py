@@ -73,7 +73,7 @@ def test_nothing_is_done_when_nothing_changed(tree, tmp_path, monkeypatch):
     (tmp_path / "01_foteinopoulou2021.ipynb").write_text("{}")
     monkeypatch.setattr("paperlib.papers.foteinopoulou2021.grid", lambda track, seeds: {"a": ["run"]})
     monkeypatch.setattr(reproduce, "missing_runs", lambda runs: [])
-    monkeypatch.setattr(reproduce, "run_missing", lambda runs, jobs: [])
+    monkeypatch.setattr(reproduce, "run_missing", lambda runs: [])
 
     def executing(notebook, page, track, *, seeds):
         made.append(page)
@@ -83,7 +83,7 @@ def test_nothing_is_done_when_nothing_changed(tree, tmp_path, monkeypatch):
         (out / "ledger.json").write_text(json.dumps({"entries": []}))
 
     monkeypatch.setattr(reproduce, "execute", executing)
-    again = lambda: reproduce.reproduce(key, Track(profile="smoke"), seeds=0, jobs=1)  # noqa: E731
+    again = lambda: reproduce.reproduce(key, Track(profile="smoke"))  # noqa: E731
     page = again()
     again()
     assert len(made) == 1
@@ -118,12 +118,12 @@ def test_a_paper_that_has_nothing_to_do_on_a_track_is_left_out_or_refused_by_nam
 def test_data_without_the_labels_that_a_paper_learns_make_no_page(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(reproduce, "CACHE", tmp_path)
     monkeypatch.setattr(Track, "categories", lambda self: None)
-    assert reproduce.reproduce("le2023", Track(profile="smoke"), seeds=0, jobs=1) is None
+    assert reproduce.reproduce("le2023", Track(profile="smoke")) is None
 
 
 def test_the_scoreboard_needs_no_data_and_comes_alone_when_named(monkeypatch, capsys):
     made = []
-    monkeypatch.setattr(reproduce, "reproduce", lambda *a, **k: pytest.fail("a paper was made"))
+    monkeypatch.setattr(reproduce, "reproduce_all", lambda keys, *a, **k: dict.fromkeys(keys))
     monkeypatch.setattr(
         reproduce, "make_scoreboard", lambda track: made.append(track.name) or reproduce.ROOT / "p"
     )
@@ -134,7 +134,7 @@ def test_the_scoreboard_needs_no_data_and_comes_alone_when_named(monkeypatch, ca
 
 def test_the_scoreboard_comes_after_all_papers_and_not_after_one(monkeypatch, capsys):
     made = []
-    monkeypatch.setattr(reproduce, "reproduce", lambda key, *a, **k: made.append(key))
+    monkeypatch.setattr(reproduce, "reproduce_all", lambda keys, *a, **k: made.extend(keys) or {})
     monkeypatch.setattr(
         reproduce, "make_scoreboard", lambda track: made.append("scoreboard") or reproduce.ROOT / "p"
     )
@@ -142,6 +142,21 @@ def test_the_scoreboard_comes_after_all_papers_and_not_after_one(monkeypatch, ca
     assert made == ["le2023"]
     reproduce.main([])
     assert made == ["le2023", *reproduce.PAPERS, "scoreboard"]
+
+
+def test_all_papers_train_together_before_any_page(monkeypatch, capsys, tmp_path):
+    done = []
+    lacks = {"a": ["a1", "a2"], "b": [], "c": ["c1"]}
+    monkeypatch.setattr(reproduce, "_is_current", lambda key, *rest: key == "b")
+    monkeypatch.setattr(reproduce, "_runs", lambda key, *rest: lacks[key])
+    monkeypatch.setattr(reproduce, "missing_runs", lambda runs: [(run, "never run") for run in runs])
+    monkeypatch.setattr(reproduce, "run_missing", lambda runs, **rest: done.append(runs))
+    monkeypatch.setattr(reproduce, "reproduce", lambda key, *a, **k: done.append(key) or tmp_path / key)
+    pages = reproduce.reproduce_all(["a", "b", "c"], Track(), seeds=0, jobs=1)
+    assert done == [["a1", "a2", "c1"], "a", "b", "c"]
+    assert pages == {key: tmp_path / key for key in "abc"}
+    said = capsys.readouterr().out
+    assert "3 runs to train, 1 at a time: 2 of a, 1 of c" in said and "executing 2 pages: a, c" in said
 
 
 def test_where_a_stream_is_cut_does_not_show():
