@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,16 +11,18 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
+from joblib import Parallel, delayed
 from torch.nn import functional as F
 
 from paperlib import features, losses, twin, twin_recordings
 from paperlib.annotations import evaluator_weighted_estimate, perception_uncertainty
 from paperlib.fusion import fit_label_parameters, fuse, inverse_distances, posterior
+from paperlib.grid import ROOT
 from paperlib.inference import Predictor
 from paperlib.labels import EXPRESSIONS, local_similarity, nearest_in_affect
 from paperlib.models import DualDomainNet, LabelVarianceNet, VoteNet, build_backbone
 from paperlib.models.blstm import BLSTM, multi_task_mse
-from paperlib.models.emofan import EmoFAN
+from paperlib.models.emofan import EmoFAN, freeze_alignment
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
@@ -32,6 +35,7 @@ from paperlib.tasks.noisy_labels import learn
 from paperlib.training import Rows, Schedule, fit, make_fabric, native_precision
 
 REPEATS = 3
+TABLE = ROOT / "figures" / "bench.csv"
 
 
 def main() -> None:
@@ -43,10 +47,15 @@ def main() -> None:
         *_neighbours(),
         *_fusion(),
         *_recordings(),
+        *_emofan(),
+        *_emofan_training(),
         *_twin(),
         *_bootstrap(),
+        *_workers(),
     ]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
+    digits = frame.assign(**{c: [float(f"{v:.3g}") for v in frame[c]] for c in ("per second", "ratio")})
+    digits.to_csv(TABLE, index=False)
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
     print(f"best of {REPEATS}; one thread; torch {torch.__version__}; loop precision {native_precision()}")
 
@@ -303,6 +312,67 @@ def _emofan() -> list[tuple[str, float, float, str]]:
         (f"EmoFAN, 256 px, {n}, off by {d:.0e} (faces)", r, r / slow, "plain, batch 8")
         for n, (r, d) in rates.items()
     ]
+
+
+def _emofan_training() -> list[tuple[str, float, float, str]]:
+    """Steps a second of the full-size EmoFAN, of its head or of all of it, batches of 8, on all cores; with memory.
+
+    The alignment network learns in the second row, as its training does. Memory is the process's most, which rows
+    above may have needed.
+    """
+    x = torch.rand(8, 3, 256, 256)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    rates = {}
+    try:
+        for name, frozen in (("head alone", True), ("alignment too", False)):
+            model = EmoFAN(classes=8).train()
+            if frozen:
+                freeze_alignment(model)
+            optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad])
+
+            def step(model: EmoFAN = model, optimiser: torch.optim.Optimizer = optimiser) -> None:
+                out = model(x)
+                (out.expression.square().mean() + out.affect.square().mean()).backward()
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
+
+            rates[name] = _rate(step, 1)
+    finally:
+        torch.set_num_threads(threads)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return [
+        (
+            f"EmoFAN, 256 px, training, {n} (steps of 8; {memory:.1f} GiB)",
+            r,
+            r / rates["head alone"],
+            "head alone",
+        )
+        for n, r in rates.items()
+    ]
+
+
+def _workers() -> list[tuple[str, float, float, str]]:
+    """Runs a second of a grid of equal trainings over how many processes train at a time."""
+    schedule = Schedule(epochs=1, batch=64, learning_rate=1e-3)
+    images = np.random.default_rng(0).integers(0, 256, (3_000, 48, 48), dtype=np.uint8)
+
+    def grid(jobs: int) -> None:
+        Parallel(n_jobs=jobs)(delayed(_small_training)(images, schedule, seed) for seed in range(4))
+
+    counts = sorted({1, 2, os.cpu_count() or 1})
+    rates = {jobs: _rate(partial(grid, jobs), 4) for jobs in counts}
+    return [
+        (f"grid of runs, {jobs} at a time (runs)", r, r / rates[1], "1 at a time")
+        for jobs, r in rates.items()
+    ]
+
+
+def _small_training(images: np.ndarray, schedule: Schedule, seed: int) -> None:
+    torch.set_num_threads(1)
+    backbone, width = build_backbone("tiny_resnet", channels=1, pretrained=False)
+    model = ExpressionNet(backbone, width, n=len(images), classes=7)
+    learn(model, images, np.arange(len(images)) % 7, schedule, seed=seed)
 
 
 def _twin() -> list[tuple[str, float, float, str]]:

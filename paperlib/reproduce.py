@@ -40,6 +40,7 @@ PAPERS = {
     "toisoul2021": "05_toisoul2021",
     "same_faces": "06_same_faces",
 }
+OURS = ("same_faces",)  # pages that are no paper's, and test no claim
 SCOREBOARD, SCOREBOARD_NOTEBOOK = "scoreboard", "00_scoreboard"
 
 

@@ -25,7 +25,7 @@ from pandas.io.formats.style import Styler
 from paperlib.audit import Status
 from paperlib.grid import REPLAY, ROOT
 from paperlib.ledger import Entry, outputs, variant
-from paperlib.reproduce import NOTEBOOKS, PAPERS
+from paperlib.reproduce import NOTEBOOKS, OURS, PAPERS
 from paperlib.stats import Verdict
 from paperlib.tracks import Track
 
@@ -282,7 +282,7 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
     counts = summary(frame)
     track, profile = frame["track"].iloc[0], frame["profile"].iloc[0]
     where = f"track `{track}`" + ("" if profile == "default" else f", profile `{profile}`")
-    names = list(counts.index.drop("all"))
+    names = [key for key in counts.index.drop("all") if key not in OURS]
     total = counts.loc["all"]
     words = [
         f"On {where}, {_many(len(names), 'paper')} and {_many(total['claims'], 'claim')}: {_of_each(total)}."
@@ -292,6 +292,10 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
         words.append(
             f"- **{key}**: of {_many(line['claims'], 'claim')} {_of_each(line) or 'none was judged'}."
         )
+    words += [
+        f"- **{key}**: a page of our own, {_many(line['questions of ours'], 'comparison')} and no claim of a paper."
+        for key, line in counts.loc[counts.index.isin(OURS)].iterrows()
+    ]
     words += [f"- **{key}**: not on this page; {why}." for key, why in lacking.items()]
     return "\n".join([words[0], "", *words[1:]])
 
