@@ -79,16 +79,16 @@ def rows(
 @_drawing
 def reliability(panels: Mapping[str, Mapping[str, Reliability]]) -> Figure:
     """Accuracy over confidence, a panel for each group of methods with its own legend; the diagonal is calibrated."""
-    figure = _figure(3.2)
+    figure = _figure(2.8)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for ax, (name, methods) in zip(axes, panels.items(), strict=True):
         ax.plot([0, 1], [0, 1], color=LIGHT_GREY, linewidth=0.8)
         for i, (method, bins) in enumerate(methods.items()):
-            ax.plot(
-                bins.confidence, bins.accuracy, linestyle=LINES[i], label=method, markersize=3.5, **_look(i)
-            )
+            use = bins.n >= 20  # a share of a handful says nothing
+            look = _look(i) | {"markersize": 3.5, "linewidth": 1}
+            ax.plot(bins.confidence[use], bins.accuracy[use], linestyle=LINES[i], label=method, **look)
         ax.set(title=name, xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence (share)")
-        ax.legend(loc="upper left", fontsize=7)
+        ax.legend(loc="lower right", fontsize=6.5, handlelength=1.8, labelspacing=0.25)
     axes[0].set_ylabel("accuracy (share)")
     return figure
 
