@@ -29,42 +29,25 @@ TRACKS = (
     "recordings",
     "manifest",
 )
-PROFILES = ("smoke", "default", "thorough", "paper")
+PROFILES = ("smoke", "default", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
-TWIN_SIZE = {
-    "smoke": (1_000, 48, 1, 4),
-    "default": (6_000, 48, 1, 16),
-    "thorough": (6_000, 48, 1, 16),
-    "paper": (60_000, 128, 3, 40),
-}
+TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "default": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
 # twin: training faces of "faces", videos and their frames, faces of "morphs"
 TWIN_KINDS = {
     "smoke": (250, 30, 8, 350),
     "default": (3_000, 252, 12, 3_000),
-    "thorough": (3_000, 252, 12, 3_000),
     "paper": (15_000, 252, 60, 20_000),
 }
 TWIN_CHATS = {
     "smoke": (4, 15.0),
     "default": (24, 50.0),
-    "thorough": (24, 50.0),
     "paper": (32, 164.0),
 }  # pairs of people, seconds each
-CLIP_STEP = {"smoke": 10, "default": 3, "thorough": 3, "paper": 1}  # of AFEW-VA's frames
+CLIP_STEP = {"smoke": 10, "default": 3, "paper": 1}  # of AFEW-VA's frames
 FRAME_STEP = 10  # every tenth frame of Aff-Wild: neighbours in time are all but the same picture
-TWIN_PORTRAITS = {
-    "smoke": (600, 64),
-    "default": (6_000, 96),
-    "thorough": (6_000, 96),
-    "paper": (60_000, 256),
-}  # and pixels
-PICTURE_SIZE = {
-    "smoke": (48, 1),
-    "default": (64, 1),
-    "thorough": (64, 1),
-    "paper": (224, 3),
-}  # pixels, channels
+TWIN_PORTRAITS = {"smoke": (600, 64), "default": (6_000, 96), "paper": (60_000, 256)}  # and pixels
+PICTURE_SIZE = {"smoke": (48, 1), "default": (64, 1), "paper": (224, 3)}  # pixels, channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +69,6 @@ class Track:
             raise ValueError(f"PROFILE must be one of {', '.join(PROFILES)}; got {self.profile!r}")
         if self.name != "twin" and not self.root:
             raise ValueError(f"track {self.name} reads files: name their folder, DATA=<folder>")
-
-    @property
-    def brief(self) -> bool:
-        """Whether grids leave out what `thorough` has: on the twin, whose default is to take a quarter of an hour."""
-        return self.name == "twin" and self.profile == "default"
 
     def faces(self) -> FaceSet | None:
         """The track's pictures of faces; None where it has none."""

@@ -32,9 +32,11 @@ BOARDS = [p for p in ALL if p.stem == SCOREBOARD_NOTEBOOK]
 TASKS = {
     "foteinopoulou2021": [f"paperlib.tasks.label_variance:train_{what}" for what in ("faces", "sequences")],
     "le2023": [f"paperlib.tasks.noisy_labels:{task}" for task in ("train", "train_regressor")],
-    "neo2023": ["paperlib.tasks.dual_domain:train"],
+    "neo2023": [f"paperlib.tasks.dual_domain:{task}" for task in ("train", "train_regressor")],
     "han2017": [f"paperlib.tasks.perception_uncertainty:{task}" for task in ("train", "search_delay")],
-    "toisoul2021": [f"paperlib.tasks.emofan:{task}" for task in ("train", "train_alignment")],
+    "toisoul2021": [
+        f"paperlib.tasks.emofan:{task}" for task in ("train", "train_alignment", "cross_validate")
+    ],
     "same_faces": ["paperlib.tasks.same_faces:train"],
 }
 

@@ -92,8 +92,7 @@ def protocol(track: Track) -> Protocol:
     if track.profile == "smoke":
         few = adam | {"epochs": 2, "patience": 2}
         return Protocol(cells=8, schedule=few, sequence=30, seeds=2, step=0.5, draws=200)
-    step = 0.5 if track.brief else STEP
-    return Protocol(cells=24, schedule=adam | {"epochs": 20, "patience": 5}, sequence=60, step=step)
+    return Protocol(cells=24, schedule=adam | {"epochs": 20, "patience": 5}, sequence=60)
 
 
 def open_choices(track: Track) -> pd.DataFrame:

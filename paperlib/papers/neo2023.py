@@ -125,8 +125,6 @@ def protocol(track: Track, kind: str) -> Protocol:
     epochs, batch = {"faces": (10, 64), "videos": (12, 32), "morphs": (8, 64)}[kind]
     if track.name != "twin":
         epochs = 6
-    elif track.brief:
-        epochs //= 2
     if track.profile == "smoke":
         epochs = 2
     schedule = adam | {
@@ -142,7 +140,7 @@ def protocol(track: Track, kind: str) -> Protocol:
         average_after=epochs * 2 // 3,
         reading=reading,
         seeds=2 if few else 3,
-        seeds_of_central=2 if few else 5 if track.name == "twin" and not track.brief else 3,
+        seeds_of_central=2 if few else 5 if track.name == "twin" else 3,
         draws=100 if few else 1000,
     )
 
@@ -240,8 +238,6 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str, str]
         for condition in (*natural, CLEAN, NOISY):
             for method in TABLE3:
                 add(kind, condition, method, plan.seeds_of_central)
-        if track.brief:
-            continue
         for condition in ("10 %", "20 %") if track.name != "ferplus" else ():
             for method in TABLE3:
                 add(kind, condition, method, plan.seeds)

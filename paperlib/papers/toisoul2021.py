@@ -141,10 +141,10 @@ def protocol(track: Track) -> Protocol:
         few = adamw | {"epochs": 1, "batch": 64}
         small |= {"width": 16, "depth": 2, "size": 32}
         return Protocol(schedule=few, alignment_schedule=few, seeds=2, draws=100, **small)
-    epochs = 6 if track.brief else 12 if track.name == "twin" else 4
+    epochs = 12 if track.name == "twin" else 4
     return Protocol(
         schedule=adamw | {"epochs": epochs, "batch": 32},
-        alignment_schedule=adamw | {"epochs": 6 if track.brief else 12, "batch": 32},
+        alignment_schedule=adamw | {"epochs": 12, "batch": 32},
         **small,
     )
 
@@ -209,8 +209,6 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
     categories = bool((parts.label >= 0).any())
     # FER+'s faces are many, and a run takes minutes: what the twin has need not be there twice
     rows = {**TABLE5} if track.name == "ferplus" else {**TABLE5, **several, **OPEN}
-    if track.brief:
-        rows = {name: changes for name, changes in TABLE5.items() if changes.get("teacher") is None}
     for name, changes in rows.items():
         of = {**common, **changes}
         if of["landmarks"] == "original" and not with_landmarks or of["categories"] and not categories:
@@ -221,7 +219,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
             Run(task=TASK, track=track, data=parts.fingerprint, settings=of, seed=s)
             for s in range(seeds or plan.seeds)
         ]
-    few = None if track.brief else clips(track)
+    few = clips(track)
     if few is not None and _begins(track):
         for row, changes in TABLE3.items():
             of = {
