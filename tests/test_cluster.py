@@ -293,7 +293,7 @@ def test_arguments_that_a_class_refuses_are_named(tmp_path, runs, monkeypatch):
         on(str(file), runs)
     file.write_text("{class: PBSCluster, workers: 1}")
     with pytest.raises(
-        RuntimeError, match=r"c\.yaml: class: PBSCluster needs the command qsub, which is not here"
+        ValueError, match=r"c\.yaml: class: PBSCluster needs the command qsub, which is not here"
     ):
         on(str(file), runs)
     assert missing_runs(runs) != []
