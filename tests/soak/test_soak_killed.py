@@ -13,7 +13,7 @@ KILLS, KILLS_A_TREE = 20, 5
 def test_two_reproductions_at_once_make_what_one_makes(undisturbed, tmp_path, survived):
     tree, (expected, _) = Tree(tmp_path / "tree"), undisturbed
     both = [tree.start(), tree.start()]
-    assert [process.wait(timeout=600) for process in both] == [0, 0], tree.said
+    assert [process.wait(timeout=1800) for process in both] == [0, 0], tree.said
     tree.wait_until_alone()
     assert not differences(tree.made(), expected)
     survived("reproductions at once in one tree", 2)

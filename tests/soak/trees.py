@@ -73,7 +73,7 @@ class Tree:
 
     def reproduce(self, *arguments: str) -> int:
         """The exit status of a whole reproduction."""
-        status = self.start(*arguments).wait(timeout=600)
+        status = self.start(*arguments).wait(timeout=1800)
         self.wait_until_alone()
         return status
 
@@ -83,7 +83,7 @@ class Tree:
         process.wait()
         self.wait_until_alone()
 
-    def wait_until_alone(self, *, seconds: float = 20) -> None:
+    def wait_until_alone(self, *, seconds: float = 60) -> None:
         """Fails where a process that the tree's reproductions started outlives them by `seconds`."""
         deadline = time.monotonic() + seconds
         while orphans := self._processes():
