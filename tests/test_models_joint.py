@@ -114,7 +114,9 @@ def test_a_reading_is_the_mean_of_twenty_passes_and_follows_the_seed(dropped):
     torch.manual_seed(3)
     found = read(dropped, x)
     torch.manual_seed(3)
-    kept = [F.dropout(torch.ones_like(x), 0.5) for _ in range(20)]  # the same draws: twice a feature, or nought
+    kept = [
+        F.dropout(torch.ones_like(x), 0.5) for _ in range(20)
+    ]  # the same draws: twice a feature, or nought
     by_hand = torch.stack([dropped.classifier(mask * x).softmax(dim=1) for mask in kept])
     assert_close(found.probability, by_hand.mean(dim=0))
     np.testing.assert_allclose(
@@ -201,7 +203,8 @@ def by_hand(method, out, target):
             scale = np.sqrt(beta * (1 + nu) / (nu * alpha))
             nll = -stats.t.logpdf(target, 2 * alpha, loc=mean, scale=scale)
             return (
-                torch.from_numpy(nll).mean() + (0.01 * (target - mean).abs().numpy() * (2 * nu + alpha)).mean()
+                torch.from_numpy(nll).mean()
+                + (0.01 * (target - mean).abs().numpy() * (2 * nu + alpha)).mean()
             )
         case "disagreement":
             return (out - target).square().mean()

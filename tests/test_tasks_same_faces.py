@@ -217,7 +217,9 @@ def test_scn_relabels_after_a_seventh_of_training(on):
 
 
 def test_an_unknown_method_is_refused(on, tmp_path):
-    with pytest.raises(ValueError, match=r"method must be one of plain network, .*vote distribution; got 'RUL'"):
+    with pytest.raises(
+        ValueError, match=r"method must be one of plain network, .*vote distribution; got 'RUL'"
+    ):
         task.train(on(), SETTINGS | {"method": "RUL"}, 0, tmp_path / "c")
 
 
