@@ -36,18 +36,18 @@ GOOD = {name: i for i, name in enumerate(task.TOLD)}
 
 @pytest.fixture
 def faces(rng):
-    """Some faces are ambiguous: their raters differ and their votes scatter; every eighth was labelled otherwise."""
+    """Valence holds how much a face's raters differ, and its votes scatter; every eighth first label is wrong."""
     category = np.arange(N) % 7
     variance = rng.uniform(0.01, 0.3, N)
-    scatter = rng.binomial(9, variance)
+    scatter = rng.binomial(12, variance / 0.3)
     votes = np.zeros((N, 8), np.int64)
-    votes[np.arange(N), category] = 10 - scatter
-    votes[np.arange(N), (category + 1) % 7] += scatter // 2
-    votes[np.arange(N), 7] += scatter - scatter // 2
+    votes[np.arange(N), category] = 30 - scatter
+    votes[np.arange(N), (category + 1) % 7] += scatter
+    votes[::3, 7] = 4
     return FaceSet(
         name="made up",
         images=np.zeros((N, 8, 8), np.uint8),
-        affect=np.zeros((N, 2), np.float32),
+        affect=np.stack([variance, variance], axis=1).astype(np.float32),
         split=np.array(["train"] * 3 + ["test"] * 2)[np.arange(N) % 5],
         fingerprint="faces",
         expression=category.astype(np.int8),
@@ -68,13 +68,13 @@ def known(parts, settings, seed):
     good = GOOD[settings["method"]] / len(GOOD)
     rng = np.random.default_rng([seed, GOOD[settings["method"]]])
     label = parts.faces.expression[parts.test].astype(int)
-    variance = parts.faces.truth.variance[parts.test].sum(axis=1)
+    variance = 2 * parts.faces.affect[parts.test, 0]
     right = rng.permutation(TEST) < round((0.4 + 0.5 * good) * TEST)
     named = np.where(right, label, (label + 1) % 7)
     sure = np.clip(0.95 - variance - (1.1 - good) * 0.2 * rng.random(TEST) - 0.2 * ~right, 0.2, 0.95)
     p = np.full((TEST, 7), ((1 - sure) / 6)[:, None])
     p[np.arange(TEST), named] = sure
-    unsure = variance + (1.1 - good) * rng.random(TEST)
+    unsure = variance + (1.1 - good) * rng.random(TEST) / 4
     doubt = parts.wrong + (2 - good) * rng.random(TRAIN)
     found = {
         "probability": p,
@@ -259,7 +259,7 @@ def test_rank_correlations(study):
             entry = cell(table, row, column)
             assert_allclose(entry.values, expected, atol=1e-12)
             assert (entry.n, entry.verdict, entry.data) == (TEST, "", "faces")
-    row = Row("KL variance", "variance")
+    row = Row("predicted disagreement", "variance")
     gain = cell(table, f"{row} - {paper.BASELINE}", "true variance")
     both = (cell(table, r, "true variance").values for r in (row, paper.BASELINE))
     assert_allclose(gain.values, np.subtract(*both))
