@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -34,6 +34,8 @@ def rows(
 ) -> Figure:
     """One value a seed of every row, a panel a measure: small dots, their mean, and its 95 % t interval.
 
+    A panel is as wide as its dots: an interval over three seeds can be wider than all rows together, and is cut.
+
     Args:
         panels: axis label -> row -> (seeds,).
         told: row -> what its method is told, a key of LOOKS.
@@ -42,6 +44,7 @@ def rows(
     if not panels or len({tuple(of) for of in panels.values()}) != 1:
         raise ValueError("every panel must have the same rows")
     names = list(next(iter(panels.values())))
+    _check(names, told)
     figure = _figure(1.2 + 0.19 * len(names))
     figure.set_layout_engine("constrained", w_pad=0.08)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
@@ -58,10 +61,8 @@ def rows(
             ax.axvline(value, color=GREY, linestyle=style, linewidth=1, label=name, zorder=0)
         ax.set_xlabel(label)
         ax.grid(axis="y", color=LIGHT_GREY, linewidth=0.4)
-        # an interval over three seeds can be wider than all rows together
-        means = np.array([np.mean(of[name]) for name in names])
-        extra = [v for v in (references or {}).get(label, {}).values()]
-        low, high = min([means.min(), *extra]), max([means.max(), *extra])
+        shown = [*np.concatenate([of[name] for name in names]), *(references or {}).get(label, {}).values()]
+        low, high = min(shown), max(shown)
         room = 0.18 * (high - low or 1.0)
         ax.set_xlim(low - room, high + room)
     axes[0].set_yticks(range(len(names)), names)
@@ -86,7 +87,13 @@ def reliability(panels: Mapping[str, Mapping[str, Reliability]]) -> Figure:
         for i, (method, bins) in enumerate(methods.items()):
             use = bins.n >= 20  # a share of a handful says nothing
             look = _look(i) | {"markersize": 3.5, "linewidth": 1}
-            ax.plot(bins.confidence[use], bins.accuracy[use], linestyle=LINES[i], label=method, **look)
+            ax.plot(
+                bins.confidence[use],
+                bins.accuracy[use],
+                linestyle=LINES[i % len(LINES)],
+                label=method,
+                **look,
+            )
         ax.set(title=name, xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence (share)")
         ax.legend(loc="lower right", fontsize=6.5, handlelength=1.8, labelspacing=0.25)
     axes[0].set_ylabel("accuracy (share)")
@@ -101,6 +108,10 @@ def risk_curves(curves: Mapping[str, NDArray], told: Mapping[str, str]) -> Figur
         curves: row -> (seeds, m), the risk of the surest 1, ..., m faces.
         told: row -> what its method is told, a key of LOOKS.
     """
+    _check(curves, told)
+    for name, seeds in curves.items():
+        if np.ndim(seeds) != 2 or not np.size(seeds):
+            raise ValueError(f"{name}: expected (seeds, m); got {np.shape(seeds)}")
     figure = _figure(3.2)
     ax = figure.subplots()
     style: dict[str, int] = {}
@@ -113,7 +124,17 @@ def risk_curves(curves: Mapping[str, NDArray], told: Mapping[str, str]) -> Figur
         shown = coverage >= 0.05  # a handful of faces says nothing
         ax.plot(coverage[shown], mean[shown], color=colour, linestyle=LINES[k % len(LINES)], label=name)
         top = max(top, float(mean[shown].max()))
-    ax.set(xlim=(0, 1), ylim=(0, 1.05 * top), xlabel="coverage (share of faces answered, the surest first)")
+    ax.set(
+        xlim=(0, 1), ylim=(0, 1.05 * top or 1), xlabel="coverage (share of faces answered, the surest first)"
+    )
     ax.set_ylabel("risk (share of errors)")
     figure.legend(loc="outside right center")
     return figure
+
+
+def _check(names: Collection[str], told: Mapping[str, str]) -> None:
+    lacking = [name for name in names if told.get(name) not in LOOKS]
+    if lacking or not names:
+        raise ValueError(
+            f"every row must be told one of {', '.join(LOOKS)}; not so: {', '.join(lacking) or 'no row'}"
+        )

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
+from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import cosine
 from scipy.special import softmax
@@ -17,6 +19,7 @@ from paperlib.losses import (
     MAX_LOG_VARIANCE,
     beta_nll,
     dual_domain,
+    evidential_regression,
     gaussian_nll,
     kl_as_printed,
     kl_continuous,
@@ -331,3 +334,67 @@ def test_distillation_is_kl_from_the_teacher(rng):
     expected = 4 * np.mean(np.sum(p * np.log(p / q), axis=1))
     assert losses.distillation(student, teacher, temperature=2).item() == pytest.approx(expected)
     assert losses.distillation(teacher, teacher).item() == pytest.approx(0, abs=1e-12)
+
+
+# --- evidential regression ---
+
+
+def gammas(rng, n=40):
+    """Mean, nu, alpha, beta and target, (n,) each, over the range a network may give."""
+    mean, target = rng.normal(size=(2, n))
+    nu, beta = np.exp(rng.uniform(-4, 3, (2, n)))
+    return tuple(map(torch.from_numpy, (mean, nu, 1 + np.exp(rng.uniform(-4, 3, n)), beta, target)))
+
+
+def test_evidential_likelihood_is_scipys_student_t(rng):
+    mean, nu, alpha, beta, target = gammas(rng)
+    scale = (beta * (1 + nu) / (nu * alpha)).sqrt()
+    theirs = -stats.t.logpdf(target, 2 * alpha, loc=mean, scale=scale)
+    assert_close(evidential_regression(mean, nu, alpha, beta, target, weight=0.0), torch.from_numpy(theirs))
+
+
+def test_evidential_likelihood_is_the_prior_integrated_over():
+    """N(target; mu, variance) under variance ~ inverse gamma(2, 0.5) and mu ~ N(0.1, variance / 0.7)."""
+    nu, alpha, beta, error = 0.7, 2.0, 0.5, 0.3
+
+    def density(variance):
+        # mu is integrated by hand: two Gaussians folded
+        gaussian = stats.norm.pdf(error, scale=np.sqrt(variance * (1 + 1 / nu)))
+        return gaussian * stats.invgamma.pdf(variance, alpha, scale=beta)
+
+    found = evidential_regression(*(tensor(v) for v in (0.1, nu, alpha, beta, 0.1 + error)), weight=0.0)
+    assert found.item() == pytest.approx(-math.log(quad(density, 0, np.inf)[0]), rel=1e-7)
+
+
+@given(error=st.floats(-3, 3), nu=st.floats(0.01, 20), alpha=st.floats(1.01, 20), weight=st.floats(0, 1))
+def test_evidence_costs_its_weight_times_the_error(error, nu, alpha, weight):
+    rest = tensor(0.0), tensor(nu), tensor(alpha), tensor(0.4), tensor(error)
+    cost = evidential_regression(*rest, weight=weight) - evidential_regression(*rest, weight=0.0)
+    assert cost.item() == pytest.approx(weight * abs(error) * (2 * nu + alpha), abs=1e-9)
+
+
+def test_evidence_costs_a_hundredth_unless_told_otherwise():
+    rest = tensor(0.0), tensor(2.0), tensor(3.0), tensor(1.0), tensor(-0.5)
+    cost = evidential_regression(*rest) - evidential_regression(*rest, weight=0.0)
+    assert cost.item() == pytest.approx(0.01 * 0.5 * 7)
+
+
+def test_evidential_variances_sum_to_that_of_the_student_t(rng):
+    """The noise, beta / (alpha - 1), and the mean's, beta / (nu (alpha - 1)), make up the prediction's."""
+    _, nu, alpha, beta, _ = (v.numpy() for v in gammas(rng))
+    whole = stats.t.var(2 * alpha, scale=np.sqrt(beta * (1 + nu) / (nu * alpha)))
+    np.testing.assert_allclose(beta / (alpha - 1) + beta / (nu * (alpha - 1)), whole)
+
+
+def test_evidential_gradients_match_finite_differences(rng):
+    *inputs, target = gammas(rng, n=6)
+    inputs = [x.requires_grad_() for x in inputs]
+    assert torch.autograd.gradcheck(lambda *x: evidential_regression(*x, target), inputs)
+
+
+def test_evidential_loss_broadcasts_and_is_elementwise(rng):
+    mean, nu, alpha, beta, target = gammas(rng, n=5)
+    whole = evidential_regression(mean[:, None], nu[:, None], alpha[0], beta[0], target)
+    assert whole.shape == (5, 5)
+    one = evidential_regression(mean[3], nu[3], alpha[0], beta[0], target[1])
+    assert_close(whole[3, 1], one)

@@ -1,0 +1,314 @@
+"""Networks whose features are their input, so that what they say can be worked out by hand."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+from torch import nn
+from torch.testing import assert_close
+
+from paperlib import metrics
+from paperlib.models import joint
+from paperlib.models.expression import ExpressionNet
+from paperlib.models.joint import METHODS, DropoutNet, JointNet, SoftLabelNet, disagreement, entropy, read
+from paperlib.models.rivals import SelfCureNet
+
+N, FEATURES, CLASSES = 12, 6, 3
+OUTPUTS = {"concordance": 2, "KL": 4, "beta-NLL": 4, "evidential": 8, "disagreement": 4}
+SCORES = {
+    "concordance": set(),
+    "KL": {"variance"},
+    "beta-NLL": {"variance"},
+    "evidential": {"variance", "variance of the mean"},
+    "disagreement": {"variance"},
+}
+ROWS, LABEL = torch.arange(N), torch.arange(N) % CLASSES
+every_method = pytest.mark.parametrize("method", METHODS)
+
+
+def target_of(method, n=N):
+    """(n, 2) a rater's valence and arousal, or (n, 4) the raters' mean and deviation."""
+    affect = torch.rand(n, 2) * 2 - 1
+    return torch.cat([affect, torch.rand(n, 2) / 2], dim=1) if method == "disagreement" else affect
+
+
+def joint_net(method, backbone=None, *, target=None):
+    target = target_of(method) if target is None else target
+    return JointNet(backbone or nn.Identity(), FEATURES, target=target, classes=CLASSES, method=method)
+
+
+# entropy
+
+
+@given(p=arrays(np.float64, (4, 5), elements=st.floats(0, 1)).filter(lambda p: (p.sum(axis=1) > 0).all()))
+def test_entropy_is_scipys(p):
+    p = p / p.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(entropy(torch.from_numpy(p)), stats.entropy(p, axis=1), atol=1e-12)
+
+
+def test_entropy_of_one_two_and_four_equal_classes():
+    p = torch.tensor([[1.0, 0, 0, 0], [0.5, 0, 0.5, 0], [0.25] * 4])
+    assert_close(entropy(p), torch.tensor([0.0, 1.0, 2.0]) * np.log(2))
+
+
+def test_passes_that_agree_share_no_information_and_certain_ones_that_differ_all_of_it():
+    same = torch.tensor([[0.2, 0.8], [1.0, 0.0]]).expand(3, 2, 2)
+    assert_close(disagreement(same)["mutual information"], torch.zeros(2))
+    apart = disagreement(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]))
+    assert_close(apart["mutual information"], torch.tensor([np.log(2)], dtype=torch.float32))
+    assert_close(apart["entropy"], apart["mutual information"])
+
+
+def test_mutual_information_is_the_mean_divergence_from_the_mean(rng):
+    passes = rng.dirichlet(np.ones(4), size=(5, 7))
+    found = disagreement(torch.from_numpy(passes))
+    np.testing.assert_allclose(found["entropy"], stats.entropy(passes.mean(axis=0), axis=1))
+    apart = stats.entropy(passes, passes.mean(axis=0)[None], axis=2).mean(axis=0)
+    np.testing.assert_allclose(found["mutual information"], apart)
+    assert (apart > 0).all()
+
+
+# reading
+
+
+def test_a_plain_network_says_its_probability_and_entropy():
+    net, x = ExpressionNet(nn.Identity(), FEATURES, n=N, classes=CLASSES), torch.randn(N, FEATURES)
+    found = read(net, x)
+    assert_close(found.probability, net.classifier(x).softmax(dim=1))
+    assert set(found.scores) == {"entropy"}
+    assert_close(found.scores["entropy"], entropy(found.probability))
+
+
+def test_scn_says_one_minus_its_weight_too():
+    net = SelfCureNet(nn.Identity(), FEATURES, labels=LABEL, classes=CLASSES, relabel_after=0)
+    x = torch.randn(N, FEATURES)
+    found = read(net, x)
+    weight = net.attention(x).sigmoid()
+    assert_close(found.scores["weight"], 1 - weight.squeeze(1))
+    assert_close(found.probability, (net.classifier(x) * weight).softmax(dim=1))
+
+
+# MC dropout
+
+
+@pytest.fixture
+def dropped():
+    return DropoutNet(nn.Identity(), FEATURES, n=N, classes=CLASSES)
+
+
+def test_dropout_is_in_training_and_in_reading_but_not_in_the_logits_of_evaluation(dropped):
+    x = torch.randn(N, FEATURES)
+    assert not torch.equal(dropped.train()(x), dropped(x))
+    dropped.eval()
+    assert_close(dropped(x), dropped.classifier(x), rtol=0, atol=0)
+    assert (dropped.read(x).scores["mutual information"] > 0).all()
+
+
+def test_a_reading_is_the_mean_of_twenty_passes_and_follows_the_seed(dropped):
+    x = torch.randn(N, FEATURES)
+    dropped.eval()
+    torch.manual_seed(3)
+    found = read(dropped, x)
+    torch.manual_seed(3)
+    kept = [
+        F.dropout(torch.ones_like(x), 0.5) for _ in range(20)
+    ]  # the same draws: twice a feature, or nought
+    by_hand = torch.stack([dropped.classifier(mask * x).softmax(dim=1) for mask in kept])
+    assert_close(found.probability, by_hand.mean(dim=0))
+    np.testing.assert_allclose(
+        found.scores["mutual information"].detach(),
+        stats.entropy(by_hand.mean(dim=0).detach(), axis=1)
+        - stats.entropy(by_hand.detach(), axis=2).mean(axis=0),
+        atol=1e-6,
+    )
+    torch.manual_seed(3)
+    assert_close(read(dropped, x).probability, found.probability, rtol=0, atol=0)
+    assert not torch.equal(read(dropped, x).probability, found.probability)
+
+
+def test_the_backbone_is_asked_once_a_reading(dropped):
+    asked = []
+    dropped.backbone.register_forward_hook(lambda *_: asked.append(1))
+    read(dropped.eval(), torch.randn(N, FEATURES))
+    assert len(asked) == 1 and joint.PASSES == 20
+
+
+# soft labels
+
+
+def test_one_hot_targets_are_labels():
+    target = F.one_hot(LABEL, CLASSES).float()
+    soft = SoftLabelNet(nn.Identity(), FEATURES, target=target)
+    plain = ExpressionNet(nn.Identity(), FEATURES, n=N, classes=CLASSES)
+    plain.classifier.load_state_dict(soft.classifier.state_dict())
+    x = torch.randn(5, FEATURES)
+    rows = torch.tensor([7, 0, 3, 11, 4])
+    assert_close(soft(x, LABEL[rows], rows), plain(x, LABEL[rows], rows))
+    assert_close(soft.doubt(), plain.doubt())
+
+
+def test_targets_are_those_of_the_rows_and_the_given_label_only_counts_as_remembered(rng):
+    target = torch.from_numpy(rng.dirichlet(np.ones(CLASSES), N)).float()
+    soft, x = SoftLabelNet(nn.Identity(), FEATURES, target=target), torch.randn(2, FEATURES)
+    rows = torch.tensor([5, 2])
+    log_p = soft(x).log_softmax(dim=1)
+    by_hand = -(target[rows] * log_p).sum() / 2
+    assert_close(soft(x, torch.tensor([0, 1]), rows), by_hand)
+    assert_close(soft(x, torch.tensor([2, 2]), rows), by_hand)
+    assert_close(soft.doubt()[5], -(log_p[0, 0] + log_p[0, 2]) / 2)
+
+
+# joint networks
+
+
+@every_method
+def test_shapes_and_scores(method):
+    net, x = joint_net(method).eval(), torch.randn(N, FEATURES)
+    found = read(net, x)
+    assert net.affect.out_features == OUTPUTS[method]
+    assert found.probability.shape == (N, CLASSES)
+    assert_close(found.probability.sum(dim=1), torch.ones(N))
+    assert set(found.scores) == {"entropy"} | SCORES[method]
+    for score in found.scores.values():
+        assert score.shape == (N,) and score.isfinite().all() and (score >= 0).all()
+
+
+@pytest.mark.parametrize("method", ["KL", "beta-NLL", "evidential"])
+def test_variances_are_positive_however_large_the_outputs(method):
+    _, _, score = METHODS[method]
+    out = torch.tensor([-50.0, -5.0, 0.0, 5.0, 50.0])[:, None].expand(-1, OUTPUTS[method])
+    for values in score(out).values():
+        assert (values > 0).all() and values.isfinite().all()
+
+
+def by_hand(method, out, target):
+    """The loss of valence and arousal by somebody else's code."""
+    mean = out[:, :2]
+    match method:
+        case "concordance":
+            return 1 - torch.from_numpy(metrics.ccc(mean.numpy(), target.numpy())).mean()
+        case "KL":
+            return F.gaussian_nll_loss(mean, target, out[:, 2:].exp())  # no error is above one
+        case "beta-NLL":
+            variance = out[:, 2:].exp()
+            nll = F.gaussian_nll_loss(mean, target, variance, full=True, reduction="none")
+            return (variance.sqrt() * nll).mean()
+        case "evidential":
+            nu, alpha, beta = (np.logaddexp(0, x.numpy()) for x in out[:, 2:].split(2, dim=1))
+            nu, alpha, beta = nu + 1e-6, alpha + 1.001, beta + 1e-6
+            scale = np.sqrt(beta * (1 + nu) / (nu * alpha))
+            nll = -stats.t.logpdf(target, 2 * alpha, loc=mean, scale=scale)
+            return (
+                torch.from_numpy(nll).mean()
+                + (0.01 * (target - mean).abs().numpy() * (2 * nu + alpha)).mean()
+            )
+        case "disagreement":
+            return (out - target).square().mean()
+
+
+@every_method
+def test_the_affect_loss_is_the_named_one(method, rng):
+    out = torch.from_numpy(rng.uniform(-0.4, 0.4, (N, OUTPUTS[method])))
+    target = torch.from_numpy(rng.uniform(-0.5, 0.5, (N, 4 if method == "disagreement" else 2)))
+    assert_close(METHODS[method][1](out, target), torch.as_tensor(by_hand(method, out, target)))
+
+
+@every_method
+def test_the_loss_is_cross_entropy_plus_the_named_loss_on_the_rows_own_targets(method):
+    net, x = joint_net(method), torch.randn(5, FEATURES)
+    rows = torch.tensor([7, 0, 3, 11, 4])
+    named = METHODS[method][1](net.affect(x), net.target[rows])
+    logits = net.classifier(x)
+    expected = F.cross_entropy(logits, LABEL[rows]) + named
+    assert_close(net(x, LABEL[rows], rows), expected)
+    # what is remembered is of the category alone
+    assert_close(net.doubt()[rows], F.cross_entropy(logits, LABEL[rows], reduction="none"))
+    assert net.visits.sum() == 5
+
+
+@pytest.mark.parametrize(
+    ("method", "score", "expected"),
+    [
+        ("KL", "variance", [np.exp(-1.0) + np.exp(0.5)]),
+        ("beta-NLL", "variance", [np.exp(-1.0) + np.exp(0.5)]),
+        ("disagreement", "variance", [0.25]),  # a deviation below nought is nought
+    ],
+)
+def test_variance_by_hand(method, score, expected):
+    out = torch.tensor([[0.3, -0.2, -1.0, 0.5]], dtype=torch.float64)
+    found = METHODS[method][2](out)[score]
+    assert_close(found, torch.tensor(expected, dtype=torch.float64))
+
+
+def test_evidential_variances_by_hand():
+    out = torch.tensor([[0.1, -0.1, 0.3, -2.0, 1.0, 0.0, -1.0, 2.0]], dtype=torch.float64)
+    nu = np.logaddexp(0, [0.3, -2.0]) + 1e-6
+    alpha = np.logaddexp(0, [1.0, 0.0]) + 1.001
+    beta = np.logaddexp(0, [-1.0, 2.0]) + 1e-6
+    found = METHODS["evidential"][2](out)
+    assert found["variance"].item() == pytest.approx(np.sum(stats.invgamma.mean(alpha, scale=beta)))
+    of_mean = np.sum(stats.invgamma.mean(alpha, scale=beta) / nu)
+    assert found["variance of the mean"].item() == pytest.approx(of_mean)
+
+
+@every_method
+def test_a_small_problem_is_learnt(method):
+    """Categories and affect are linear in the pictures; half a hundred steps see them."""
+    torch.manual_seed(1)
+    x = torch.randn(64, FEATURES)
+    label = x[:, :CLASSES].argmax(dim=1)
+    target = x[:, :2].clamp(-1, 1)
+    if method == "disagreement":
+        target = torch.cat([target, x[:, 2:4].abs() / 4], dim=1)
+    net = joint_net(method, nn.Sequential(nn.Linear(FEATURES, FEATURES), nn.Tanh()), target=target)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.03)
+    losses = []
+    for _ in range(60):
+        loss = net(x, label, torch.arange(64))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert np.isfinite(losses).all() and losses[-1] < losses[0] - 0.5
+    assert all(p.grad.any() for p in net.parameters())
+    assert (net.eval()(x).argmax(dim=1) == label).float().mean() > 0.8
+
+
+@pytest.mark.parametrize("method", ["KL", "beta-NLL", "evidential"])
+def test_a_learnt_variance_is_larger_where_targets_scatter(method):
+    torch.manual_seed(1)
+    noisy = torch.arange(400) % 2 == 0
+    x = F.one_hot(noisy.long(), FEATURES).float()
+    target = torch.randn(400, 2) * torch.where(noisy, 0.5, 0.1)[:, None]
+    net = joint_net(method, target=target)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.1)
+    for _ in range(150):
+        loss = net(x, LABEL[torch.arange(400) % N], torch.arange(400))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    variance = net.read(x).scores["variance"].detach()
+    assert variance[noisy].mean() > 3 * variance[~noisy].mean()
+
+
+def test_features_heads_and_loss_are_in_fp32_under_autocast():
+    net, x = joint_net("evidential", nn.Linear(FEATURES, FEATURES)), torch.randn(N, FEATURES)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert net(x, LABEL, ROWS).dtype == torch.float32
+        found = net.read(x)
+    assert {v.dtype for v in (found.probability, *found.scores.values())} == {torch.float32}
+
+
+def test_targets_move_and_are_saved_with_the_network():
+    net, other = joint_net("KL"), joint_net("KL")
+    other.load_state_dict(net.state_dict())
+    assert_close(other.target, net.target, rtol=0, atol=0)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(KeyError, match="sigmoid"):
+        joint_net("sigmoid")

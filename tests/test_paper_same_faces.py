@@ -1,0 +1,573 @@
+"""The numbers of the comparison's page, made from runs whose answers are known."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from paperlib import calibration
+from paperlib.data.records import FaceSet, Truth
+from paperlib.grid import Result
+from paperlib.ledger import Ledger
+from paperlib.papers import same_faces as paper
+from paperlib.papers.same_faces import ENSEMBLE, PLAIN, Row
+from paperlib.stats import Verdict
+from paperlib.tasks import same_faces as task
+from paperlib.tracks import Track
+
+N, TRAIN, TEST = 300, 180, 120
+TABLES = {
+    "disagreement": "knows_disagreement",
+    "wrong_labels": "finds_wrong_labels",
+    "accuracy": "is_right",
+    "calibration": "is_calibrated",
+    "selective": "knows_when_to_stop",
+    "cost": "costs",
+}
+# The further a method's number, the better it is in all things; a member of an ensemble is as good as a plain network.
+GOOD = {name: i for i, name in enumerate(task.TOLD)}
+
+
+@pytest.fixture
+def faces(rng):
+    """Valence holds how much a face's raters differ, and its votes scatter; every eighth first label is wrong."""
+    category = np.arange(N) % 7
+    variance = rng.uniform(0.01, 0.3, N)
+    scatter = rng.binomial(12, variance / 0.3)
+    votes = np.zeros((N, 8), np.int64)
+    votes[np.arange(N), category] = 30 - scatter
+    votes[np.arange(N), (category + 1) % 7] += scatter
+    votes[::3, 7] = 4
+    return FaceSet(
+        name="made up",
+        images=np.zeros((N, 8, 8), np.uint8),
+        affect=np.stack([variance, variance], axis=1).astype(np.float32),
+        split=np.array(["train"] * 3 + ["test"] * 2)[np.arange(N) % 5],
+        fingerprint="faces",
+        expression=category.astype(np.int8),
+        original=np.where(np.arange(N) % 8 == 3, (category + 3) % 7, category).astype(np.int8),
+        ratings=rng.normal(0, np.sqrt(variance)[:, None, None], (N, 5, 2)).astype(np.float32),
+        votes=votes.astype(np.int16),
+        subject=(np.arange(N) // 2).astype(str),
+        truth=Truth(
+            affect=np.zeros((N, 2), np.float32),
+            variance=np.stack([variance, variance], axis=1).astype(np.float32),
+            mislabelled=np.zeros(N, bool),
+        ),
+    )
+
+
+def known(parts, settings, seed):
+    """What a run gave: the better the method, the more is right and the less noise is on what it says of doubt."""
+    good = GOOD[settings["method"]] / len(GOOD)
+    rng = np.random.default_rng([seed, GOOD[settings["method"]]])
+    label = parts.faces.expression[parts.test].astype(int)
+    variance = 2 * parts.faces.affect[parts.test, 0]
+    right = rng.permutation(TEST) < round((0.4 + 0.5 * good) * TEST)
+    named = np.where(right, label, (label + 1) % 7)
+    sure = np.clip(0.95 - variance - (1.1 - good) * 0.2 * rng.random(TEST) - 0.2 * ~right, 0.2, 0.95)
+    p = np.full((TEST, 7), ((1 - sure) / 6)[:, None])
+    p[np.arange(TEST), named] = sure
+    unsure = variance + (1.1 - good) * rng.random(TEST) / 4
+    doubt = parts.wrong + (2 - good) * rng.random(TRAIN)
+    found = {
+        "probability": p,
+        "loss": doubt + rng.random(TRAIN),
+        "doubt": doubt,
+        "seconds": np.array([10.0 + GOOD[settings["method"]] + seed]),
+    }
+    found |= {f"score: {r.score}": unsure for r in paper.ROWS if r.method == settings["method"]}
+    return {k: v if k == "seconds" else v.astype(np.float16) for k, v in found.items()}
+
+
+@pytest.fixture
+def study(faces, monkeypatch):
+    """A study of these faces, with fields changed, and of runs made by `of(parts, settings, seed)`."""
+
+    def make(of=known, name="twin", seeds=None, profile="smoke", **changes):
+        def results(runs, **kwargs):
+            return [
+                Result(
+                    run=run,
+                    key=run.identity,
+                    seconds=0.0,
+                    arrays=of(task.problem(run.track), run.settings, run.seed),
+                )
+                for run in runs
+            ]
+
+        monkeypatch.setattr(Track, "categories", lambda self: replace(faces, **changes))
+        monkeypatch.setattr("paperlib.grid.run_missing", results)
+        task.problem.cache_clear()
+        root = "" if name == "twin" else "x"
+        made = paper.Study(Track(name=name, root=root, profile=profile), seeds=seeds)
+        made.plan = replace(made.plan, draws=50)
+        return made
+
+    yield make
+    task.problem.cache_clear()
+
+
+def cell(table, row, column):
+    (entry,) = [e for e in table.entries if (e.row, e.column) == (str(row), column)]
+    return entry
+
+
+def gains(table):
+    return [e for e in table.entries if e.unit == "gain"]
+
+
+def array(made, method, name):
+    """(seeds, ...) of the runs, in double precision."""
+    return np.stack([r[name].astype(np.float64) for r in made.results[method]])
+
+
+def rank(a, b):
+    """Spearman's correlation, from the ranks."""
+    return np.corrcoef(stats.rankdata(a), stats.rankdata(b))[0, 1]
+
+
+def area(wrong, doubt):
+    """The chance that a wrong label is doubted more than a right one; ties count half."""
+    apart = doubt[wrong][:, None] - doubt[~wrong][None]
+    return np.mean((apart > 0) + (apart == 0) / 2)
+
+
+# the grid
+
+
+def test_every_method_has_one_protocol_and_an_ensemble_two_more_plain_networks(study):
+    runs = paper.grid(study().track)
+    assert set(runs) == {*task.TOLD, ENSEMBLE}
+    own = {"LDLVA": {"options"}, "fused labels": {"reading"}}
+    plain = runs[PLAIN][0].settings
+    for method, of in runs.items():
+        changed = {k for k in of[0].settings if plain.get(k) != of[0].settings[k]}
+        assert changed == ({"method"} if method not in (PLAIN, ENSEMBLE) else set()) | own.get(method, set())
+        assert {r.data for r in of} == {"faces"} and {r.task for r in of} == {
+            "paperlib.tasks.same_faces:train"
+        }
+        assert [r.seed for r in of] == ([100, 200, 101, 201] if method == ENSEMBLE else [0, 1])
+    every = [run.identity for of in runs.values() for run in of]
+    assert len(set(every)) == len(every) == 11 * 2 + 4
+    assert [r.seed for r in paper.grid(study().track, seeds=3)[ENSEMBLE]] == [100, 200, 101, 201, 102, 202]
+
+
+def test_profiles():
+    twin, people = Track(), Track(name="ferplus", root="x")
+    smoke, default, whole = (paper.protocol(Track(profile=p)) for p in ("smoke", "default", "paper"))
+    assert smoke.schedule["epochs"] < default.schedule["epochs"] < whole.schedule["epochs"]
+    assert (smoke.seeds, default.seeds, whole.seeds) == (2, 3, 5)
+    assert whole.backbone == "resnet18" and whole.options == {}
+    assert paper.protocol(twin).reading == "axis" and paper.protocol(people).reading == "all"
+    # grey pictures, which resnet18 does not take
+    assert paper.protocol(replace(people, profile="paper")).backbone == "compact_resnet"
+
+
+def test_a_track_without_what_it_needs_has_no_study(study):
+    with pytest.raises(
+        ValueError, match="track ferplus lacks faces with a first label, several raters' votes"
+    ):
+        study(name="ferplus", original=None)
+    assert paper.grid(Track(name="ferplus", root="x")) == {}
+
+
+# what is told, and rows
+
+
+def test_methods_stand_in_the_order_of_what_they_are_told(study):
+    made = study()
+    assert set(made.methods) == {*task.TOLD, ENSEMBLE} and len(made.methods) == 12
+    told = [made.told(m) for m in made.methods]
+    assert told == ["nothing"] * 4 + ["one rater"] * 6 + ["all raters"] * 2
+    assert made.told(ENSEMBLE) == "nothing" and made.methods[0] == PLAIN
+    assert made.told("vote distribution") == "all raters" and made.told("LDLVA") == "one rater"
+
+
+def test_rows_are_of_methods_and_own_doubts_too():
+    assert {row.method for row in paper.ROWS} == {*task.TOLD, ENSEMBLE}
+    assert len(set(map(str, paper.ROWS))) == len(paper.ROWS)
+    assert set(paper.OWN_DOUBT) < set(task.TOLD)
+    assert not any(" - " in str(row) for row in paper.ROWS)  # it would get a verdict
+
+
+# what the runs say
+
+
+def test_an_ensemble_is_the_plain_network_of_the_seed_and_two_more(study):
+    def marked(parts, settings, seed):
+        found = known(parts, settings, seed)
+        if settings["method"] == PLAIN:
+            p = np.full((TEST, 7), 0.1)
+            p[:, {0: 0, 100: 1, 200: 2, 1: 3, 101: 4, 201: 5}[seed]] = 0.4
+            found["probability"] = p.astype(np.float16)
+        return found
+
+    made = study(marked)
+    assert [m.shape for m in made.members] == [(3, TEST, 7)] * 2
+    for members, names in zip(made.members, ([0, 1, 2], [3, 4, 5]), strict=True):
+        assert [set(p.argmax(axis=1)) for p in members] == [{k} for k in names]
+    first, second = made.probability(ENSEMBLE)
+    assert_allclose(first[0], [0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1], atol=1e-3)
+    assert_allclose(second[0], [0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.1], atol=1e-3)
+    whole, each = stats.entropy([2, 2, 2, 1, 1, 1, 1]), stats.entropy([4, 1, 1, 1, 1, 1, 1])
+    assert_allclose(made.scores(Row(ENSEMBLE, "entropy"))[0], whole, atol=1e-3)
+    assert_allclose(made.scores(Row(ENSEMBLE, "mutual information"))[1], whole - each, atol=1e-3)
+
+
+def test_probabilities_sum_to_one_again_and_scores_are_those_of_the_runs(study):
+    made = study()
+    for method in made.methods:
+        for p in made.probability(method):
+            assert p.dtype == np.float64 and p.shape == (TEST, 7)
+            assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+    for row in paper.ROWS:
+        scores = made.scores(row)
+        assert len(scores) == 2 and all(s.shape == (TEST,) and s.dtype == np.float64 for s in scores)
+        if row.score == "entropy" and row.method != ENSEMBLE:
+            assert_allclose(scores[1], stats.entropy(array(made, row.method, "probability")[1], axis=1))
+        elif row.method != ENSEMBLE:
+            assert_array_equal(scores, array(made, row.method, f"score: {row.score}"))
+
+
+def test_disagreement_is_the_truth_the_raters_and_the_votes(study, faces):
+    made, test = study(), faces.split == "test"
+    assert list(made.disagreement) == ["true variance", "raters' variance", "votes' entropy"]
+    assert_allclose(made.disagreement["true variance"], faces.truth.variance[test].sum(axis=1))
+    raters = faces.ratings[test].astype(float).var(axis=1, ddof=1).sum(axis=1)
+    assert_allclose(made.disagreement["raters' variance"], raters, rtol=1e-5)
+    votes = faces.votes[test][:, :7]
+    assert_allclose(made.disagreement["votes' entropy"], stats.entropy(votes, axis=1), atol=1e-12)
+    assert list(study(name="ferplus", truth=None).disagreement) == ["raters' variance", "votes' entropy"]
+
+
+# tables
+
+
+def test_rank_correlations(study):
+    made = study()
+    table = made.knows_disagreement()
+    for column, target in made.disagreement.items():
+        for row in paper.ROWS:
+            expected = [rank(s, target) for s in made.scores(row)]
+            entry = cell(table, row, column)
+            assert_allclose(entry.values, expected, atol=1e-12)
+            assert (entry.n, entry.verdict, entry.data) == (TEST, "", "faces")
+    row = Row("predicted disagreement", "variance")
+    gain = cell(table, f"{row} - {paper.BASELINE}", "true variance")
+    both = (cell(table, r, "true variance").values for r in (row, paper.BASELINE))
+    assert_allclose(gain.values, np.subtract(*both))
+    assert gain.measured > 0 and gain.unit == "gain"
+    assert len(gains(table)) == 3 * (len(paper.ROWS) - 1)
+
+
+def test_ceilings_are_the_truth_s_and_half_of_the_raters(study):
+    made = study()
+    table = made.knows_disagreement()
+    truth = made.disagreement["true variance"]
+    for column in ("raters' variance", "votes' entropy"):
+        entry = cell(table, "the true variance itself", column)
+        assert entry.measured == pytest.approx(rank(truth, made.disagreement[column]))
+        assert entry.low < entry.measured < entry.high and entry.seeds == 0
+        assert entry.interval == "95 % bootstrap over subjects"
+    half = cell(table, "half of the raters, for the other half", "votes' entropy")
+    assert 0.1 < half.measured < 0.95 and half.low < half.measured < half.high
+    assert sum(not e.seeds for e in table.entries) == 3
+    people = study(name="ferplus", truth=None, subject=None).knows_disagreement()
+    (only,) = [e for e in people.entries if not e.seeds]
+    assert only.measured == half.measured and only.interval == "95 % bootstrap over faces"
+
+
+def test_both_halves_of_the_raters_are_asked(study, faces):
+    """Where each face's votes are all for one category, or shared evenly by all, both halves say the same."""
+    votes = np.zeros((N, 8), np.int16)
+    votes[:, 0] = 70
+    votes[::2, :7] = 400
+    found = study(votes=votes).knows_disagreement()
+    assert cell(found, "half of the raters, for the other half", "votes' entropy").measured > 0.8
+
+
+def test_a_measure_that_says_the_same_of_all_knows_no_disagreement(study):
+    def flat(parts, settings, seed):
+        found = known(parts, settings, seed)
+        if settings["method"] == "predicted disagreement":
+            found["score: variance"] = np.zeros(TEST, np.float16)
+        return found
+
+    table = study(flat).knows_disagreement()
+    assert cell(table, Row("predicted disagreement", "variance"), "true variance").values == (0, 0)
+
+
+def test_areas_under_the_curve(study):
+    made = study()
+    table = made.finds_wrong_labels()
+    wrong, column = made.parts.wrong, "area under the ROC curve"
+    for method in task.TOLD:
+        expected = [area(wrong, loss) for loss in array(made, method, "loss")]
+        assert_allclose(cell(table, f"{method}: loss", column).values, expected)
+    for method, words in paper.OWN_DOUBT.items():
+        expected = [area(wrong, doubt) for doubt in array(made, method, "doubt")]
+        assert_allclose(cell(table, f"{method}: {words}", column).values, expected)
+    loss, further = array(made, PLAIN, "loss"), array(made, ENSEMBLE, "loss")
+    means = [(loss[0] + further[0] + further[1]) / 3, (loss[1] + further[2] + further[3]) / 3]
+    assert_allclose(cell(table, f"{ENSEMBLE}: loss", column).values, [area(wrong, m) for m in means])
+    assert {e.n for e in table.entries} == {TRAIN}
+    assert len([e for e in table.entries if e.unit != "gain"]) == 12 + len(paper.OWN_DOUBT)
+    assert len(gains(table)) == 11 + len(paper.OWN_DOUBT)
+    assert all(e.row.endswith(f" - {PLAIN}: loss") for e in gains(table))
+
+
+def test_a_perfect_detector_has_an_area_of_one_and_a_perverse_one_of_nought(study):
+    def of(parts, settings, seed):
+        found = known(parts, settings, seed)
+        found["doubt"] = (parts.wrong if settings["method"] == "SCN" else ~parts.wrong).astype(np.float16)
+        found["loss"] = np.ones(TRAIN, np.float16)
+        return found
+
+    table = study(of).finds_wrong_labels()
+    column = "area under the ROC curve"
+    assert cell(table, "SCN: one minus its weight", column).values == (1, 1)
+    assert cell(table, "LDLVA: uncertainty factor", column).values == (0, 0)
+    assert cell(table, f"{ENSEMBLE}: loss", column).values == (0.5, 0.5)
+    assert cell(table, f"SCN: one minus its weight - {PLAIN}: loss", column).verdict == Verdict.HELD
+    assert cell(table, f"LDLVA: uncertainty factor - {PLAIN}: loss", column).verdict == Verdict.DID_NOT_HOLD
+
+
+def test_accuracy_and_f1(study, faces):
+    made = study()
+    table = made.is_right()
+    label = faces.expression[faces.split == "test"]
+    assert_array_equal(made.label, label)
+    for method in task.TOLD:
+        named = array(made, method, "probability").argmax(axis=2)
+        assert_allclose(cell(table, method, "accuracy").values, (named == label).mean(axis=1))
+        f1 = [
+            np.mean(
+                [2 * np.sum((n == k) & (label == k)) / np.sum((n == k) + 1 * (label == k)) for k in range(7)]
+            )
+            for n in named
+        ]
+        assert_allclose(cell(table, method, "macro F1").values, f1)
+    best = cell(table, f"vote distribution - {PLAIN}", "accuracy")
+    assert best.verdict == Verdict.HELD and best.measured == pytest.approx(0.5 * 10 / 11, abs=0.02)
+    assert {e.n for e in table.entries} == {TEST} and len(gains(table)) == 2 * 11
+
+
+def test_calibration(study, faces):
+    made = study()
+    table = made.is_calibrated()
+    votes = faces.votes[faces.split == "test"][:, :7].astype(float)
+    shares = votes / votes.sum(axis=1, keepdims=True)
+    for method in ("SCN", "vote distribution"):
+        for i, p in enumerate(array(made, method, "probability")):
+            p = p / p.sum(axis=1, keepdims=True)
+            nll = -np.log(p[np.arange(TEST), made.label]).mean()
+            assert cell(table, method, "negative log likelihood").values[i] == pytest.approx(nll)
+            crossed = np.mean(stats.entropy(shares, axis=1) + stats.entropy(shares, p, axis=1))
+            assert cell(table, method, "cross-entropy to the votes").values[i] == pytest.approx(crossed)
+            error = calibration.calibration_error(np.log(p), made.label)
+            assert cell(table, method, "calibration error").values[i] == pytest.approx(error)
+    floor = cell(table, "the votes themselves", "cross-entropy to the votes")
+    assert floor.measured == pytest.approx(stats.entropy(shares, axis=1).mean())
+    assert math.isnan(floor.low) and floor.n == TEST and not floor.verdict
+    reached = [e.measured for e in table.entries if e.column == floor.column and e.seeds and e.unit != "gain"]
+    assert min(reached) > floor.measured
+
+
+def test_a_certain_and_wrong_network_has_a_finite_loss(study):
+    def certain(parts, settings, seed):
+        found = known(parts, settings, seed)
+        label = parts.faces.expression[parts.test]
+        found["probability"] = np.eye(7, dtype=np.float16)[(label + (settings["method"] == "SCN")) % 7]
+        return found
+
+    made = study(certain)
+    column = "negative log likelihood"
+    table = made.is_calibrated()
+    assert_allclose(cell(table, "SCN", column).values, -np.log(6e-8), rtol=1e-6)
+    assert_allclose(cell(table, PLAIN, column).values, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("artefact", ["calibration", "selective"])
+def test_where_low_is_good_a_gain_is_what_the_plain_network_has_more(study, artefact):
+    made = study()
+    table = getattr(made, TABLES[artefact])()
+    for entry in gains(table):
+        row, _, baseline = entry.row.partition(" - ")
+        assert baseline == (PLAIN if artefact == "calibration" else "plain network: entropy")
+        own, plain = (cell(table, r, entry.column).values for r in (row, baseline))
+        assert_allclose(entry.values, np.subtract(plain, own), atol=1e-12)
+        found = stats.ttest_rel(plain, own).confidence_interval(0.95)
+        assert_allclose((entry.low, entry.high), found, atol=1e-9)
+        held = {(True, True): Verdict.HELD, (False, False): Verdict.DID_NOT_HOLD}
+        assert entry.verdict == held.get((found.low > 0, found.high > 0), Verdict.CANNOT_TELL)
+
+
+def test_risk_is_of_the_surest_and_errors_are_the_row_s_own(study):
+    made = study()
+    table = made.knows_when_to_stop()
+    for row in paper.ROWS:
+        for i, curve in enumerate(made.risk(row)):
+            score, p = made.scores(row)[i], made.probability(row.method)[i]
+            wrong = p.argmax(axis=1) != made.label
+            assert curve[-1] == pytest.approx(wrong.mean())
+            sure = np.sort(score)
+            if sure[95] < sure[96]:  # no tie across the edge
+                assert curve[95] == pytest.approx(wrong[score <= sure[95]].mean())
+            assert cell(table, row, "risk at 80 % coverage").values[i] == pytest.approx(curve[95])
+            assert cell(table, row, "area under risk and coverage").values[i] == pytest.approx(np.mean(curve))
+    assert len(gains(table)) == 2 * (len(paper.ROWS) - 1)
+
+
+def test_costs_are_multiples_of_the_plain_network_s(study):
+    table = study().costs()
+    column = "training, plain network = 1"
+    assert cell(table, PLAIN, column).values == (1, 1)
+    assert_allclose(cell(table, "SCN", column).values, (12 / 10, 13 / 11))
+    assert_allclose(cell(table, ENSEMBLE, column).values, ((10 + 110 + 210) / 10, (11 + 111 + 211) / 11))
+    assert {e.n for e in table.entries} == {TRAIN} and len(table.entries) == 12
+    assert not any(e.verdict for e in table.entries)
+
+
+def test_one_seed_cannot_tell(study):
+    made = study(seeds=1)
+    for name in TABLES.values():
+        judged = [e for e in getattr(made, name)().entries if e.verdict]
+        assert {e.verdict for e in judged} <= {Verdict.CANNOT_TELL}
+    text = made.conclusion()
+    assert "nan" not in text and " are gains" in text and "0 are gains, 0 losses" in text
+
+
+# risk over coverage
+
+
+def test_risk_by_hand():
+    wrong = np.array([True, False, True, False])
+    score = np.array([0.9, 0.1, 0.2, 0.3])
+    assert_allclose(paper.risk_over_coverage(score, wrong), [0, 1 / 2, 1 / 3, 2 / 4])
+
+
+def test_ties_share_their_errors():
+    wrong = np.array([False, True, False, True, True])
+    score = np.array([1, 2, 2, 2, 3])
+    assert_allclose(paper.risk_over_coverage(score, wrong), [0, 2 / 6, 4 / 9, 2 / 4, 3 / 5])
+
+
+scored = st.integers(1, 30).flatmap(
+    lambda n: st.tuples(
+        arrays(np.int64, n, elements=st.integers(0, 6)).map(lambda s: s / 7), arrays(np.bool_, n)
+    )
+)
+
+
+@given(scored)
+def test_properties_of_risk(drawn):
+    score, wrong = drawn
+    curve = paper.risk_over_coverage(score, wrong)
+    assert curve.shape == score.shape and ((curve >= 0) & (curve <= 1 + 1e-12)).all()
+    assert curve[-1] == pytest.approx(wrong.mean())
+    assert_allclose(paper.risk_over_coverage(np.zeros(len(wrong)), wrong), wrong.mean())
+    assert (paper.risk_over_coverage(wrong, wrong) <= curve + 1e-12).all()
+    assert (paper.risk_over_coverage(~wrong, wrong) >= curve - 1e-12).all()
+    # a rising function of the score, or another order of the items, changes nothing
+    assert_allclose(paper.risk_over_coverage(np.exp(3 * score), wrong), curve)
+    assert_allclose(paper.risk_over_coverage(score[::-1], wrong[::-1]), curve)
+
+
+@given(scored)
+def test_ties_are_the_mean_over_all_their_orders(drawn):
+    score, wrong = drawn
+    rng = np.random.default_rng(0)
+    curves = []
+    for _ in range(400):
+        order = np.lexsort((rng.random(len(score)), score))
+        curves.append(wrong[order].cumsum() / np.arange(1, len(score) + 1))
+    assert_allclose(paper.risk_over_coverage(score, wrong), np.mean(curves, axis=0), atol=0.15)
+
+
+# sentences
+
+
+@pytest.mark.parametrize(("name", "words"), [("twin", "are generated"), ("ferplus", "FER2013's own")])
+def test_a_reader_is_told_of_the_data(study, name, words):
+    assert set(paper.CAVEATS) == set(paper.TRACKS)
+    assert words in study(name=name, truth=None).caveat()
+
+
+def ledger_of(values):
+    """A ledger with the same rows for each question: row -> (measured, gain), the gain with an interval of 0.02."""
+    ledger = Ledger(paper.KEY, Track(), {"faces": "f"})
+    over = {"source": "faces", "n": 10}
+    for artefact in paper.QUESTIONS:
+        for row, (measured, gain) in values.items():
+            ledger.over_seeds(artefact, row, "first", [measured - 0.01, measured + 0.01], **over)
+            ledger.over_seeds(artefact, row, "second", [1 - measured, 1 - measured], **over)
+            if gain is not None:
+                spread = [gain - 0.001, gain + 0.001]
+                ledger.over_seeds(artefact, f"{row} - plain network", "first", spread, unit="gain", **over)
+        ledger.add(artefact, "a ceiling", "first", interval=0.99, **over)
+    return ledger
+
+
+def test_the_conclusion_names_the_best_of_those_told_as_much():
+    values = {
+        PLAIN: (0.5, None),
+        f"{ENSEMBLE}: entropy": (0.55, 0.05),
+        "SCN": (0.45, -0.05),
+        "KL variance: variance": (0.6, 0.1),
+        "beta-NLL: variance": (0.4, -0.1),
+        "vote distribution": (0.7, 0.2),
+        "predicted disagreement: entropy": (0.3, -0.0005),
+    }
+    text = paper.conclusion(ledger_of(values))
+    lines = {line.partition(" (")[0].removeprefix("- "): line for line in text.split("\n") if line[:1] == "-"}
+    assert list(lines) == list(paper.QUESTIONS.values())
+    for artefact, question in paper.QUESTIONS.items():
+        line = lines[question]
+        assert "(first): " in line and "ceiling" not in line
+        if artefact in ("calibration", "selective"):
+            best = (
+                "SCN (0.45; gain",
+                "beta-NLL: variance (0.40; gain",
+                "predicted disagreement: entropy (0.30; gain",
+            )
+        else:
+            best = (
+                "ensemble of three: entropy (0.55; gain over the plain network +0.05 [+0.04, +0.06])",
+                "KL variance: variance (0.60; gain over the plain network +0.10 [+0.09, +0.11])",
+                "vote distribution (0.70; gain over the plain network +0.20 [+0.19, +0.21])",
+            )
+        told = ("told nothing more, ", "told one rater, ", "told all raters, ")
+        for name, row in zip(told, best, strict=True):
+            assert name + row in line
+    # in each of five tables: three gains, two losses, and one within its interval
+    assert "Of 30 comparisons with the plain network 15 are gains, 10 losses, and 5 cannot be told" in text
+    assert "(track twin, profile default)" in text
+
+
+def test_the_plain_network_may_be_best_and_has_no_gain_over_itself():
+    values = {PLAIN: (0.5, None), "SCN": (0.4, -0.1), "LDLVA": (0.2, -0.3), "vote distribution": (0.1, -0.4)}
+    text = paper.conclusion(ledger_of(values))
+    assert "told nothing more, plain network (0.50);" in text
+
+
+def test_a_study_concludes_from_all_its_tables(study):
+    made = study()
+    for name in TABLES.values():
+        getattr(made, name)()
+    text = made.conclusion()
+    assert all(question in text for question in paper.QUESTIONS.values())
+    assert "Knowing where people disagree (true variance)" in text
+    assert "Leaving faces to people (area under risk and coverage)" in text
+    every = [e for e in made.ledger.entries if e.unit == "gain"]
+    assert f"Of {len(every)} comparisons" in text and len(every) == 3 * 16 + 18 + 2 * 11 + 3 * 11 + 2 * 16
+    assert {e.artefact for e in made.ledger.entries} == {f"same_faces/{name}" for name in TABLES}
+    # verdicts are for differences alone, and no claim is a paper's
+    assert {bool(e.verdict) for e in every} == {True} and not any(e.claim for e in made.ledger.entries)
+    assert not any(e.verdict for e in made.ledger.entries if e.unit != "gain")

@@ -1,0 +1,304 @@
+"""The comparison's runs on 140 small pictures: who is told what, every method, and what comes out."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from paperlib.data.records import FaceSet
+from paperlib.labels import EXPRESSIONS
+from paperlib.models.joint import METHODS, DropoutNet, JointNet, SoftLabelNet
+from paperlib.tasks import same_faces as task
+from paperlib.tracks import Track
+from paperlib.twin.prototypes import CIRCUMPLEX
+
+N, TRAIN, TEST = 140, 105, 35
+SETTINGS = {
+    "backbone": "tiny_resnet",
+    "schedule": {"epochs": 1, "batch": 35, "learning_rate": 4e-3},
+    "options": {"gamma": 0.01, "factor_rate": 0.1},
+    "reading": "all",
+}
+OWN_SCORES = {
+    "MC dropout": {"mutual information"},
+    "SCN": {"weight"},
+    "KL variance": {"variance"},
+    "beta-NLL": {"variance"},
+    "evidential regression": {"variance", "variance of the mean"},
+    "predicted disagreement": {"variance"},
+}
+
+
+@pytest.fixture
+def faces(rng):
+    """Faces near their category's place, rated by three people; every seventh was first labelled otherwise."""
+    category = np.arange(N) % 7
+    place = np.array([CIRCUMPLEX[e] for e in EXPRESSIONS])[category]
+    ratings = (place[:, None] + rng.normal(0, 0.15, (N, 3, 2))).clip(-1, 1).astype(np.float32)
+    ratings[::9, 1] = np.nan
+    return FaceSet(
+        name="made up",
+        images=(30 * category[:, None, None] + rng.integers(0, 30, (N, 16, 16))).astype(np.uint8),
+        affect=np.nanmean(ratings, axis=1),
+        split=np.array(["train"] * 3 + ["test"])[np.arange(N) // 7 % 4],
+        fingerprint="made up",
+        expression=category.astype(np.int8),
+        original=np.where(np.arange(N) % 5 == 2, (category + 2) % 7, category).astype(np.int8),
+        ratings=ratings,
+        votes=(6 * np.eye(8)[category] + rng.multinomial(4, np.full(8, 1 / 8), N)).astype(np.int16),
+    )
+
+
+@pytest.fixture
+def on(faces, monkeypatch):
+    def make(profile="smoke", **changes) -> Track:
+        monkeypatch.setattr(Track, "categories", lambda self: replace(faces, **changes))
+        task.problem.cache_clear()
+        return Track(profile=profile)
+
+    yield make
+    task.problem.cache_clear()
+
+
+# the faces
+
+
+def test_a_label_is_the_first_source_s_and_wrong_where_most_raters_differ(on, faces):
+    parts = task.problem(on())
+    assert_array_equal(parts.train, np.flatnonzero(faces.split == "train"))
+    assert_array_equal(parts.test, np.flatnonzero(faces.split == "test"))
+    assert_array_equal(parts.label, faces.original[parts.train])
+    assert_array_equal(parts.wrong, parts.train % 5 == 2)
+    assert (len(parts.train), len(parts.test), parts.label.dtype) == (TRAIN, TEST, np.int64)
+
+
+def test_a_profile_takes_so_many_faces_and_always_the_same(on, faces, monkeypatch):
+    monkeypatch.setitem(task.MOST, "smoke", (30, 10))
+    few = task.problem(on())
+    assert (len(few.train), len(few.test)) == (30, 10)
+    assert set(faces.split[few.train]) == {"train"} and set(faces.split[few.test]) == {"test"}
+    assert (np.diff(few.train) > 0).all() and (np.diff(few.test) > 0).all()
+    assert_array_equal(few.wrong, few.train % 5 == 2)
+    task.problem.cache_clear()
+    assert_array_equal(task.problem(Track(profile="smoke")).train, few.train)
+    assert len(task.problem(on("paper")).train) == TRAIN
+
+
+@pytest.mark.parametrize("lacking", ["original", "votes", "ratings"])
+def test_a_track_without_a_second_source_votes_or_ratings_has_no_problem(on, lacking):
+    assert task.problem(on(**{lacking: None})) is None
+
+
+def test_a_track_without_categories_has_none_either(monkeypatch):
+    monkeypatch.setattr(Track, "categories", lambda self: None)
+    task.problem.cache_clear()
+    assert task.problem(Track()) is None
+    task.problem.cache_clear()
+
+
+# what is told
+
+
+def small(faces, **changes):
+    """Three training faces of a problem whose numbers are given."""
+    few = replace(faces, **changes)
+    rows = np.arange(3)
+    label = np.zeros(3, np.int64)
+    return task.Problem(faces=few, train=rows, test=rows, label=label, wrong=label > 0)
+
+
+def test_vote_shares_by_hand(faces):
+    votes = np.array([[5, 5, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 4, 6], [1, 0, 0, 3, 0, 0, 0, 0]], np.int16)
+    expected = np.zeros((3, 7))
+    expected[0, :2], expected[1, 6], expected[2, [0, 3]] = 0.5, 1, (0.25, 0.75)  # contempt's six do not count
+    assert_allclose(task.vote_shares(small(faces, votes=votes)), expected)
+
+
+def test_mean_and_deviation_by_hand(faces):
+    nan = np.nan
+    ratings = np.array(
+        [
+            [[0.2, -0.4], [0.4, 0.0], [nan, nan]],
+            [[0.1, 0.1], [0.1, 0.1], [0.1, 0.1]],
+            [[0.0, 0.3], [0.3, 0.0], [0.6, -0.3]],
+        ],
+        np.float32,
+    )
+    expected = [
+        [0.3, -0.2, np.sqrt(0.02), np.sqrt(0.08)],
+        [0.1, 0.1, 0, 0],
+        [0.3, 0, 0.3, 0.3],
+    ]
+    assert_allclose(task.mean_and_deviation(small(faces, ratings=ratings)), expected, atol=1e-6)
+
+
+def test_a_rater_is_drawn_by_the_seed_and_is_one_who_rated(on, faces):
+    parts = task.problem(on())
+    first, again, other = (task.rating(parts, seed) for seed in (0, 0, 1))
+    assert_array_equal(first, again)
+    assert not np.array_equal(first, other) and np.isfinite(first).all()
+    assert (faces.ratings[parts.train] == first[:, None]).all(axis=2).any(axis=1).all()
+
+
+def test_fused_labels_by_hand(rng):
+    """Half the label; the other half is Bayes with classes as frequent as their labels."""
+    label = np.repeat(np.arange(7), [20, 10, 10, 10, 10, 10, 30])
+    centre = np.array([CIRCUMPLEX[e] for e in EXPRESSIONS[:7]])
+    affect = (centre[label] + rng.normal(0, 0.2, (100, 2))).astype(np.float32)
+    found = task.fused(label, affect, reading="all")
+    x, density = affect.astype(float), np.zeros((100, 7))
+    for k in range(7):
+        own = x[label == k]
+        inverse = np.linalg.inv(np.cov(own.T))
+        apart = x - own.mean(axis=0)
+        distance = np.einsum("ni,ij,nj->n", apart, inverse, apart)
+        density[:, k] = len(own) * np.sqrt(np.linalg.det(inverse)) * np.exp(-distance / 2)
+    expected = density / density.sum(axis=1, keepdims=True) / 2
+    expected[np.arange(100), label] += 0.5
+    assert_allclose(found, expected, atol=1e-9)
+    assert_allclose(found.sum(axis=1), 1)
+
+
+# networks
+
+
+def network(track, method, seed=0):
+    return task._method(task.problem(track), SETTINGS | {"method": method}, seed)
+
+
+def test_every_affect_loss_is_one_that_the_networks_know():
+    assert set(task._AFFECT_LOSS.values()) == set(METHODS)
+    assert set(task._AFFECT_LOSS) <= set(task.TOLD)
+
+
+def test_all_methods_start_from_the_same_backbone_and_another_seed_does_not(on):
+    track = on()
+    plain = network(track, "plain network")
+    for method in task.TOLD:
+        own = network(track, method)
+        for name, value in plain.backbone.state_dict().items():
+            assert torch.equal(value, own.backbone.state_dict()[name])
+        assert torch.equal(plain.classifier.weight, own.classifier.weight) or method in ("SCN", "LDLVA")
+        assert len(own.visits) == TRAIN
+    other = network(track, "plain network", seed=1)
+    assert not torch.equal(plain.classifier.weight, other.classifier.weight)
+
+
+def test_networks_are_told_what_the_table_says(on, faces):
+    track = on()
+    parts = task.problem(track)
+    given = {
+        "KL variance": task.rating(parts, 4),
+        "beta-NLL": task.rating(parts, 4),
+        "evidential regression": task.rating(parts, 4),
+        "EmoFAN's losses": task.rating(parts, 4),
+        "predicted disagreement": task.mean_and_deviation(parts),
+        "vote distribution": task.vote_shares(parts),
+        "fused labels": task.fused(parts.label, task.rating(parts, 4), reading="all"),
+    }
+    for method, target in given.items():
+        own = network(track, method, seed=4)
+        assert isinstance(own, JointNet | SoftLabelNet)
+        assert_allclose(own.target, target, atol=1e-6)
+        assert task.TOLD[method] == ("all raters" if method in list(given)[4:6] else "one rater")
+    assert isinstance(network(track, "MC dropout"), DropoutNet)
+    assert_array_equal(network(track, "SCN").label, parts.label)
+
+
+def test_scn_relabels_after_a_seventh_of_training(on):
+    settings = SETTINGS | {"method": "SCN"}
+    parts = task.problem(on())
+    for epochs, after in ((70, 10), (8, 1), (1, 0)):
+        schedule = {"schedule": SETTINGS["schedule"] | {"epochs": epochs}}
+        assert task._method(parts, settings | schedule, 0).relabel_after == after
+
+
+def test_an_unknown_method_is_refused(on, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"method must be one of plain network, .*vote distribution; got 'RUL'"
+    ):
+        task.train(on(), SETTINGS | {"method": "RUL"}, 0, tmp_path / "c")
+
+
+# a run
+
+
+@pytest.fixture
+def asked(on, tmp_path):
+    track, count = on(), itertools.count()
+
+    def run(method, seed=0):
+        return task.train(track, SETTINGS | {"method": method}, seed, tmp_path / f"{next(count)}.ckpt")
+
+    return run
+
+
+@pytest.mark.parametrize("method", task.TOLD)
+def test_a_run_gives_probabilities_scores_and_doubts(asked, method):
+    found = asked(method)
+    names = {"entropy"} | OWN_SCORES.get(method, set())
+    scores = {f"score: {name}" for name in names}
+    assert set(found) == {"probability", "loss", "doubt", "seconds"} | scores
+    shapes = {"probability": (TEST, 7), "loss": (TRAIN,), "doubt": (TRAIN,), "seconds": (1,)}
+    for name, values in found.items():
+        assert values.shape == shapes.get(name, (TEST,))
+        assert values.dtype == (np.float64 if name == "seconds" else np.float16)
+        assert np.isfinite(values).all()
+    assert_allclose(found["probability"].astype(float).sum(axis=1), 1, atol=4e-3)
+    assert (found["loss"] > 0).all() and found["seconds"][0] > 0
+    p = found["probability"].astype(float).clip(1e-9)
+    assert_allclose(found["score: entropy"], -(p * np.log(p)).sum(axis=1), atol=5e-3)
+    for name in scores:
+        assert (found[name] >= (-1e-3 if "mutual" in name else 0)).all()
+
+
+def test_the_same_seed_gives_the_same_numbers(asked):
+    one, two, other = asked("MC dropout"), asked("MC dropout"), asked("MC dropout", 1)
+    for name in set(one) - {"seconds"}:
+        assert_array_equal(one[name], two[name])
+    assert not np.array_equal(one["probability"], other["probability"])
+
+
+def test_doubt_is_the_method_s_own(asked, on, monkeypatch):
+    """The loss where there is no other; what a mixture takes from the label; a predicted variance; SCN's weight."""
+    for method in ("plain network", "MC dropout", "EmoFAN's losses"):
+        found = asked(method)
+        assert_array_equal(found["doubt"], found["loss"])
+    parts = task.problem(on())
+    shares = task.vote_shares(parts)[np.arange(TRAIN), parts.label]
+    assert_allclose(asked("vote distribution")["doubt"], 1 - shares, atol=1e-3)
+    fused = task.fused(parts.label, task.rating(parts, 2), reading="all")[np.arange(TRAIN), parts.label]
+    assert_allclose(asked("fused labels", 2)["doubt"], 1 - fused, atol=1e-3)
+
+
+def test_a_predicted_variance_is_read_from_the_pictures_that_were_trained_on(on):
+    parts = task.problem(on())
+    model = task._method(parts, SETTINGS | {"method": "KL variance"}, 0)
+    images = parts.faces.images[parts.train]
+    doubt = task._doubt(model, images, parts.label)
+    with torch.no_grad():
+        features = model.eval().features(task.as_input(torch.from_numpy(images)))
+        assert_allclose(doubt, model.affect(features)[:, 2:].exp().sum(dim=1), rtol=1e-4)
+
+
+def test_reading_in_parts_is_reading_at_once(on):
+    parts = task.problem(on())
+    model = task._method(parts, SETTINGS | {"method": "evidential regression"}, 0)
+    whole, in_parts = (task._read(model, parts.faces.images, batch=batch) for batch in (N, 13))
+    assert not model.training
+    assert_allclose(whole[0], in_parts[0], atol=1e-5)
+    assert set(whole[1]) == set(in_parts[1])
+    for name, values in whole[1].items():
+        assert values.shape == (N,)
+        assert_allclose(values, in_parts[1][name], rtol=1e-4)
+
+
+def test_a_variance_beyond_half_precision_stays_finite(on, monkeypatch, tmp_path):
+    track = on()
+    huge = {"score": np.full(TEST, np.inf, np.float32)}
+    monkeypatch.setattr(task, "_read", lambda *a, **k: (np.full((TEST, 7), 1 / 7), huge))
+    found = task.train(track, SETTINGS | {"method": "plain network"}, 0, tmp_path / "c.ckpt")
+    assert_allclose(found["score: score"].astype(float), 6e4, rtol=1e-3)
