@@ -128,7 +128,9 @@ class _Plan:
         return cluster
 
     def _local(self) -> tuple[Any, dict[str, Any]]:
-        arguments = {"threads_per_worker": 1, **self.arguments, "n_workers": self.workers}
+        # two dashboards on one machine would want the same port
+        beside = {"threads_per_worker": 1, "dashboard_address": None}
+        arguments = {**beside, **self.arguments, "n_workers": self.workers}
         return _needed("distributed").LocalCluster, arguments
 
     def _job_queue(self) -> tuple[Any, dict[str, Any]]:
