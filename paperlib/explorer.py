@@ -138,8 +138,7 @@ def figure(view: View, *, pictures: bool = False) -> Figure:
     """
     names = view.faces.parameters.classes
     drawn = _figure(5.3 + 1.0 * pictures)
-    whole, *strip = drawn.subfigures(1 + pictures, 1, height_ratios=[5.3, 1.0][: 1 + pictures])
-    top, bottom = whole.subfigures(2, 1, height_ratios=(3.0, 2.3))
+    top, bottom, *strip = drawn.subfigures(2 + pictures, 1, height_ratios=(3.0, 2.3, 1.0)[: 2 + pictures])
     plane, close = top.subplots(1, 2)
     _whole_plane(plane, view)
     _close_by(close, view)
