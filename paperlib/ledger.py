@@ -151,6 +151,11 @@ class Ledger:
         rows = [(e.artefact.partition("/")[2], e.claim, e.verdict) for e in self.entries if e.claim]
         return pd.DataFrame(rows, columns=["artefact", "claim", "verdict"])
 
+    def _repr_html_(self) -> str:
+        """The verdicts: all that a ledger says in one table."""
+        caption = f"{self.key} on track {self.track.name}, profile {self.track.profile}: verdicts on its claims."
+        return _html(self.verdicts(), caption, f"verdicts_{self.key}")
+
     def write(self, path: Path) -> None:
         """Write the ledger as JSON, whole or not at all; NaN becomes null."""
         payload = {
@@ -232,23 +237,26 @@ class ArtefactTable:
         return self.text()
 
     def _repr_html_(self) -> str:
-        colours = {
-            Verdict.HELD: "#d7ecd9",
-            Verdict.DID_NOT_HOLD: "#f6d9c5",
-            Verdict.CANNOT_TELL: "#eeeeee",
-        }
+        return _html(self.frame, self.caption, self.artefact)
 
-        def shade(verdict: object) -> str:
-            colour = colours.get(str(verdict).partition(":")[0])  # type: ignore[call-overload]
-            return f"background-color: {colour}; color: black" if colour else ""
 
-        styler = self.frame.style.hide(axis="index").format(escape="html").set_caption(self.caption)
-        styler = styler.set_uuid(self.artefact).set_table_styles(
-            [{"selector": "th, td", "props": "text-align: left"}]
-        )
-        if "verdict" in self.frame:
-            styler = styler.map(shade, subset=["verdict"])
-        return styler.to_html()
+def _html(frame: pd.DataFrame, caption: str, name: str) -> str:
+    """A table with its verdicts shaded; `name` is its id, so that a page run twice is the same page."""
+    colours = {
+        Verdict.HELD: "#d7ecd9",
+        Verdict.DID_NOT_HOLD: "#f6d9c5",
+        Verdict.CANNOT_TELL: "#eeeeee",
+    }
+
+    def shade(verdict: object) -> str:
+        colour = colours.get(str(verdict).partition(":")[0])  # type: ignore[call-overload]
+        return f"background-color: {colour}; color: black" if colour else ""
+
+    styler = frame.style.hide(axis="index").format(escape="html").set_caption(caption)
+    styler = styler.set_uuid(name).set_table_styles([{"selector": "th, td", "props": "text-align: left"}])
+    if "verdict" in frame:
+        styler = styler.map(shade, subset=["verdict"])
+    return styler.to_html()
 
 
 def _number(entry: Entry) -> str:
