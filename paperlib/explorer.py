@@ -74,7 +74,9 @@ def training_faces(track: Track, kind: str = "faces") -> Faces:
     found = problem(track, kind, neo2023.AS_GIVEN)
     rows = found.train
     if not len(rows):
-        raise ValueError(f"the {kind} of track {track.name} have no valence and arousal, so no place in the plane")
+        raise ValueError(
+            f"the {kind} of track {track.name} have no valence and arousal, so no place in the plane"
+        )
     parameters = found.parameters or fit_label_parameters(
         found.affect[rows],
         found.label[rows],
@@ -91,9 +93,7 @@ def training_faces(track: Track, kind: str = "faces") -> Faces:
     )
 
 
-def at(
-    faces: Faces, point: ArrayLike, k: int = 8, *, given: int | None = None, alpha: float = 0.5
-) -> View:
+def at(faces: Faces, point: ArrayLike, k: int = 8, *, given: int | None = None, alpha: float = 0.5) -> View:
     """Look at a `point` (valence, arousal in [-1, 1]) with its `k` nearest training faces.
 
     `given` is the category to fuse, an index into the classes; without one, that of the nearest face. A face at the
@@ -104,7 +104,7 @@ def at(
     """
     place = np.asarray(point, np.float64)
     if place.shape != (2,) or not (np.abs(place) <= 1).all():
-        raise ValueError(f"point must be valence and arousal, each in [-1, 1]; got {point}")
+        raise ValueError(f"point must be valence and arousal, each in [-1, 1]; got {place.tolist()}")
     if not 1 <= k <= len(faces.affect):
         raise ValueError(f"k must lie in 1 to {len(faces.affect)}, the training faces; got {k}")
     apart = np.hypot(*(faces.affect - place).T)
@@ -138,7 +138,8 @@ def figure(view: View, *, pictures: bool = False) -> Figure:
     """
     names = view.faces.parameters.classes
     drawn = _figure(5.3 + 1.0 * pictures)
-    top, bottom, *strip = drawn.subfigures(2 + pictures, 1, height_ratios=(3.0, 2.3, 1.0)[: 2 + pictures])
+    heights = (3.0, 2.3, 1.0)[: 2 + pictures]
+    top, bottom, *strip = drawn.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     plane, close = top.subplots(1, 2)
     _whole_plane(plane, view)
     _close_by(close, view)
@@ -213,9 +214,7 @@ def _whole_plane(ax: Axes, view: View) -> None:
     some = view.faces.affect[np.linspace(0, n - 1, min(n, MOST_DOTS)).astype(int)]
     ax.plot(*some.T, ".", color=LIGHT_GREY, markersize=2, zorder=0, rasterized=True)
     for i, name in enumerate(view.faces.parameters.classes):
-        ax.plot(
-            *view.faces.parameters.mean[i], linestyle="", markeredgecolor="white", label=name, **_look(i)
-        )
+        ax.plot(*view.faces.parameters.mean[i], linestyle="", markeredgecolor="white", label=name, **_look(i))
     ax.plot(*view.point, "+", color="black", markersize=14, markeredgewidth=2, label="the point")
     ax.set_title("training faces, and the means of their classes")
 
@@ -224,10 +223,10 @@ def _close_by(ax: Axes, view: View) -> None:
     """The neighbours around the point, numbered from the nearest."""
     affect, label = view.faces.affect, view.faces.label
     ax.plot(*affect.T, ".", color=LIGHT_GREY, markersize=3, zorder=0, rasterized=True)
-    ranks: dict[tuple[float, ...], list[int]] = {}  # of faces on one place
+    ranks: dict[tuple[float, float], list[int]] = {}  # of faces on one place
     for rank, j in enumerate(view.neighbours[:MOST_DRAWN], start=1):
         ax.plot(*affect[j], markeredgecolor="white", markersize=8, **_look(int(label[j])))
-        ranks.setdefault(tuple(affect[j].tolist()), []).append(rank)
+        ranks.setdefault((float(affect[j, 0]), float(affect[j, 1])), []).append(rank)
     for place, here in ranks.items():
         words = ", ".join(map(str, here))
         ax.annotate(words, place, xytext=(5, 3), textcoords="offset points")
@@ -237,7 +236,9 @@ def _close_by(ax: Axes, view: View) -> None:
     ax.set(xlim=(valence - reach, valence + reach), ylim=(arousal - reach, arousal + reach), aspect="equal")
     ax.locator_params(nbins=4)
     count, k = min(len(view.neighbours), MOST_DRAWN), len(view.neighbours)
-    ax.set(xlabel="valence", title=f"its {'nearest ' if count == k else f'{count} nearest of '}{k} neighbours")
+    ax.set(
+        xlabel="valence", title=f"its {'nearest ' if count == k else f'{count} nearest of '}{k} neighbours"
+    )
 
 
 def _bars(ax: Axes, mixed: NDArray, fused: NDArray, names: tuple[str, ...], title: str) -> None:

@@ -153,7 +153,9 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         """The verdicts: all that a ledger says in one table."""
-        caption = f"{self.key} on track {self.track.name}, profile {self.track.profile}: verdicts on its claims."
+        caption = (
+            f"{self.key} on track {self.track.name}, profile {self.track.profile}: verdicts on its claims."
+        )
         return _html(self.verdicts(), caption, f"verdicts_{self.key}")
 
     def write(self, path: Path) -> None:
