@@ -128,8 +128,8 @@ class _Plan:
         return cluster
 
     def _local(self) -> tuple[Any, dict[str, Any]]:
-        # two dashboards on one machine would want the same port
-        beside = {"threads_per_worker": 1, "dashboard_address": None}
+        # two on one machine would want the same port for their status pages
+        beside = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
         arguments = {**beside, **self.arguments, "n_workers": self.workers}
         return _needed("distributed").LocalCluster, arguments
 
@@ -147,7 +147,8 @@ class _Plan:
             f"export PYTHONPATH={shlex.quote(str(ROOT))}",
             *self.arguments.get("job_script_prologue", own),
         ]
-        return make, {**self.arguments, "job_script_prologue": lines}
+        options = {"dashboard_address": ":0"} | dict(self.arguments.get("scheduler_options", {}))
+        return make, {**self.arguments, "job_script_prologue": lines, "scheduler_options": options}
 
 
 def _needed(module: str) -> Any:

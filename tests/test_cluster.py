@@ -83,7 +83,8 @@ class Started:
     def __init__(self, folder):
         self.folder, self.processes = folder, []
         said = folder / "scheduler.json"
-        self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(said))
+        anywhere = ["--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"]
+        self._start("scheduler", *anywhere, "--scheduler-file", str(said))
         wait_for(lambda: said.exists() and said.read_text().endswith("}"))
         self.address = json.loads(said.read_text())["address"]
 
@@ -310,7 +311,7 @@ def test_without_dask_a_message_says_what_to_install(monkeypatch):
 
 def test_a_local_cluster_is_started_when_a_run_is_missing_and_ended(runs, cache, toy, tmp_path, monkeypatch):
     file = tmp_path / "c.yaml"
-    file.write_text("{class: LocalCluster, workers: 1, arguments: {dashboard_address: null}}")
+    file.write_text("{class: LocalCluster, workers: 1}")
     monkeypatch.setenv("PAPERLIB_CACHE", str(cache))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(toy), str(ROOT)]))
     with Cluster(str(file)) as cluster:
