@@ -49,6 +49,9 @@ CAVEATS = {
 }
 
 
+SAID_AS = {"weight": "one minus its weight"}  # a score that is kept as a doubt: high where unsure
+
+
 class Row(NamedTuple):
     """A measure of not being sure: which method's, and which of its scores."""
 
@@ -56,7 +59,7 @@ class Row(NamedTuple):
     score: str
 
     def __str__(self) -> str:
-        return f"{self.method}: {self.score}"
+        return f"{self.method}: {SAID_AS.get(self.score, self.score)}"
 
 
 BASELINE = Row(PLAIN, "entropy")
@@ -406,6 +409,7 @@ QUESTIONS = {
     "selective": "Leaving faces to people",
 }
 LOWER = ("calibration", "selective")
+AS_SEEN_BY = {"calibration error": "; the cross-entropy to the votes, in its table, may order them otherwise"}
 
 
 def conclusion(ledger: Ledger) -> str:
@@ -419,6 +423,7 @@ def conclusion(ledger: Ledger) -> str:
         column = entries[0].column
         rows = [e for e in entries if e.column == column and e.unit != "gain"]
         gains = {e.row.partition(" - ")[0]: e for e in entries if e.column == column and e.unit == "gain"}
+        about = f"{question} ({column}{AS_SEEN_BY.get(column, '')})"
         parts = []
         for name, among in (
             ("told nothing more", [e for e in rows if _told(e.row) == "nothing"]),
@@ -427,7 +432,7 @@ def conclusion(ledger: Ledger) -> str:
         ):
             best = (min if artefact in LOWER else max)(among, key=lambda e: e.measured)
             parts.append(f"{name}, {best.row} ({best.measured:.2f}{_gain(gains.get(best.row))})")
-        lines.append(f"- {question} ({column}): {'; '.join(parts)}.")
+        lines.append(f"- {about}: {'; '.join(parts)}.")
     ahead = sum(e.unit == "gain" and e.verdict == "held" for e in ledger.entries)
     behind = sum(e.unit == "gain" and e.verdict == "did not hold" for e in ledger.entries)
     total = sum(e.unit == "gain" for e in ledger.entries)
@@ -435,7 +440,8 @@ def conclusion(ledger: Ledger) -> str:
         "",
         f"Of {total} comparisons with the plain network {ahead} are gains, {behind} losses, and "
         f"{total - ahead - behind} cannot be told from nothing. The best of many rows is partly luck: an interval "
-        "beside it is that of one comparison.",
+        f"beside it is that of one comparison. Were nothing different, about {0.025 * total:.0f} gains and as many "
+        "losses would be found by chance.",
     ]
     return "\n".join(lines)
 
@@ -444,7 +450,10 @@ def _gain(entry: Entry | None) -> str:
     if entry is None:
         return ""
     gain = f"; gain over the plain network {entry.measured:+.2f}"
-    return gain if math.isnan(entry.low) else f"{gain} [{entry.low:+.2f}, {entry.high:+.2f}]"
+    if math.isnan(entry.low):
+        return gain
+    doubt = "" if entry.low > 0 else ", not surely ahead of it"
+    return f"{gain} [{entry.low:+.2f}, {entry.high:+.2f}]{doubt}"
 
 
 def _told(row: str) -> str:
