@@ -18,8 +18,8 @@ from paperlib.tracks import Track
 
 
 def variant(track: Track) -> str:
-    """The folder name of a track's pages and figures; profiles other than the default have their own."""
-    return track.name if track.profile == "default" else f"{track.name}-{track.profile}"
+    """The folder name of a track's pages and figures; those that are kept, of the profile "thorough", have its name."""
+    return track.name if track.profile == "thorough" else f"{track.name}-{track.profile}"
 
 
 def outputs(track: Track, key: str) -> Path:

@@ -281,7 +281,7 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
     """What came of all claims, in words made of `summary`'s numbers; `lacking` as `absent` gives it. Markdown."""
     counts = summary(frame)
     track, profile = frame["track"].iloc[0], frame["profile"].iloc[0]
-    where = f"track `{track}`" + ("" if profile == "default" else f", profile `{profile}`")
+    where = f"track `{track}`, profile `{profile}`"
     names = [key for key in counts.index.drop("all") if key not in OURS]
     total = counts.loc["all"]
     words = [

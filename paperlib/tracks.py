@@ -29,7 +29,7 @@ TRACKS = (
     "recordings",
     "manifest",
 )
-PROFILES = ("smoke", "default", "paper")
+PROFILES = ("smoke", "default", "thorough", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
 TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "default": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
@@ -69,6 +69,21 @@ class Track:
             raise ValueError(f"PROFILE must be one of {', '.join(PROFILES)}; got {self.profile!r}")
         if self.name != "twin" and not self.root:
             raise ValueError(f"track {self.name} reads files: name their folder, DATA=<folder>")
+
+    @property
+    def brief(self) -> bool:
+        """Whether grids leave out what "thorough" has, to be done in a quarter of an hour, on real faces in two."""
+        return self.profile == "default"
+
+    @property
+    def no_time(self) -> str:
+        """Why a grid leaves out what it leaves out, for the ledger."""
+        return "time; profile thorough does more" if self.brief else "time"
+
+    @property
+    def amount(self) -> str:
+        """The profile that says how much of the data is used: "thorough" spends more runs than "default", not faces."""
+        return "default" if self.profile == "thorough" else self.profile
 
     def faces(self) -> FaceSet | None:
         """The track's pictures of faces; None where it has none."""
@@ -156,13 +171,13 @@ def _faces(track: Track) -> FaceSet | None:
     root, cache = Path(track.root), _cache()
     match track.name:
         case "twin":
-            n, size, channels, _ = TWIN_SIZE[track.profile]
+            n, size, channels, _ = TWIN_SIZE[track.amount]
             return twin.make_faces(n, seed=0, size=size, channels=channels)
         case "ferplus":
             return data.load_ferplus(root, protocol="named", cache=cache)
         case "affectnet" | "rafdb" | "sfew" | "manifest":
             load: Callable[..., FaceSet] = getattr(data, f"load_{track.name}")
-            size, channels = PICTURE_SIZE[track.profile]
+            size, channels = PICTURE_SIZE[track.amount]
             return load(root, size=size, channels=channels, cache=cache)
     return None
 
@@ -205,18 +220,18 @@ def _of_kind(track: Track, kind: str) -> FaceSet | None:
 def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
     from paperlib import data, twin_kinds
 
-    size, channels = PICTURE_SIZE[track.profile]
+    size, channels = PICTURE_SIZE[track.amount]
     place: dict[str, Any] = {"size": size, "channels": channels, "cache": _cache()}
     match track.name, kind:
         case "twin", "portraits" | "clips":
             from paperlib.twin import make_faces
 
-            n, size = TWIN_PORTRAITS[track.profile]
+            n, size = TWIN_PORTRAITS[track.amount]
             n, seed = (n, 4) if kind == "portraits" else (n // 10, 5)
             return make_faces(n, seed=seed, size=size, channels=channels)
         case "twin", _:
-            _, size, channels, _ = TWIN_SIZE[track.profile]
-            faces, videos, frames, morphs = TWIN_KINDS[track.profile]
+            _, size, channels, _ = TWIN_SIZE[track.amount]
+            faces, videos, frames, morphs = TWIN_KINDS[track.amount]
             if kind == "videos":
                 return twin_kinds.videos(videos, frames=frames, size=size, channels=channels)
             make, n = (twin_kinds.morphs, morphs) if kind == "morphs" else (twin_kinds.skewed_faces, faces)
@@ -226,11 +241,11 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
         case "morphset", "morphs":
             return data.load_morphset(Path(track.root), **place)
         case "afewva", "clips":
-            return data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
+            return data.load_afewva(Path(track.root), every=CLIP_STEP[track.amount], **place)
         case _, "clips":
             return None
         case "afewva", "portraits":
-            clips = data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
+            clips = data.load_afewva(Path(track.root), every=CLIP_STEP[track.amount], **place)
             assert clips.subject is not None
             fold = data.person_folds(clips.subject)
             split = np.select([fold == 0, fold == 1], ["test", "validation"], "train")
@@ -247,7 +262,7 @@ def _sequences(track: Track) -> SequenceSet | None:
 
     match track.name:
         case "twin":
-            return twin.make_sequences(seed=0, recordings=TWIN_SIZE[track.profile][3])
+            return twin.make_sequences(seed=0, recordings=TWIN_SIZE[track.amount][3])
         case "amigos":
             return data.load_amigos(Path(track.root), cache=_cache())
     return None
@@ -260,7 +275,7 @@ def _recordings(track: Track) -> RecordingSet | None:
 
     match track.name:
         case "twin":
-            pairs, seconds = TWIN_CHATS[track.profile]
+            pairs, seconds = TWIN_CHATS[track.amount]
             return twin_recordings.make_recordings(pairs, seconds=seconds)
         case "sewa" | "recordings":
             load: Callable[..., RecordingSet] = getattr(data, f"load_{track.name}")

@@ -130,16 +130,16 @@ def protocol(track: Track) -> Protocol:
             seeds_of_rivals=2,
             draws=100,
         )
-    if not twin:
-        backbones = {
-            MAIN: "compact_resnet"
-        }  # real faces take minutes a run; all but Table IV rests on this one
+    if not twin or track.brief:
+        # real faces take minutes a run; all but Table IV rests on this one
+        backbones = {MAIN: backbones[MAIN] if twin else "compact_resnet"}
+    few = twin and track.brief
     return Protocol(
         backbones=backbones,
-        faces=adamw | {"epochs": 6},
-        sequences=adam | {"epochs": 40},
+        faces=adamw | {"epochs": 3 if few else 6},
+        sequences=adam | {"epochs": 20 if few else 40},
         folds=8,
-        seeds=5,
+        seeds=3 if track.brief else 5,
         seeds_of_rivals=3,
     )
 
@@ -153,6 +153,8 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
         methods = [m for m in METHODS if m not in NEEDS_RATERS or faces.ratings is not None]
         if faces.votes is None:
             methods = [m for m in methods if m != "vote distribution"]
+        if track.brief:
+            methods = [m for m in methods if m != "beta-NLL"]
         for row, backbone in sorted(plan.backbones.items(), key=lambda item: item[0] != MAIN):
             for method in methods if row == MAIN else (BASELINE, PROPOSED):
                 count = seeds or (plan.seeds if row == MAIN and method in CENTRAL else plan.seeds_of_rivals)

@@ -92,6 +92,8 @@ def protocol(track: Track) -> Protocol:
     if track.profile == "smoke":
         few = adam | {"epochs": 2, "patience": 2}
         return Protocol(cells=8, schedule=few, sequence=30, seeds=2, step=0.5, draws=200)
+    if track.brief:
+        return Protocol(cells=24, schedule=adam | {"epochs": 10, "patience": 5}, sequence=60, step=0.5)
     return Protocol(cells=24, schedule=adam | {"epochs": 20, "patience": 5}, sequence=60)
 
 
@@ -816,7 +818,7 @@ class Study:
 
     def caveat(self) -> str:
         """What a reader of this track's page must know first, in Markdown."""
-        pairs, seconds = TWIN_CHATS[self.track.profile]
+        pairs, seconds = TWIN_CHATS[self.track.amount]
         licensed = f"Licensed data, read from the official layout of {self.track.name}."
         return CAVEATS.get(self.track.name, licensed).format(n=2 * pairs, seconds=seconds)
 

@@ -147,10 +147,11 @@ def protocol(track: Track) -> Protocol:
         few = adamw | {"epochs": 1, "batch": 64}
         small |= {"width": 16, "depth": 2, "size": 32}
         return Protocol(schedule=few, alignment_schedule=few, seeds=2, draws=100, **small)
-    epochs = 12 if track.name == "twin" else 4
+    brief = track.name == "twin" and track.brief
+    epochs = 2 if brief else 12 if track.name == "twin" else 4
     return Protocol(
         schedule=adamw | {"epochs": epochs, "batch": 32},
-        alignment_schedule=adamw | {"epochs": 12, "batch": 32},
+        alignment_schedule=adamw | {"epochs": 3 if brief else 12, "batch": 32},
         **small,
     )
 
@@ -214,7 +215,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
     with_landmarks = parts.original is not None
     categories = bool((parts.label >= 0).any())
     # FER+'s faces are many, and a run takes minutes: what the twin has need not be there twice
-    rows = {**TABLE5} if track.name == "ferplus" else {**TABLE5, **several, **OPEN}
+    rows = {**TABLE5} if track.name == "ferplus" or track.brief else {**TABLE5, **several, **OPEN}
     for name, changes in rows.items():
         of = {**common, **changes}
         if of["landmarks"] == "original" and not with_landmarks or of["categories"] and not categories:
@@ -226,7 +227,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
             for s in range(seeds or plan.seeds)
         ]
     few = clips(track)
-    if few is not None and _begins(track):
+    if few is not None and _begins(track) and not track.brief:
         for row, changes in TABLE3.items():
             of = {
                 k: v
@@ -383,7 +384,8 @@ class Study:
             claim = (
                 "EmoFAN trained on more faces first is ahead of a ResNet-18 trained on the small set alone"
             )
-            why = "the track has no small set" if few is None else "AffectNet is not in the same folder"
+            why = self.track.no_time if self.track.brief else "AffectNet is not in the same folder"
+            why = "the track has no small set" if few is None else why
             self.ledger.not_attempted("table3", claim, why)
             return self.ledger.table("table3")
         truth = few.affect.astype(np.float64)
@@ -782,6 +784,8 @@ class Study:
 
     @property
     def _why_not(self) -> str:
+        if self.track.brief:
+            return self.track.no_time
         return "the twin has it" if self.track.name == "ferplus" else "the faces have no categories"
 
     @property

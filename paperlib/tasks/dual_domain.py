@@ -104,11 +104,11 @@ def problem(track: Track, kind: str, split: str = "as given") -> Problem:
         label = faces.expression.astype(np.int64)
         classes = EXPRESSIONS[: 8 if (label == 7).any() else 7]
     train, validation, test = _split(faces, split)
-    if track.name != "twin" and track.profile in MOST:
+    if track.name != "twin" and track.amount in MOST:
         rng = np.random.default_rng(0)
         train, validation = (
             np.sort(rng.permutation(rows)[:most])
-            for rows, most in zip((train, validation), MOST[track.profile], strict=True)
+            for rows, most in zip((train, validation), MOST[track.amount], strict=True)
         )
     usable = np.asarray(np.isfinite(faces.affect)).all(axis=1)
     without = int((~usable[np.concatenate([train, validation])]).sum())  # type: ignore[index]

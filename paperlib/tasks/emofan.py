@@ -86,10 +86,10 @@ def problem(track: Track) -> Problem:
     if not len(validation):
         order = np.random.default_rng(0).permutation(train)
         train, validation = np.sort(order[len(order) // 10 :]), np.sort(order[: len(order) // 10])
-    if track.name != "twin" and track.profile in MOST:
+    if track.name != "twin" and track.amount in MOST:
         train, validation = (
             np.sort(np.random.default_rng(0).permutation(rows)[:most])
-            for rows, most in zip((train, validation), MOST[track.profile], strict=True)
+            for rows, most in zip((train, validation), MOST[track.amount], strict=True)
         )
     twin = faces.truth is not None and faces.landmarks is not None
     settings = (faces.fingerprint, len(train), len(validation), OLD_DETECTOR)
