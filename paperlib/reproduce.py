@@ -21,6 +21,7 @@ import joblib
 import nbformat
 from filelock import FileLock
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
 from paperlib.ledger import outputs, variant
@@ -106,10 +107,12 @@ def reproduce_all(
         where = f"on {cluster.named}" if cluster else f"{jobs} at a time"
         _say(f"{len(wanted)} runs to train, {where}: {each}")
         run_missing(wanted, jobs=jobs, cluster=cluster)
+        get_reusable_executor().shutdown()  # its processes keep the data in memory, and the pages' kernels need it
     if stale:
         _say(f"executing {len(stale)} {'page' if len(stale) == 1 else 'pages'}: {', '.join(stale)}")
     making = (delayed(reproduce)(key, track, seeds=seeds) for key in keys)
-    made = list(Parallel(n_jobs=min(jobs, max(len(stale), 1)))(making))
+    # A page is made by a kernel, a process of its own; here one only waits for it.
+    made = list(Parallel(n_jobs=min(jobs, max(len(stale), 1)), prefer="threads")(making))
     return dict(zip(keys, made, strict=True))
 
 
@@ -165,14 +168,37 @@ def _is_current(key: str, track: Track, seeds: int) -> bool:
 def make_scoreboard(track: Track) -> Path:
     """Make notebook 00 of the ledgers that are there, with its tables and the certificate; returns the page.
 
-    It takes seconds and is made anew each time, since the certificate says when and where.
+    Nothing is done when neither these nor the code changed, nor what was made.
 
     Raises:
         RuntimeError: as in `execute`; there is no ledger, say.
     """
     page = NOTEBOOKS / "executed" / variant(track) / f"{SCOREBOARD_NOTEBOOK}.ipynb"
+    stamp = _stamp(SCOREBOARD, track, 0)
+    if stamp.is_file() and json.loads(stamp.read_text()) == _state_of_scoreboard(track, page):
+        return page
     execute(NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb", page, track)
+    if track.profile == "thorough":
+        from paperlib.scoreboard import renew_front  # here, because it reads this module's names
+
+        renew_front()
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    _replace(stamp, json.dumps(_state_of_scoreboard(track, page)))
     return page
+
+
+def _state_of_scoreboard(track: Track, page: Path) -> dict[str, str]:
+    """What notebook 00 is made of, and what is made of it."""
+    folder = outputs(track, SCOREBOARD)
+    made = [page, folder.parent / "certificate.json", *sorted(folder.glob("*")), ROOT / "README.md"]
+    read = [
+        NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb",
+        ROOT / "requirements.lock",
+        *sorted(folder.parent.glob("*/ledger.json")),
+        *sorted(set(page.parent.glob("*.ipynb")) - {page}),
+        *sorted((ROOT / "data" / "published").rglob("*")),
+    ]
+    return {"asked": digest(source_fingerprint() + _contents(read)), "made": _contents(made)}
 
 
 def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None:
@@ -274,8 +300,11 @@ def _asked(key: str, track: Track, seeds: int) -> str:
 
 
 def _made(key: str, track: Track, page: Path) -> str:
-    made = [page, *sorted(outputs(track, key).glob("*"))]
-    return digest("".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in made if p.is_file()))
+    return _contents([page, *sorted(outputs(track, key).glob("*"))])
+
+
+def _contents(files: Sequence[Path]) -> str:
+    return digest("".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in files if p.is_file()))
 
 
 def _summarise(key: str, track: Track, page: Path) -> None:

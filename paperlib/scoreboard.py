@@ -22,7 +22,7 @@ import nbformat
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from paperlib.audit import Status
+from paperlib.audit import Status, run_audit
 from paperlib.grid import REPLAY, ROOT
 from paperlib.ledger import Entry, outputs, variant
 from paperlib.reproduce import NOTEBOOKS, OURS, PAPERS
@@ -55,6 +55,8 @@ COLUMNS = (
     "anchor",
 )
 VERDICTS = tuple(str(v) for v in Verdict)
+FRONT = ("<!-- scoreboard: from the last run -->", "<!-- end of scoreboard -->")
+KEPT = {"twin": "the twin", "ferplus": "FER+"}  # tracks whose pages are kept -> what they are called
 
 
 def gather(
@@ -298,6 +300,51 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
     ]
     words += [f"- **{key}**: not on this page; {why}." for key, why in lacking.items()]
     return "\n".join([words[0], "", *words[1:]])
+
+
+def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:
+    """The README's table, Markdown: what came of each paper's claims by track (as `gather` gives them), and the audit.
+
+    Args:
+        frames: what is said of a track, such as "the twin" -> its frame.
+        findings: of `paperlib.audit.run_audit`.
+    """
+    names = [key for key in PAPERS if key not in OURS]
+    table = pd.DataFrame(index=names)
+    for where, frame in frames.items():
+        counts = summary(frame)
+        told = {key: " / ".join(str(counts.loc[key, v]) for v in VERDICTS) for key in counts.index}
+        table[f"claims on {where}: {' / '.join(VERDICTS)}"] = pd.Series(told).reindex(names)
+    printed = audit_counts(findings)
+    agree = printed[str(Status.MATCHES)] + printed[str(Status.WITHIN_ROUNDING)]
+    columns = [agree, *(printed[str(s)] for s in (Status.DIFFERS, Status.IMPOSSIBLE, Status.NOT_CHECKABLE))]
+    said = f"agree / {Status.DIFFERS} / {Status.IMPOSSIBLE} / {Status.NOT_CHECKABLE}"
+    table[f"findings on its printed numbers: {said}"] = pd.concat(columns, axis=1).apply(
+        lambda of: " / ".join(of.astype(str)), axis=1
+    )
+    heads = ["paper", *table.columns]
+    lines = [" | ".join(row) for row in [heads, ["---"] * len(heads)]]
+    lines += [" | ".join([str(key), *of.fillna("no page")]) for key, of in table.iterrows()]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def renew_front(readme: Path = ROOT / "README.md", figures: Path | None = None) -> None:
+    """Put `front`'s table of the pages that are kept between the two marks in the README.
+
+    Raises:
+        ValueError: the marks are not there, in order.
+    """
+    head, begin, rest = readme.read_text(encoding="utf-8").partition(FRONT[0])
+    _, end, tail = rest.partition(FRONT[1])
+    if not begin or not end:
+        raise ValueError(f"{readme.name} lacks the marks {FRONT[0]} and {FRONT[1]}")
+    frames = {
+        name: gather(track, "thorough", figures=figures)
+        for track, name in KEPT.items()
+        if len(absent(track, "thorough", figures)) < len(PAPERS)
+    }
+    text = front(frames, run_audit())
+    readme.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}", encoding="utf-8")
 
 
 def audit_counts(findings: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import settings
 
 from paperlib.data.records import FaceSet
-from paperlib.ledger import Ledger
+from paperlib.ledger import Ledger, variant
 from paperlib.stats import Interval
 from paperlib.tracks import Track
 
@@ -62,5 +62,5 @@ def _write_ledger(figures, key="le2023", *, track="twin", profile="default", fol
         "table2", "a < b", "PCC", interval=between, about="z", printed="0.31", printed_on="Set", **over
     )
     ledger.not_attempted("table2", "It is fast", "needs a GPU: a big one")
-    ledger.write(figures / (folder or track) / key / "ledger.json")
+    ledger.write(figures / (folder or variant(ledger.track)) / key / "ledger.json")
     return figures

@@ -168,10 +168,10 @@ def test_a_page_was_made_with_the_settings_that_its_folder_names(any_page):
     (injected,) = (c.source for c in cells if "injected-parameters" in c.metadata.get("tags", []))
     settings: dict = {}
     exec(injected, settings)
-    assert (settings["profile"], settings["seeds"]) == ("default", 0)
+    assert (settings["profile"], settings["seeds"]) == ("thorough", 0)
     assert settings["track"] == any_page.parent.name
     if any_page not in BOARDS:
-        assert {(e.track, e.profile) for e in ledger_of(any_page)} == {(any_page.parent.name, "default")}
+        assert {(e.track, e.profile) for e in ledger_of(any_page)} == {(any_page.parent.name, "thorough")}
 
 
 def test_the_tables_on_the_page_say_what_the_ledger_says(page):

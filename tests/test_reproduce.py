@@ -129,7 +129,7 @@ def test_the_scoreboard_needs_no_data_and_comes_alone_when_named(monkeypatch, ca
     )
     assert reproduce.main(["--track", "ferplus", "--paper", "scoreboard"]) == 0
     assert made == ["ferplus"]
-    assert "figures/ferplus/certificate.json" in capsys.readouterr().out
+    assert "figures/ferplus-default/certificate.json" in capsys.readouterr().out
 
 
 def test_the_scoreboard_comes_after_all_papers_and_not_after_one(monkeypatch, capsys):
@@ -142,6 +142,33 @@ def test_the_scoreboard_comes_after_all_papers_and_not_after_one(monkeypatch, ca
     assert made == ["le2023"]
     reproduce.main([])
     assert made == ["le2023", *reproduce.PAPERS, "scoreboard"]
+
+
+def test_the_scoreboard_is_made_again_when_a_ledger_changes_and_not_else(monkeypatch, tmp_path):
+    executed = []
+
+    def execute(notebook, page, track):
+        executed.append(page)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text("made")
+
+    monkeypatch.setattr(reproduce, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(reproduce, "execute", execute)
+    monkeypatch.setattr(reproduce, "outputs", lambda track, key: tmp_path / "figures" / key)
+    notebook = "00_scoreboard.ipynb"
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / notebook).write_text((reproduce.NOTEBOOKS / notebook).read_text())
+    monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path / "notebooks")
+    ledger = tmp_path / "figures" / "le2023" / "ledger.json"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_text("1")
+    page = reproduce.make_scoreboard(Track())
+    assert reproduce.make_scoreboard(Track()) == page and executed == [page]
+    ledger.write_text("2")
+    reproduce.make_scoreboard(Track())
+    page.write_text("changed by hand")
+    reproduce.make_scoreboard(Track())
+    assert len(executed) == 3
 
 
 def test_all_papers_train_together_before_any_page(monkeypatch, capsys, tmp_path):

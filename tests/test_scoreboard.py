@@ -9,6 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from paperlib import plots_scoreboard, scoreboard
+from paperlib.grid import ROOT
 from paperlib.scoreboard import absent, artefacts, claims, find_cells, gather, link, sentence, summary
 from paperlib.stats import Verdict
 
@@ -35,7 +36,7 @@ def test_a_line_says_what_the_ledger_says(figures):
     assert (left["verdict"], left["reason"]) == ("not attempted here", "needs a GPU: a big one")
     assert math.isnan(left["measured"]) and left["n"] == 0
     assert set(frame["data"]) == {"f00d", ""} and set(frame["track"]) == {"twin"}
-    assert set(frame["page"]) == {"executed/twin/02_le2023.ipynb"}
+    assert set(frame["page"]) == {"executed/twin-default/02_le2023.ipynb"}
 
 
 def test_papers_come_in_their_order_and_absent_ones_are_named(figures, write_ledger):
@@ -59,16 +60,18 @@ def test_a_missing_ledger_names_paper_and_command(figures):
 
 
 def test_a_ledger_of_another_profile_track_or_paper_is_refused(figures, write_ledger):
-    write_ledger(figures, profile="smoke")  # into the default's folder
+    write_ledger(figures, profile="smoke", folder="twin-default")
     with pytest.raises(
         ValueError, match="is of profile smoke, not default; make it again: make reproduce PAPER=le2023"
     ):
         gather(figures=figures)
-    write_ledger(figures, track="ferplus", folder="twin")
+    write_ledger(figures, track="ferplus", folder="twin-default")
     with pytest.raises(ValueError, match="is of track ferplus, not twin"):
         gather(figures=figures)
     write_ledger(figures, "neo2023")
-    (figures / "twin" / "neo2023" / "ledger.json").replace(figures / "twin" / "le2023" / "ledger.json")
+    (figures / "twin-default" / "neo2023" / "ledger.json").replace(
+        figures / "twin-default" / "le2023" / "ledger.json"
+    )
     with pytest.raises(ValueError, match="is of key neo2023, not le2023"):
         gather(figures=figures)
 
@@ -91,18 +94,18 @@ def test_a_ledger_of_another_profile_track_or_paper_is_refused(figures, write_le
     ],
 )
 def test_damage_is_named_with_file_field_and_command(figures, change, message):
-    path = figures / "twin" / "le2023" / "ledger.json"
+    path = figures / "twin-default" / "le2023" / "ledger.json"
     stated = json.loads(path.read_text())
     change(stated)
     path.write_text(json.dumps(stated))
     with pytest.raises(ValueError, match=message) as refused:
         gather(figures=figures)
-    assert "twin/le2023/ledger.json is damaged" in str(refused.value)
+    assert "twin-default/le2023/ledger.json is damaged" in str(refused.value)
     assert "make reproduce PAPER=le2023" in str(refused.value)
 
 
 def test_half_a_file_is_damaged(figures):
-    path = figures / "twin" / "le2023" / "ledger.json"
+    path = figures / "twin-default" / "le2023" / "ledger.json"
     path.write_text(path.read_text()[:100])
     with pytest.raises(ValueError, match="is damaged"):
         gather(figures=figures)
@@ -122,7 +125,9 @@ def test_counts_add_up_and_the_sentence_is_made_of_them(figures):
     }
     assert summary(frame).loc["all"].equals(line.rename("all"))
     said = sentence(frame, {"neo2023": "not made yet"})
-    assert said.startswith("On track `twin`, 1 paper and 2 claims: 1 *held*, 1 *not attempted here*.")
+    assert said.startswith(
+        "On track `twin`, profile `default`, 1 paper and 2 claims: 1 *held*, 1 *not attempted here*."
+    )
     assert "- **neo2023**: not on this page; not made yet." in said
     assert list(claims(frame)["claim"]) == ["Ours is better", "It is fast"]
     first, second = artefacts(frame).to_dict("records")
@@ -172,6 +177,36 @@ def test_replayed_pages_are_checked_against_the_committed_ledgers(monkeypatch, t
     assert scoreboard.ledger_path("twin", "default", "le2023").is_relative_to(tmp_path)
     monkeypatch.setenv("PAPERLIB_REPLAY", "recorded")
     assert not scoreboard.ledger_path("twin", "default", "le2023").is_relative_to(tmp_path)
+
+
+def test_the_front_sets_both_tracks_and_the_audit_beside_each_other(figures, write_ledger, tmp_path):
+    write_ledger(figures, profile="thorough")
+    write_ledger(figures, "neo2023", profile="thorough", track="ferplus")
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n{}\nan older table\n{}\nafter\n".format(*scoreboard.FRONT))
+    scoreboard.renew_front(readme, figures)
+    text = readme.read_text()
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "older table" not in text
+    le2023, neo2023 = (line for line in text.splitlines() if line.startswith(("| le", "| neo")))
+    audit = scoreboard.audit_counts(scoreboard.run_audit(["le2023"])).loc["le2023"]
+    agree = audit["matches"] + audit["matches within rounding"]
+    assert le2023.startswith(f"| le2023 | 1 / 0 / 0 / 1 | no page | {agree} / {audit['does not match']} / ")
+    assert neo2023.startswith("| neo2023 | no page | 1 / 0 / 0 / 1 | ")
+    again = readme.read_text()
+    scoreboard.renew_front(readme, figures)
+    assert readme.read_text() == again
+    readme.write_text("no marks")
+    with pytest.raises(ValueError, match="README.md lacks the marks <!-- scoreboard"):
+        scoreboard.renew_front(readme, figures)
+
+
+def test_the_readme_s_front_is_of_the_pages_that_are_kept(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text((ROOT / "README.md").read_text())
+    scoreboard.renew_front(readme, ROOT / "figures")
+    assert readme.read_text() == (ROOT / "README.md").read_text(), (
+        "make reproduce PROFILE=thorough PAPER=scoreboard"
+    )
 
 
 def test_all_tables_are_saved(figures, tmp_path):

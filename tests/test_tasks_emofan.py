@@ -354,7 +354,13 @@ def test_valence_arousal_and_categories_are_learnt(on, train, rng, settings):
     images = np.repeat(128 + 110 * affect, 24, axis=1)[:, :, None].repeat(48, axis=2).astype(np.uint8)
     happy = (affect[:, 0] > 0).astype(np.int8)
     track = on(images=images, affect=affect, ratings=None, expression=happy)
-    out = train(track, of=settings, schedule=SCHEDULE | {"epochs": 30, "batch": 16}, landmarks="original")
+    out = train(
+        track,
+        of=settings,
+        schedule=SCHEDULE | {"epochs": 30, "batch": 16},
+        landmarks="original",
+        teaches=True,
+    )
     test = task.problem(track).test
     assert (metrics.ccc(out["affect"], affect[test]) > 0.6).all()
     assert metrics.accuracy(out["logits"].argmax(axis=1), happy[test]) > 0.8
@@ -365,7 +371,7 @@ def test_valence_arousal_and_categories_are_learnt(on, train, rng, settings):
 def test_the_same_seed_gives_the_same_bytes(on, train):
     track = on()
     first, again, other = (train(track, seed=s, loss="shake-shake") for s in (3, 3, 4))
-    assert set(first) == {"affect", "logits", "train"}
+    assert set(first) == {"affect", "logits"}  # of the training faces nothing, where nobody learns from it
     assert all(v.dtype == np.float16 for v in first.values())
     assert all(first[name].tobytes() == again[name].tobytes() for name in first)
     assert first["affect"].tobytes() != other["affect"].tobytes()
@@ -473,7 +479,7 @@ def test_a_teacher_that_replaces_the_labels_hides_them_and_one_that_adds_does_no
     logits = np.random.default_rng(1).normal(size=(n, 8)).astype(np.float16)
     monkeypatch.setattr(task, "run_missing", lambda runs, **kwargs: [{"train": logits}])
     moved = ((portraits.expression + 3) % 8).astype(np.int8)
-    taught = RESNET | {"teacher": RESNET}
+    taught = RESNET | {"teacher": RESNET | {"teaches": True}}
     out = {
         (distil, changed): train(on(**({"expression": moved} if changed else {})), of=taught, distil=distil)
         for distil in ("replaces", "adds")
@@ -486,6 +492,11 @@ def test_a_teacher_that_replaces_the_labels_hides_them_and_one_that_adds_does_no
     assert (hot["logits"] != out["replaces", False]["logits"]).any()
 
 
+def test_who_keeps_nothing_to_learn_from_is_no_teacher(on, train):
+    with pytest.raises(ValueError, match="a teacher's settings must have `teaches`"):
+        train(on(), of=RESNET | {"teacher": RESNET})
+
+
 def test_a_student_learns_what_its_teacher_says(on, train, monkeypatch):
     """A teacher who calls every face of the class 5."""
     track = on()
@@ -493,7 +504,7 @@ def test_a_student_learns_what_its_teacher_says(on, train, monkeypatch):
     logits[:, 5] = 4
     monkeypatch.setattr(task, "run_missing", lambda runs, **kwargs: [{"train": logits}])
     more = SCHEDULE | {"epochs": 10, "batch": 16}
-    out = train(track, of=RESNET | {"teacher": RESNET}, distil="replaces", schedule=more)
+    out = train(track, of=RESNET | {"teacher": RESNET | {"teaches": True}}, distil="replaces", schedule=more)
     assert (out["logits"].argmax(axis=1) == 5).all()
 
 

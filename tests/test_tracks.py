@@ -12,7 +12,7 @@ from paperlib.tracks import Track
     ("settings", "message"),
     [
         ({"name": "amigo"}, "TRACK must be one of twin, ferplus"),
-        ({"profile": "fast"}, "PROFILE must be one of smoke, default, paper"),
+        ({"profile": "fast"}, "PROFILE must be one of smoke, default, thorough, paper"),
         ({"name": "ferplus"}, "DATA=<folder>"),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_profile_says_the_size_of_the_pictures(tmp_path, name, faces, monkeypa
     for profile in tracks.PROFILES:
         Track(name=name, root=str(tmp_path), profile=profile).faces()
     assert {root for root, _ in asked} == {tmp_path}
-    assert [(k["size"], k["channels"]) for _, k in asked] == [(48, 1), (64, 1), (224, 3)]
+    assert [(k["size"], k["channels"]) for _, k in asked] == [(48, 1), (64, 1), (64, 1), (224, 3)]
 
 
 def test_a_tenth_of_the_training_faces_validates_where_no_split_does(tmp_path, faces, monkeypatch):
@@ -150,6 +150,7 @@ def test_afew_va_is_read_every_few_frames_by_the_profile(tmp_path, faces, monkey
     assert {root for root, _ in asked} == {tmp_path}
     assert [(k["every"], k["size"], k["channels"]) for _, k in asked] == [
         (10, 48, 1),
+        (3, 64, 1),
         (3, 64, 1),
         (1, 224, 3),
     ]

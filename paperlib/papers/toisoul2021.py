@@ -43,9 +43,9 @@ TABLE5: Mapping[str, Mapping[str, Any]] = {
     "ResNet-18 F+R+C": RESNET,
     "EmoFAN F+R": {**EMOFAN, "categories": False},
     "EmoFAN F+R+C": EMOFAN,
-    "EmoFAN F+R+C+A": ATTENTION,
+    "EmoFAN F+R+C+A": {**ATTENTION, "teaches": True},
     "EmoFAN F+R+C+A+D": {**ATTENTION, "teacher": "EmoFAN F+R+C+A"},
-    "EmoFAN F+R+C+A+S": {**ATTENTION, "loss": "shake-shake"},
+    "EmoFAN F+R+C+A+S": {**ATTENTION, "loss": "shake-shake", "teaches": True},
     "EmoFAN F+R+C+A+S+D": {**ATTENTION, "loss": "shake-shake", "teacher": "EmoFAN F+R+C+A+S"},
 }
 # row of Table 6 -> the row of Table 5 that it is, or what is different

@@ -250,12 +250,16 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     was learnt; `categories`: learn these too; `loss` "CCC" (eq. 6), "MSE" (eq. 9) or "shake-shake" (eq. 8), whose
     coefficients are drawn in every step from the run's seed; `teacher`: the settings of a run whose
     predictions are distilled (eq. 7), `distil` "adds" them to the cross-entropy or "replaces" it; `temperature`;
+    `teaches`: others learn from this run;
     `schedule`; `alignment_schedule`; `turned`: pictures are turned, zoomed and lit at random too, not only
     mirrored and moved, which takes a small network more steps than a scaled profile has.
 
     Returns:
-        affect (n_test, 2), logits (n_test, 8), in half precision; and, for a run that others learn from, "train": the
-        logits of the training faces.
+        affect (n_test, 2), logits (n_test, 8), in half precision; and, where the run `teaches`, "train": the logits of
+        the training faces.
+
+    Raises:
+        ValueError: the settings of the teacher do not say that it teaches.
     """
     parts = problem(track)
     model = network(parts, settings, seed)
@@ -269,6 +273,10 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     varied = distorted if settings["turned"] else augment
     teacher = np.zeros((len(parts.train), len(EXPRESSIONS)), np.float32)
     if settings["teacher"] is not None:
+        if not settings["teacher"].get("teaches"):
+            raise ValueError(
+                "a teacher's settings must have `teaches`, or its run keeps nothing to learn from"
+            )
         run = Run(
             task=f"{__name__}:train",
             track=track,
@@ -294,7 +302,7 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     fit(model, loss, rows, Schedule(**settings["schedule"]), seed=seed, checkpoint=checkpoint)
     affect, logits = predict(model, images[parts.test])
     found = {"affect": affect, "logits": logits}
-    if settings["categories"]:
+    if settings.get("teaches"):
         found["train"] = predict(model, images[parts.train])[1]
     return {name: values.astype(np.float16) for name, values in found.items()}
 
