@@ -588,7 +588,8 @@ class Study:
     def calibration(self) -> ArtefactTable:
         """The calibration that the paper claims and gives no number for: each label, plain and after temperature."""
         kind = self.main
-        for condition in self.conditions(kind):
+        # Recordings of runs keep no more than the likeliest class of what is not asked for here.
+        for condition in self.conditions(kind, ONE_HOT, SMOOTHED) or self.conditions(kind):
             found = {
                 m: self.calibrated(kind, condition, m) for m in LABELS if (kind, condition, m) in self.results
             }
