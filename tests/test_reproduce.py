@@ -180,7 +180,7 @@ def test_all_papers_train_together_before_any_page(monkeypatch, capsys, tmp_path
     monkeypatch.setattr(reproduce, "run_missing", lambda runs, **rest: done.append(runs))
     monkeypatch.setattr(reproduce, "reproduce", lambda key, *a, **k: done.append(key) or tmp_path / key)
     pages = reproduce.reproduce_all(["a", "b", "c"], Track(), seeds=0, jobs=1)
-    assert done == [["a1", "a2", "c1"], "a", "b", "c"]
+    assert done == [["a1", "c1", "a2"], "a", "b", "c"]
     assert pages == {key: tmp_path / key for key in "abc"}
     said = capsys.readouterr().out
     assert "3 runs to train, 1 at a time: 2 of a, 1 of c" in said and "executing 2 pages: a, c" in said

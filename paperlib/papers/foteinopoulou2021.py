@@ -136,8 +136,8 @@ def protocol(track: Track) -> Protocol:
     few = twin and track.brief
     return Protocol(
         backbones=backbones,
-        faces=adamw | {"epochs": 3 if few else 6},
-        sequences=adam | {"epochs": 20 if few else 40},
+        faces=adamw | {"epochs": 2 if few else 6},
+        sequences=adam | {"epochs": 10 if few else 40},
         folds=8,
         seeds=3 if track.brief else 5,
         seeds_of_rivals=3,

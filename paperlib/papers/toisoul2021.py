@@ -151,7 +151,7 @@ def protocol(track: Track) -> Protocol:
     epochs = 2 if brief else 12 if track.name == "twin" else 4
     return Protocol(
         schedule=adamw | {"epochs": epochs, "batch": 32},
-        alignment_schedule=adamw | {"epochs": 3 if brief else 12, "batch": 32},
+        alignment_schedule=adamw | {"epochs": 2 if brief else 12, "batch": 32},
         **small,
     )
 
