@@ -17,6 +17,7 @@ from paperlib.stats import (
     cluster_bootstrap,
     compare_correlations,
     correlation_interval,
+    crossed_bootstrap,
     icc1,
     mean_interval,
     observed_variance,
@@ -220,6 +221,67 @@ def test_bootstrap_refuses_one_cluster_and_unequal_lengths():
         cluster_bootstrap(np.mean, np.arange(4.0), clusters=["a"] * 4, seed=0)
     with pytest.raises(ValueError, match=r"must have 4 rows; got \[3, 4\]"):
         cluster_bootstrap(np.mean, np.arange(4.0), clusters=[1, 2, 3], seed=0)
+
+
+def test_crossed_bootstrap_has_the_variance_worked_out_by_hand(rng):
+    """Of the mean of drawn rows and columns: each one's part, and what is left of both, over how many are drawn."""
+    x = rng.normal(size=(25, 1)) + 0.7 * rng.normal(size=(1, 20)) + rng.normal(size=(25, 20))
+    row, column = (x.mean(axis=a, keepdims=True) - x.mean() for a in (1, 0))
+    left = x - x.mean() - row - column
+    parts = np.mean(row**2) / 24, np.mean(column**2) / 19
+    deviation = np.sqrt(sum(parts) + np.mean(left**2) / (24 * 19))
+    df = sum(parts) ** 2 / (parts[0] ** 2 / 24 + parts[1] ** 2 / 19)
+    ours = crossed_bootstrap(lambda a: a.mean(), x, clusters=None, seed=0, draws=6000)
+    assert ours.estimate == pytest.approx(x.mean())
+    assert ours.high - ours.low == pytest.approx(2 * stats.t.ppf(0.975, df) * deviation, rel=0.04)
+    assert (ours.high + ours.low) / 2 == pytest.approx(x.mean(), abs=0.1 * deviation)
+
+
+def test_columns_that_agree_leave_the_t_interval_of_the_clusters():
+    x = stats.norm.ppf((np.arange(8) + 0.5) / 8)
+    same = np.repeat(x[:, None], 3, axis=1)
+    ours = crossed_bootstrap(lambda a: a.mean(), same, clusters=None, seed=0, draws=20_000)
+    expected = mean_interval(x)
+    assert (ours.high - ours.low) / (expected.high - expected.low) == pytest.approx(1, abs=0.04)
+    twice = crossed_bootstrap(
+        lambda a: a.mean(),
+        np.repeat(same, 2, axis=0),
+        clusters=np.repeat(np.arange(8), 2),
+        seed=0,
+        draws=20_000,
+    )
+    assert_allclose([twice.low, twice.high], [ours.low, ours.high])
+
+
+def test_few_columns_that_vary_are_covered_where_clusters_alone_deceive(rng):
+    hit = {crossed_bootstrap: 0, cluster_bootstrap: 0}
+    for seed in range(150):
+        x = rng.normal(size=(6, 1)) + rng.normal(size=(1, 3))  # the true mean is 0
+        for bootstrap in hit:
+            found = bootstrap(lambda a: a.mean(), x, clusters=None, seed=seed, draws=200)
+            hit[bootstrap] += found.low <= 0 <= found.high
+    assert hit[crossed_bootstrap] / 150 > 0.88 and hit[cluster_bootstrap] / 150 < 0.8
+
+
+def test_crossed_bootstrap_keeps_arrays_together_and_repeats_by_seed(rng):
+    x = rng.normal(size=(10, 4, 2))
+    apart = crossed_bootstrap(lambda a, b: (a - b).mean(), x, x + 1, clusters=None, seed=3, draws=50)
+    assert_allclose([apart.estimate, apart.low, apart.high], -1)
+    first, again = (
+        crossed_bootstrap(lambda a: a.mean(), x, clusters=None, seed=3, draws=50) for _ in range(2)
+    )
+    assert first == again
+
+
+def test_crossed_bootstrap_refuses_one_column_one_cluster_and_other_columns():
+    with pytest.raises(ValueError, match=r"of one S, two or more; got \[1\]"):
+        crossed_bootstrap(np.mean, np.zeros((4, 1)), clusters=None, seed=0)
+    with pytest.raises(ValueError, match=r"got \[2, 3\]"):
+        crossed_bootstrap(np.mean, np.zeros((4, 2)), np.zeros((4, 3)), clusters=None, seed=0)
+    with pytest.raises(ValueError, match="two or more"):
+        crossed_bootstrap(np.mean, np.zeros(4), clusters=None, seed=0)
+    with pytest.raises(ValueError, match="at least two clusters; got 1 in 4 rows"):
+        crossed_bootstrap(np.mean, np.zeros((4, 2)), clusters=["a"] * 4, seed=0)
 
 
 # Raters
