@@ -24,7 +24,6 @@ from paperlib.audit import (
     exceeds_zero,
     gains,
     joined,
-    judge,
     pick,
     propagate,
     require,
@@ -102,11 +101,13 @@ def multi() -> Iterator[Result]:
             parts += [f"significantly worse: {', '.join(worse)}"] if worse else []
             parts += [f"p {min(p for _, p in found.values()):.2g} or more"] if not better else []
             parts += [f"not significant: {', '.join(rest)}"] if rest and better else []
+            # of recordings as n the paper says nothing
+            said = truth(2 * len(better) > len(found)) if unit == "frames" else Status.NOT_CHECKABLE
             yield Result(
                 f"fisher-{unit}",
                 "most, significantly",
                 joined(parts),
-                truth(2 * len(better) > len(found)),
+                said,
                 fill=fill | {"n": f"{n:,}"},
             )
         yield needed(partition)
@@ -387,6 +388,7 @@ def printed_errors(column: str) -> str:
 
 @check(KEY)
 def constant() -> Iterator[Result]:
+    """Beside a constant; the paper does not say that it is beaten, so nothing here contradicts it."""
     rows = list(product(MODALITIES, TASKS))
     for target in TARGETS:
         g = gold(target)
@@ -396,15 +398,15 @@ def constant() -> Iterator[Result]:
         found = f"the mean's RMSE {g.value:.3f}; worse: {len(worse)} of {len(rows)}"
         found += f", {', '.join(worse)}" if worse else ""
         found += f"; undecided: {', '.join(even)}" if even else ""
-        status = truth(not worse) if not even or worse else Status.WITHIN_ROUNDING
-        yield Result("mean-dev", printed_errors(f"{target} dev"), found, status, fill={"target": target})
+        fill = {"target": target}
+        yield Result("mean-dev", printed_errors(f"{target} dev"), found, Status.NOT_CHECKABLE, fill=fill)
     for target in TARGETS:
         cap = deviation_cap(target)
         errors = {f"{m} {t}": rmse(m, t, f"{target} test") for m, t in rows}
         worse = [f"{name} {e.value:g}" for name, e in errors.items() if e.value - e.half_unit > cap.high]
         found = f"the mean's RMSE at most {cap}; surely worse: {', '.join(worse) or 'none'}"
-        status = Status.DIFFERS if worse else Status.NOT_CHECKABLE
-        yield Result("mean-test", printed_errors(f"{target} test"), found, status, fill={"target": target})
+        fill = {"target": target}
+        yield Result("mean-test", printed_errors(f"{target} test"), found, Status.NOT_CHECKABLE, fill=fill)
     low, high = (f([rmse(m, t, "sigma(V) test").value for m, t in rows]) for f in (min, max))
     g, cap = gold("sigma(V)"), deviation_cap("sigma(V)")
     found = (
@@ -536,7 +538,7 @@ def data() -> Iterator[Result]:
         f"{sum(frames.values()):,.0f} frames, {minutes:.2f} minutes, {printed.value - minutes:.1f} fewer: "
     )
     found += f"{60 * (printed.value - minutes) / total:.1f} s a recording"
-    yield Result("minutes", as_printed("minutes"), found, judge(printed, Range(minutes, minutes, minutes)))
+    yield Result("minutes", as_printed("minutes"), found, Status.NOT_CHECKABLE)  # "approximately"
     each = text("chat-minutes").value
     found = f"{total:g} recordings of {each:g} are {total * each:g}, {text('pairs').value:g} conversations "
     found += f"{text('pairs').value * each:g}; printed {printed.value / total:.2f} a recording"
