@@ -38,7 +38,7 @@ class Entry:
     row: str
     column: str
     measured: float
-    unit: str = ""
+    unit: str = ""  # "p": a probability, of which no more is shown than that it is small
     track: str
     profile: str
     data: str  # fingerprint
@@ -264,6 +264,8 @@ def _html(frame: pd.DataFrame, caption: str, name: str) -> str:
 def _number(entry: Entry) -> str:
     if math.isnan(entry.measured):
         return ""
+    if entry.unit == "p" and entry.measured < 0.0005:
+        return "< 0.001"
     if entry.seeds > 1:
         return f"{entry.measured:.3f} ± {entry.spread:.3f}"
     return f"{entry.measured:.3f}"

@@ -23,6 +23,7 @@ from paperlib.plots_le2023 import _picture
 from paperlib.stats import mean_interval
 
 BIN = 0.025  # of the histograms, in units of the rescaled uncertainty
+_SIGNS = ((">", "black"), ("o", "white"), ("<", PALETTE["vermillion"]))  # better, neither, worse
 _NETWORK = ("input", "noise", "layer", "output")
 
 
@@ -49,7 +50,8 @@ class DifferenceRow:
     name: str
     estimate: float
     frames: tuple[float, float]  # Fisher's r to z, frames taken as independent
-    recordings: tuple[float, float]  # bootstrap over whole recordings
+    bootstrap: tuple[float, float]  # over whole pairs of recordings and seeds
+    group: str = ""  # rows of one group stand together, under its name
 
 
 @_drawing
@@ -69,7 +71,10 @@ def uncertainty_distribution(values: Mapping[str, Mapping[str, NDArray]]) -> Fig
             density = np.histogram(sigma, edges, density=True)[0]
             look = {"color": _look(k)["color"], "linestyle": LINES[k], "linewidth": 1.4}
             ax.stairs(density, edges, label=f"{name}, n = {len(sigma):,}", **look)
-        ax.set(xlabel="perception uncertainty, rescaled (0 to 1)", xlim=(edges[0], edges[-1]))
+        ax.set(
+            xlabel="perception uncertainty, rescaled\n(0 and 1: extremes of training)",
+            xlim=(edges[0], edges[-1]),
+        )
         _name(ax, i, dimension)
     axes[0].set_ylabel("density (frames)")
     _shared_legend(figure, axes, ncols=3)
@@ -117,9 +122,9 @@ def traces(panels: Mapping[str, tuple[NDArray, NDArray, NDArray]], *, unit: str 
     for ax, (name, (seconds, gold, predicted)) in zip(axes, panels.items(), strict=True):
         runs = np.atleast_2d(predicted)
         ax.plot(seconds, gold, color=PALETTE["blue"], linewidth=1.8, label="gold standard")
-        ax.plot(
-            seconds, runs.mean(axis=0), color=PALETTE["vermillion"], linestyle=(0, (4, 1)), label="prediction"
-        )
+        said = "prediction, mean of seeds" if len(runs) > 1 else "prediction"
+        dashes: Any = (0, (4, 1))
+        ax.plot(seconds, runs.mean(axis=0), color=PALETTE["vermillion"], linestyle=dashes, label=said)
         if len(runs) > 1:
             look: dict[str, Any] = {"color": PALETTE["vermillion"], "alpha": 0.25, "linewidth": 0}
             ax.fill_between(
@@ -133,9 +138,16 @@ def traces(panels: Mapping[str, tuple[NDArray, NDArray, NDArray]], *, unit: str 
 
 
 @_drawing
-def weight_sweep(panels: Mapping[str, Mapping[str, Mapping[float, NDArray]]]) -> Figure:
-    """CCC over the weights of eq. 7: panel -> "E" or "sigma" -> w_E -> CCC (seeds,); the best mean is a star."""
-    figure = _figure(0.4 + 2.0 * -(-len(panels) // 2))
+def weight_sweep(
+    panels: Mapping[str, Mapping[str, Mapping[float, NDArray]]],
+    *,
+    chosen: Mapping[str, Mapping[str, Sequence[float]]],
+) -> Figure:
+    """CCC over the weights of eq. 7: panel -> "E" or "sigma" -> w_E -> CCC (seeds,); a star is the best mean.
+
+    `chosen` has the weights that are used, panel -> target -> w_E of each seed: diamonds at the bottom.
+    """
+    figure = _figure(0.6 + 2.1 * -(-len(panels) // 2))
     axes = _grid(figure, panels)
     star: dict[str, Any] = {
         "marker": "*",
@@ -144,18 +156,26 @@ def weight_sweep(panels: Mapping[str, Mapping[str, Mapping[float, NDArray]]]) ->
         "linestyle": "",
         "zorder": 3,
     }
-    for ax, curves in zip(axes, panels.values(), strict=True):
+    used: dict[str, Any] = {"marker": "D", "markersize": 4, "linestyle": "", "alpha": 0.7}
+    for ax, (panel, curves) in zip(axes, panels.items(), strict=True):
         for k, (name, by_weight) in enumerate(curves.items()):
             weights = np.array(sorted(by_weight))
             look = {**_look(k + 1), "linestyle": LINES[k], "markersize": 3.5, "label": _greek(name)}
             mean = _means(ax, weights, [by_weight[w] for w in weights], **look)
             best = int(mean.argmax())
             ax.plot(weights[best], mean[best], color=look["color"], **star)
+            x = np.array(chosen[panel][name])
+            height = np.full(len(x), 0.05 + 0.08 * k)
+            ax.plot(x, height, color=look["color"], transform=ax.get_xaxis_transform(), **used)
+        low, high = ax.get_ylim()
+        ax.set_ylim(low - 0.15 * (high - low), high)
         ax.set(
-            xlabel=r"weight of the emotional state, $w_E$ ($w_\sigma = 2 - w_E$)", ylabel="CCC on development"
+            xlabel=r"weight of the emotional state, $w_E$ ($w_\sigma = 2 - w_E$)",
+            ylabel="CCC on development\n(± standard error of seeds)",
         )
     axes[0].plot([], [], color="white", label="highest mean", **star)
-    _shared_legend(figure, axes, ncols=3)
+    axes[0].plot([], [], color="black", label="chosen and used, one a seed", **used)
+    _shared_legend(figure, axes, ncols=2)
     return figure
 
 
@@ -177,32 +197,42 @@ def processing_gains(panels: Mapping[str, Mapping[str, Mapping[str, NDArray]]]) 
             x = np.arange(len(by_step)) + 0.05 * (k - (len(series) - 1) / 2)
             _means(ax, x, list(by_step.values()), **look)
             ax.set_xticks(range(len(by_step)), list(by_step))
-        ax.set_ylabel("CCC")
+        ax.set_ylabel("CCC (mean ± standard\nerror of seeds)")
     _shared_legend(figure, axes, ncols=len(modalities))
     return figure
 
 
 @_drawing
 def differences(rows: Sequence[DifferenceRow]) -> Figure:
-    """What multi-task learning gains, row by row, with both intervals; filled where that over recordings excludes 0."""
+    """What multi-task learning gains, row by row, with both intervals; a triangle where the bootstrap's excludes 0."""
     figure = _figure(0.85 + 0.21 * len(rows))
     ax = figure.subplots()
     ax.axvline(0, color=GREY, linewidth=0.8, zorder=2.5)
     thin: dict[str, Any] = {"color": PALETTE["vermillion"], "linewidth": 1.2}
     thick: dict[str, Any] = {"color": PALETTE["sky"], "linewidth": 3.5, "solid_capstyle": "butt"}
-    dot: dict[str, Any] = {"marker": "o", "markersize": 5, "color": "black", "linestyle": "", "zorder": 3}
+    dot: dict[str, Any] = {"markersize": 5, "color": "black", "linestyle": "", "zorder": 3}
+    signs: list[dict[str, Any]] = [{"marker": m, "markerfacecolor": c} for m, c in _SIGNS]
+    better, neither, worse = signs
     for i, row in enumerate(rows):
-        ax.plot(row.recordings, (i + 0.1, i + 0.1), **thick)
+        ax.plot(row.bootstrap, (i + 0.1, i + 0.1), **thick)
         ax.plot(row.frames, (i - 0.2, i - 0.2), **thin)
-        clear = row.recordings[0] > 0 or row.recordings[1] < 0
-        ax.plot(row.estimate, i + 0.1, markerfacecolor="black" if clear else "white", **dot)
+        sign = better if row.bootstrap[0] > 0 else worse if row.bootstrap[1] < 0 else neither
+        ax.plot(row.estimate, i + 0.1, **dot, **sign)
+    names = [row.group for row in rows]
+    for k, group in enumerate(dict.fromkeys(names) if any(names) else ()):
+        first, last = names.index(group), len(names) - 1 - names[::-1].index(group)
+        ax.axhspan(first - 0.5, last + 0.5, color="white" if k % 2 == 0 else "#f2f2f2", zorder=0)
+        ax.annotate(
+            group, (1.01, (first + last) / 2), xycoords=ax.get_yaxis_transform(), rotation=90, va="center"
+        )
     ax.set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5), xlabel="CCC, multi-task less single-task")
     ax.set_yticklabels([_greek(row.name) for row in rows])
     handles = {
         "95 % interval, frames as n (Fisher)": Line2D([], [], **thin),
-        "95 % interval, bootstrap over recordings": Line2D([], [], **thick),
-        "difference; recordings' interval excludes 0": Line2D([], [], **dot),
-        "difference; it includes 0": Line2D([], [], markerfacecolor="white", **dot),
+        "95 % interval, bootstrap": Line2D([], [], **thick),
+        "multi-task better by the bootstrap": Line2D([], [], **dot, **better),
+        "neither": Line2D([], [], **dot, **neither),
+        "multi-task worse by the bootstrap": Line2D([], [], **dot, **worse),
     }
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=2)
     return figure

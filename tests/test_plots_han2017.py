@@ -50,7 +50,10 @@ def test_densities_are_those_of_the_partitions_and_cover_values_outside(rng):
     assert train.edges[0] <= -0.06 and test.edges[-1] >= 1.21
     assert np.sum(test.values * np.diff(test.edges)) == pytest.approx(1)
     assert np.count_nonzero(test.values) == 3
-    assert labels(figure.axes[0]) == ("perception uncertainty, rescaled (0 to 1)", "density (frames)")
+    assert labels(figure.axes[0]) == (
+        "perception uncertainty, rescaled\n(0 and 1: extremes of training)",
+        "density (frames)",
+    )
     assert {"train, n = 400", "test, n = 3", "train, n = 1"} <= words(figure)
 
 
@@ -103,7 +106,9 @@ def test_traces_are_drawn_with_mean_and_reach_of_the_seeds():
     np.testing.assert_array_equal(right.lines[1].get_ydata(), runs[0])
     assert not right.collections
     assert labels(left) == ("time (s)", "E (label units)") and labels(right)[1] == "σ (label units)"
-    assert {"gold standard", "prediction", "lowest to highest seed"} <= words(figure)
+    assert {"gold standard", "prediction, mean of seeds", "prediction", "lowest to highest seed"} <= words(
+        figure
+    )
 
 
 def test_four_panels_stand_two_by_two():
@@ -120,7 +125,8 @@ def test_the_sweep_shows_means_errors_and_a_star_at_each_best_mean():
     # out of order on purpose; the highest single score (0.9 at 2.0) is not the highest mean
     state = {2.0: np.array([0.9, 0.1]), 0.0: np.array([0.1, 0.3]), 1.0: np.array([0.5, 0.7])}
     sigma = {0.0: np.array([0.4, 0.4]), 1.0: np.array([0.2, 0.2])}
-    figure = plots.weight_sweep({"audio, arousal": {"E": state, "sigma": sigma}})
+    used = {"audio, arousal": {"E": [1.0, 2.0], "sigma": [0.0, 0.0]}}
+    figure = plots.weight_sweep({"audio, arousal": {"E": state, "sigma": sigma}}, chosen=used)
     (ax,) = figure.axes
     first, second = ax.containers
     np.testing.assert_allclose(first.lines[0].get_data(), [[0, 1, 2], [0.2, 0.6, 0.5]])
@@ -133,13 +139,16 @@ def test_the_sweep_shows_means_errors_and_a_star_at_each_best_mean():
     assert stars[0].get_markersize() > 2 * first.lines[0].get_markersize()
     assert labels(ax) == (
         r"weight of the emotional state, $w_E$ ($w_\sigma = 2 - w_E$)",
-        "CCC on development",
+        "CCC on development\n(± standard error of seeds)",
     )
-    assert {"E", "σ", "highest mean", "(a) audio, arousal"} <= words(figure)
+    used = [line for line in ax.lines if line.get_marker() == "D" and len(line.get_xdata())]
+    assert [list(line.get_xdata()) for line in used] == [[1, 2], [0, 0]]
+    assert {"E", "σ", "highest mean", "chosen and used, one a seed", "(a) audio, arousal"} <= words(figure)
 
 
 def test_a_single_seed_has_no_error_bar():
-    figure = plots.weight_sweep({"audio": {"E": {0.0: np.array([0.1]), 2.0: np.array([0.2])}}})
+    curve = {0.0: np.array([0.1]), 2.0: np.array([0.2])}
+    figure = plots.weight_sweep({"audio": {"E": curve}}, chosen={"audio": {"E": [2.0]}})
     container = figure.axes[0].containers[0]
     np.testing.assert_allclose(container.lines[0].get_ydata(), [0.1, 0.2])
     assert not any(segment.size for segment in container.lines[2][0].get_segments())
@@ -164,14 +173,17 @@ def test_the_chain_is_drawn_step_by_step_test_dashed_in_the_color_of_its_modalit
     assert [line.get_linestyle() for line in lines] == ["-", "--", "-"]
     assert [line.get_color() for line in lines] == [COLORS[1], COLORS[1], COLORS[2]]
     assert [line.get_markerfacecolor() for line in lines] == [COLORS[1], "white", COLORS[2]]
-    assert ax.get_ylabel() == "CCC" and set(series) <= words(figure)
+    assert ax.get_ylabel() == "CCC (mean ± standard\nerror of seeds)" and set(series) <= words(figure)
 
 
-def test_differences_keep_their_order_with_both_intervals_and_are_filled_where_recordings_exclude_zero():
+def test_differences_keep_their_order_with_both_intervals_and_tell_gains_from_losses():
     rows = [
-        plots.DifferenceRow(name="E, arousal", estimate=0.1, frames=(0.08, 0.12), recordings=(0.02, 0.2)),
-        plots.DifferenceRow(name="sigma, arousal", estimate=0.1, frames=(0.08, 0.12), recordings=(-0.1, 0.3)),
-        plots.DifferenceRow(name="E, valence", estimate=-0.1, frames=(-0.2, 0.1), recordings=(-0.3, -0.01)),
+        plots.DifferenceRow(name=name, estimate=at, frames=frames, bootstrap=bootstrap, group=group)
+        for name, at, frames, bootstrap, group in (
+            ("E, arousal", 0.1, (0.08, 0.12), (0.02, 0.2), "test"),
+            ("sigma, arousal", 0.1, (0.08, 0.12), (-0.1, 0.3), "test"),
+            ("E, valence", -0.1, (-0.2, 0.1), (-0.3, -0.01), "dev"),
+        )
     ]
     figure = plots.differences(rows)
     (ax,) = figure.axes
@@ -181,18 +193,22 @@ def test_differences_keep_their_order_with_both_intervals_and_are_filled_where_r
     assert list(zero.get_xdata()) == [0, 0]
     for i, row in enumerate(rows):
         thick, thin, dot = drawn[3 * i : 3 * i + 3]
-        assert tuple(thick.get_xdata()) == row.recordings and tuple(thin.get_xdata()) == row.frames
+        assert tuple(thick.get_xdata()) == row.bootstrap and tuple(thin.get_xdata()) == row.frames
         assert thick.get_linewidth() > 2 * thin.get_linewidth()
         assert thick.get_color() == PALETTE["sky"] and thin.get_color() == PALETTE["vermillion"]
         assert dot.get_xdata()[0] == row.estimate
         np.testing.assert_allclose(np.round([line.get_ydata()[0] for line in (thick, thin, dot)]), i)
+    assert [line.get_marker() for line in drawn[2::3]] == [">", "o", "<"]
     fills = [to_rgba(line.get_markerfacecolor()) for line in drawn[2::3]]
-    assert fills == [to_rgba("black"), to_rgba("white"), to_rgba("black")]
+    assert fills == [to_rgba("black"), to_rgba("white"), to_rgba(PALETTE["vermillion"])]
+    spans = [(p.get_y(), p.get_y() + p.get_height()) for p in ax.patches]
+    assert spans == [(-0.5, 1.5), (1.5, 2.5)]
+    assert {"test", "dev", "multi-task worse by the bootstrap"} <= words(figure)
     assert ax.get_xlabel() == "CCC, multi-task less single-task"
 
 
 def test_two_dozen_rows_do_not_overlap():
-    row = plots.DifferenceRow(name="E", estimate=0.1, frames=(0, 0.2), recordings=(-0.1, 0.3))
+    row = plots.DifferenceRow(name="E", estimate=0.1, frames=(0, 0.2), bootstrap=(-0.1, 0.3))
     figure = plots.differences([row] * 24)
     boxes = [t.get_window_extent() for t in figure.axes[0].get_yticklabels()]
     assert all(upper.y0 > lower.y1 for upper, lower in zip(boxes, boxes[1:], strict=False))

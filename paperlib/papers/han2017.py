@@ -1,8 +1,9 @@
 """han2017: the grid of runs behind its artefacts, and every number of its page.
 
-Two things vary, and each number says which its interval is over. Recordings: frames of one recording hang together, so
-an interval of a CCC, or of a difference of two, comes from resampling whole recordings, of the average over seeds.
-Seeds: networks of one seed share the order of the batches and the input noise.
+Two things vary, and each number says which its interval is over. Pairs: frames of one recording hang together, and so
+do the recordings of two people who talked to each other. Seeds: a network trained again is another one; networks of
+one seed share the order of the batches and the input noise. An interval of a CCC, or of a difference of two, resamples
+pairs and seeds, crossed. A claim of the paper is judged once, over all cells that it speaks of: cells share people.
 """
 
 from __future__ import annotations
@@ -29,29 +30,63 @@ from paperlib.published import read_table
 from paperlib.stats import Interval, Verdict
 from paperlib.tasks.perception_uncertainty import TARGETS, Problem, gold_standard, problem
 from paperlib.tracks import TWIN_CHATS, Track
+from paperlib.twin_recordings import LAGS
 
 KEY = "han2017"
 TRACKS = ("twin", "sewa", "recordings")
 TASK = "paperlib.tasks.perception_uncertainty:train"
 SEARCH = "paperlib.tasks.perception_uncertainty:search_delay"
 MODALITIES, FUSED = ("audio", "video"), "audio+video"
+RESCALED = (
+    "audio+video, rescaled"  # with development's mean and spread, as post-processing gives one modality
+)
 DIMENSIONS = ("arousal", "valence")  # the paper's order
 STEP = 0.1  # of the weights (han2017, sec. 4.2)
 DELAYS = tuple(range(0, 85, 5))  # frames that the search tries: to eight seconds
 SINGLE = {"E": "single E", "sigma": "single sigma"}
 TASKS = ("single", "multi")
 EQUAL = "w = 1"  # both tasks count the same: nothing is searched
+COUNTED_BY = (
+    "by Fisher's test with frames as n",
+    "with recordings as n",
+    "by the bootstrap over pairs and seeds",
+)
+ANSWERS = {Verdict.HELD: "Yes", Verdict.DID_NOT_HOLD: "No", Verdict.CANNOT_TELL: "That cannot be told"}
+FOOTINGS = {"both": FUSED, "both, rescaled": RESCALED}
+COUNTED = ("frames as n", "recordings as n", "bootstrap")  # ways to call a difference significant
 PARTITIONS = {"dev": "validation", "test": "test"}  # the paper's name -> ours
 NAMES = {"E": "emotional state", "sigma": "uncertainty"}
-OVER_RECORDINGS = "95 % bootstrap over {n} recordings, of the mean over seeds"
+FASTER = "The uncertainty changes faster than the emotional state"
+HARDER = "The uncertainty is harder to predict than the emotional state"
+VIDEO = "Video predicts better than audio, in CCC"
+BETTER = "Multi-task learning has the higher CCC than single-task learning"
+BOTH = "Emotional state and uncertainty are better learnt together than alone ({dimension}), in CCC"
+COSTS = "Multi-task learning has the higher RMSE where one modality is used alone"
+FUSION = "Fusion raises the CCC of the emotional state"
+FUSION_ERROR = "Fusion lowers the RMSE of the emotional state"
+FUSION_SIGMA = "Fusion gains less for the uncertainty than for the emotional state, in {measure}"
+SHRINKAGE = "Without least squares' shrinkage, fusion raises the CCC of the uncertainty"
+PUT_IN = (FASTER, HARDER, VIDEO)  # by whoever wrote the twin: what it finds there says nothing of the claim
+PUT_IN_TAG = " (on the twin: put in by its maker)"
+SHARE = "RMSE / sd"  # of the gold standard on the same frames: emotion and uncertainty have different units
 CAVEATS = {
     "twin": "**The data are generated, and the recordings fewer and shorter than the paper's.** {n} people talk in "
     "pairs for up to {seconds:.0f} seconds each (the paper: 64 for 164); valence, arousal and their ambiguity are "
-    "smooth random processes; six raters follow them late, each with a bias, a scale and noise that grows with the "
-    "ambiguity; a source-filter voice and a moving face show both. openSMILE's features are real, of a voice that is "
-    "not. What holds here holds of the method; which modality tells more, and how much, was decided by whoever wrote "
-    "the twin. In return the true uncertainty is known.",
+    "smooth random processes; six raters follow them {lag:.1f} seconds late on average, each with a bias, a scale and "
+    "noise that grows with the ambiguity; a source-filter voice and a moving face show both. openSMILE's features are "
+    "real, of a voice that is not.\n\n"
+    "Whoever wrote the twin decided more than the look of it. Ambiguity moves faster than affect, the raters' noise "
+    "faster still; how much voice and face show of each was chosen; so was the raters' lag. Claims on pace, on which "
+    "modality tells more and on what is harder are therefore marked and counted apart: the twin can show that they "
+    "can be measured, not that they are so. And ambiguity is drawn independently of affect: but for raters who "
+    "differ in lag, and so disagree a little where the emotion moves, a network can learn nothing for the one from "
+    "the other. Where multi-task learning gains nothing here, that does not speak against the paper. In return the "
+    "true uncertainty is known.",
 }
+
+
+Found = Mapping[tuple[str, str, str], Entry]  # by artefact, row and column
+Measure = Callable[..., NDArray[np.float64]]
 
 
 def _say(w: float) -> str:
@@ -138,7 +173,7 @@ def open_choices(track: Track) -> pd.DataFrame:
         ("time shift beside the delay", "both", "both; up to five seconds either way"),
         ("late fusion", "WEKA's simple regression, which uses one input", "least squares on both (eq. 9)"),
         ("CCC over what", "“whole predictions”", "all frames of a partition; recordings' mean beside it"),
-        ("runs", "one, no seed given", f"{plan.seeds} seeds"),
+        ("runs", "one, as it seems; no seed given", f"{plan.seeds} seeds"),
     ]
     return pd.DataFrame(rows, columns=["choice", "paper", "this page"])
 
@@ -201,8 +236,8 @@ def for_replay(results: Sequence[Result]) -> list[Result]:
             read |= {r.key for group in used for r in group}
     kept = []
     for r in results:
-        names_of = [name for name in r.arrays if r.key in read or name == "score"]
-        kept.append(replace(r, arrays={name: r.arrays[name] for name in names_of if name != "history"}))
+        names_of = [name for name in r.arrays if r.key in read or name in ("score", "history")]
+        kept.append(replace(r, arrays={name: r.arrays[name] for name in names_of}))
     return kept
 
 
@@ -293,6 +328,8 @@ class Study:
         self, modality: str, dimension: str, target: str, task: str, partition: str
     ) -> list[NDArray[np.float64]]:
         """Predictions (F,) after post-processing, one a seed; fused ones are fitted on development."""
+        if modality == RESCALED:
+            return self._rescaled(dimension, target, task, partition)
         if modality != FUSED:
             return [
                 np.concatenate([chain(x) for x in self.raw(r, target, partition)])
@@ -306,6 +343,18 @@ class Study:
             fused.append(LinearRegression().fit(fit_on[rated], dev[rated]).predict(apply_to))
         return fused
 
+    def _rescaled(self, dimension: str, target: str, task: str, partition: str) -> list[NDArray[np.float64]]:
+        """Fused predictions with development's mean and spread, which least squares shrinks."""
+        gold = self.gold(dimension, target, "dev")
+        rated = np.isfinite(gold)
+        y, out = gold[rated], []
+        for on_dev, x in zip(
+            *(self.predicted(FUSED, dimension, target, task, p) for p in ("dev", partition)), strict=True
+        ):
+            z = on_dev[rated]
+            out.append(y.mean() + (x - z.mean()) * (y.std() / z.std() if z.std() > 0 else 1))
+        return out
+
     def inputs(self, dimension: str, target: str, task: str, partition: str) -> list[NDArray[np.float64]]:
         """What late fusion is given (eq. 9): (F, modalities), one a seed."""
         found = [self.predicted(m, dimension, target, task, partition) for m in self.modalities]
@@ -314,30 +363,47 @@ class Study:
     def sums(
         self, modality: str, dimension: str, target: str, task: str, partition: str
     ) -> NDArray[np.float64]:
-        """`metrics.agreement_sums` of each recording and seed: (recordings, seeds, 6)."""
+        """`metrics.agreement_sums` of each recording and seed: (recordings, seeds, 6), zeros where nobody rated."""
         gold, groups = self.gold(dimension, target, partition), self.recording_of(partition)
         rated = np.isfinite(gold)
         each = [
             metrics.agreement_sums(p[rated], gold[rated], groups[rated])
             for p in self.predicted(modality, dimension, target, task, partition)
         ]
-        return np.stack(each, axis=1)
+        recordings = self.parts.of(PARTITIONS[partition])
+        sums = np.zeros((len(recordings), len(each), 6))
+        sums[np.isin(recordings, groups[rated])] = np.stack(each, axis=1)
+        return sums
 
-    def over_recordings(
-        self, statistic: Callable[..., NDArray[np.float64]], *sums: NDArray[np.float64]
-    ) -> tuple[list[float], Interval | None]:
-        """statistic(sums (seeds, 6), ...) gives one value a seed: these, and the interval of their mean."""
+    def cells(
+        self, cells: Sequence[tuple[str, str, str]], task: str, partition: str = "test"
+    ) -> NDArray[np.float64]:
+        """`sums` of several cells (modality, dimension, target): (recordings, seeds, cells, 6)."""
+        return np.stack([self.sums(*cell, task, partition) for cell in cells], axis=2)
 
-        def of(*rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            return statistic(*(part.sum(axis=0) for part in rows))
+    def pair_of(self, among: str) -> NDArray[np.str_]:
+        """Who talked to each other, of each recording of a partition or of "all"."""
+        return self.record.pair if among == "all" else self.record.pair[self.parts.of(PARTITIONS[among])]
 
-        values = [float(v) for v in of(*sums)]
-        if len(sums[0]) < 2:
-            return values, None
-        interval = stats.cluster_bootstrap(
-            lambda *rows: float(np.mean(of(*rows))), *sums, clusters=None, seed=0, draws=self.plan.draws
-        )
-        return values, interval
+    def interval(
+        self,
+        statistic: Callable[..., float],
+        *arrays: NDArray[Any],
+        pairs: NDArray[np.str_],
+        seeds: bool = False,
+    ) -> tuple[Interval | None, str]:
+        """The bootstrap of arrays of recordings (n, ...), or (n, seeds, ...), and what it is over; None without two.
+
+        A single seed gives none where there are `seeds`: how much a training varies cannot be seen.
+        """
+        count = len(np.unique(pairs))
+        if count < 2 or (seeds and arrays[0].shape[1] < 2):
+            return None, ""
+        known = len(np.unique(self.record.pair)) < len(self.record)
+        about = f"95 % bootstrap over {count} {'pairs' if known else 'recordings'}"
+        about += f" and {arrays[0].shape[1]} seeds" if seeds else ""
+        bootstrap = stats.crossed_bootstrap if seeds else stats.cluster_bootstrap
+        return bootstrap(statistic, *arrays, clusters=pairs, seed=0, draws=self.plan.draws), about
 
     def _add(
         self,
@@ -346,48 +412,60 @@ class Study:
         column: str,
         statistic: Callable[..., NDArray[np.float64]],
         *sums: NDArray[np.float64],
+        among: str = "test",
         claim: str = "",
         trained: bool = True,
         **rest: Any,
     ) -> Entry:
-        """Record a statistic of recordings; a difference (" - " in its row) or a claim gets a verdict.
+        """Record a statistic of recordings' sums (recordings, seeds, ...), one value a seed; a claim gets a verdict.
 
         What is not `trained` has no seeds, and its sums a second dimension of one.
         """
-        values, interval = self.over_recordings(statistic, *sums)
-        judged = claim or " - " in row
-        judgement = str(stats.verdict(interval, 1) if interval else Verdict.CANNOT_TELL) if judged else ""
-        about = (OVER_RECORDINGS if trained else "95 % bootstrap over {n} recordings").format(n=len(sums[0]))
-        n = int(sums[0][:, 0, 0].sum())
+
+        def of(*rows: NDArray[np.float64]) -> NDArray[np.float64]:
+            return statistic(*(part.sum(axis=0) for part in rows))
+
+        values = [float(v) for v in of(*sums)]
+        interval, about = self.interval(
+            lambda *rows: float(np.mean(of(*rows))), *sums, pairs=self.pair_of(among), seeds=trained
+        )
+        judgement = str(stats.verdict(interval, 1) if interval else Verdict.CANNOT_TELL) if claim else ""
         return self.ledger.add(
             artefact,
             row,
             column,
             source="recordings",
-            n=n,
+            n=int(sums[0].reshape(len(sums[0]), -1)[:, 0].sum()),
             values=values if trained else None,
             interval=interval or values[0],
-            about=about if interval else "",
-            claim=claim,
+            about=about,
+            claim=self.tagged(claim),
             verdict=judgement,
             **rest,
         )
 
+    def tagged(self, claim: str) -> str:
+        """The claim, marked where the twin's maker has decided it."""
+        return claim + PUT_IN_TAG if claim in PUT_IN and self.track.name == "twin" else claim
+
     # artefacts
 
     def gold_standard(self) -> ArtefactTable:
-        """What the weights of EWE are, and on the twin, whether it is nearer to the truth than the raters' mean."""
+        """What the weights of EWE are, and on the twin, how near it and the raters' mean come to the truth.
+
+        No verdict: the twin's truth is an unweighted mean of raters who are equally noisy.
+        """
         ratings, groups = self.record.ratings, np.repeat(np.arange(len(self.record)), self.record.frames)
         gold = gold_standard(self.record)
         for dimension in DIMENSIONS:
             d = AFFECT.index(dimension)
-            given = np.array(
+            every = np.array(
                 [rater_weights(ratings[self.record.rows(i), :, d]) for i in range(len(self.record))]
             )
             took_part = np.array(
                 [np.isfinite(ratings[self.record.rows(i), :, d]).any(axis=0) for i in range(len(self.record))]
             )
-            given = given[took_part]
+            given = every[took_part]
             rated = np.isfinite(gold[:, 0, d])
             mean = np.nanmean(ratings[rated, :, d], axis=1)
             common: dict[str, Any] = {"source": "recordings", "n": given.size}
@@ -396,6 +474,15 @@ class Study:
                 ("raters without weight", (given == 0).sum()),
             ):
                 self.ledger.add("gold_standard", dimension, column, interval=float(value), **common)
+            for k, there in enumerate(took_part.T):
+                self.ledger.add(
+                    "gold_standard",
+                    f"{dimension}: rater {k + 1}",
+                    "mean weight",
+                    source="recordings",
+                    n=int(there.sum()),
+                    interval=float(every[there, k].mean()) if there.any() else None,
+                )
             between = metrics.pcc(gold[rated, 0, d], mean)
             common["n"] = int(rated.sum())
             self.ledger.add(
@@ -407,21 +494,14 @@ class Study:
                     metrics.agreement_sums(x, truth, groups[rated])[:, None]
                     for x in (gold[rated, 0, d], mean)
                 )
-                self._add(
-                    "gold_standard", f"{dimension}: EWE", "CCC with the truth", _ccc, ewe, trained=False
-                )
-                self._add(
-                    "gold_standard", f"{dimension}: mean", "CCC with the truth", _ccc, plain, trained=False
-                )
-                self._add(
-                    "gold_standard",
-                    f"{dimension}: EWE - mean",
-                    "CCC with the truth",
-                    _ccc_less,
-                    ewe,
-                    plain,
-                    trained=False,
-                )
+                common = {"among": "all", "trained": False}
+                for name, statistic, of in (
+                    ("EWE", _ccc, [ewe]),
+                    ("mean", _ccc, [plain]),
+                    ("EWE - mean", _less(_ccc), [ewe, plain]),
+                ):
+                    row = f"{dimension}: {name}"
+                    self._add("gold_standard", row, "CCC with the truth", statistic, *of, **common)
         return self.ledger.table("gold_standard")
 
     def rescaling(self) -> ArtefactTable:
@@ -456,14 +536,20 @@ class Study:
 
     def delays(self) -> ArtefactTable:
         """The delay that a linear model of the features likes best."""
+        gold, held = gold_standard(self.record)[:, 0], self.parts.of("validation").tolist()
+        used = self.plan.delay / self.record.rate
         for name, by_delay in self.delay_curves().items():
-            best = max(by_delay, key=lambda d: by_delay[d])
-            n = len(self.gold("arousal", "E", "dev"))
-            common: dict[str, Any] = {"source": "recordings", "n": n}
-            self.ledger.add("delays", name, "best delay", interval=best, unit="s", **common)
-            used = self.plan.delay / self.record.rate
-            for column, delay in (("r at 0 s", 0.0), (f"r at {used:g} s", used), ("r at the best", best)):
-                self.ledger.add("delays", name, column, interval=by_delay[delay], **common)
+            d = AFFECT.index(name.partition(", ")[2])
+            best = max(by_delay, key=lambda seconds: by_delay[seconds])
+            for column, delay, value in (
+                ("best delay (s)", best, best),
+                ("r at 0 s", 0.0, by_delay[0.0]),
+                (f"r at {used:g} s", used, by_delay[used]),
+                ("r at the best", best, by_delay[best]),
+            ):
+                late = round(delay * self.record.rate)
+                n = sum(int(np.isfinite(gold[self.record.rows(i)][late:, d]).sum()) for i in held)
+                self.ledger.add("delays", name, column, source="recordings", n=n, interval=value)
         return self.ledger.table("delays")
 
     def delay_curves(self) -> dict[str, dict[float, float]]:
@@ -484,8 +570,46 @@ class Study:
         return self._cells("table1", 1, _ccc)
 
     def table2(self) -> ArtefactTable:
-        """Table 2: the RMSE of every cell."""
-        return self._cells("table2", 2, metrics.rmse_from_sums)
+        """Table 2: the RMSE of every cell, and of the constant that is development's mean."""
+        self._cells("table2", 2, _rmse)
+        for dimension, partition, target in product(DIMENSIONS, PARTITIONS, TARGETS):
+            gold = self.gold(dimension, target, partition)
+            rated = np.isfinite(gold)
+            constant = np.full(rated.sum(), np.nanmean(self.gold(dimension, target, "dev")))
+            sums = metrics.agreement_sums(constant, gold[rated], np.zeros(rated.sum()))
+            self.ledger.add(
+                "table2",
+                "mean of dev",
+                f"{_short(target, dimension)} {partition}",
+                source="recordings",
+                n=int(rated.sum()),
+                interval=float(_rmse(sums)[0]),
+            )
+        return self.ledger.table("table2")
+
+    def correlations(self) -> ArtefactTable:
+        """Pearson's r of every cell: what a prediction knows, whatever its mean and scale."""
+        for modality, task in product(self.shown, TASKS):
+            for dimension, partition, target in product(DIMENSIONS, PARTITIONS, TARGETS):
+                sums = self.sums(modality, dimension, target, task, partition)
+                row, column = f"{modality} {task}", f"{_short(target, dimension)} {partition}"
+                self._add("correlations", row, column, _r, sums, among=partition)
+        return self.ledger.table("correlations")
+
+    def epochs(self) -> ArtefactTable:
+        """The epoch that each network went back to, its best by the error on development."""
+        for modality in self.modalities:
+            best = [
+                int(np.argmin(r["history"][:, 1])) + 1
+                for name, group in self.results.items()
+                if name[0] == modality
+                for r in group
+            ]
+            for column, of in (("lowest", np.min), ("median", np.median), ("highest", np.max)):
+                self.ledger.add(
+                    "epochs", modality, column, source="recordings", n=len(best), interval=float(of(best))
+                )
+        return self.ledger.table("epochs")
 
     def _cells(
         self, artefact: str, number: int, measure: Callable[..., NDArray[np.float64]]
@@ -500,6 +624,7 @@ class Study:
                     column,
                     measure,
                     self.sums(modality, dimension, target, task, partition),
+                    among=partition,
                     printed=printed[row, column],
                     printed_on="SEWA",
                 )
@@ -510,46 +635,55 @@ class Study:
         return list(product(self.shown, DIMENSIONS, TARGETS, PARTITIONS))
 
     def significance(self) -> ArtefactTable:
-        """Each comparison by Fisher's r to z, as the paper did it, and by a bootstrap over recordings."""
-        survived = {"frames as n": 0, "recordings as n": 0, "bootstrap over recordings": 0}
+        """Each comparison by Fisher's r to z, as the paper did it, and by a bootstrap over pairs and seeds.
+
+        Counted on the test; the paper's sentences are judged by the mean over its cells.
+        """
+        found = {what: {"better": 0, "worse": 0} for what in COUNTED}
         for modality, dimension, target, partition in self.comparisons():
             single, multi = (self.sums(modality, dimension, target, t, partition) for t in TASKS)
             name = f"{modality}, {_short(target, dimension)}, {partition}"
-            claim = f"Multi-task learning predicts the {NAMES[target]} better ({dimension}, {modality})"
-            entry = self._add(
-                "significance",
-                f"{name}: multi - single",
-                "CCC",
-                _ccc_less,
-                multi,
-                single,
-                claim=claim if partition == "test" else "",
-            )
-            survived["bootstrap over recordings"] += len(multi) > 1 and bool(entry.low > 0 or entry.high < 0)
+            row = f"{name}: multi - single"
+            entry = self._add("significance", row, "CCC", _less(_ccc), multi, single, among=partition)
+            self._add("significance", row, "r", _less(_r), multi, single, among=partition)
+            counted = partition == "test"
+            if counted and "bootstrap over" in entry.interval:
+                found[COUNTED[2]]["better"] += entry.low > 0
+                found[COUNTED[2]]["worse"] += entry.high < 0
             r = [float(np.mean(_ccc(s.sum(axis=0)))) for s in (multi, single)]
-            for what, n in (("frames as n", entry.n), ("recordings as n", len(multi))):
+            for what, n in zip(COUNTED, (entry.n, len(multi)), strict=False):
                 test = stats.compare_correlations(r[0], n, r[1], n) if n > 3 else None
                 p = test.p if test else np.nan
-                survived[what] += bool(p < 0.05)
+                if counted and p < 0.05:
+                    found[what]["better" if r[0] > r[1] else "worse"] += 1
                 self.ledger.add(
-                    "significance", name, f"p, {what}", source="recordings", n=n, interval=float(p)
+                    "significance", name, f"p, {what}", source="recordings", n=n, interval=float(p), unit="p"
                 )
-        for what, count in survived.items():
-            row = f"significant of {len(self.comparisons())}"
-            self.ledger.add(
-                "significance", row, what, source="recordings", n=len(self.record), interval=count
-            )
+        tested = [name[:3] for name in self.comparisons() if name[3] == "test"]
+        for what, (kind, count) in ((what, pair) for what, of in found.items() for pair in of.items()):
+            row, column = f"significant of {len(tested)}, test", f"{what}: {kind}"
+            self.ledger.add("significance", row, column, source="recordings", n=len(tested), interval=count)
+        sets = {("all cells", BETTER): tested} | {
+            (d, BOTH.format(dimension=d)): [cell for cell in tested if cell[1] == d] for d in DIMENSIONS
+        }
+        for (name, claim), cells in sets.items():
+            multi, single = (self.cells(cells, t) for t in reversed(TASKS))
+            row = f"{name}, test: multi - single"
+            self._add("significance", row, "CCC", _less(_ccc), multi, single, claim=claim)
+            self._add("significance", row, "r", _less(_r), multi, single)
         return self.ledger.table("significance")
 
-    def differences(self) -> list[tuple[str, float, tuple[float, float], tuple[float, float]]]:
-        """Name, estimate, interval with frames as n (Zou 2007, from Fisher's), interval over recordings; test only."""
+    def differences(self) -> list[tuple[str, str, float, tuple[float, float], tuple[float, float]]]:
+        """Name, partition, estimate, interval with frames as n (Zou 2007, from Fisher's), bootstrap's; test first."""
         rows = []
         entries = {
             e.row: e for e in self.ledger.entries if e.artefact == f"{KEY}/significance" and e.column == "CCC"
         }
-        for modality, dimension, target, partition in self.comparisons():
-            name = f"{modality}, {_short(target, dimension)}, {partition}"
-            entry = entries[f"{name}: multi - single"]
+        for modality, dimension, target, partition in sorted(
+            self.comparisons(), key=lambda c: c[3] != "test"
+        ):
+            name = f"{modality}, {_short(target, dimension)}"
+            entry = entries[f"{name}, {partition}: multi - single"]
             multi, single = (
                 stats.correlation_interval(
                     float(np.mean(_ccc(self.sums(modality, dimension, target, t, partition).sum(axis=0)))),
@@ -560,38 +694,52 @@ class Study:
             below = np.hypot(multi.estimate - multi.low, single.high - single.estimate)
             above = np.hypot(multi.high - multi.estimate, single.estimate - single.low)
             frames = (entry.measured - float(below), entry.measured + float(above))
-            rows.append((name, entry.measured, frames, (entry.low, entry.high)))
+            rows.append((name, partition, entry.measured, frames, (entry.low, entry.high)))
         return rows
 
     def rmse_of_multi(self) -> ArtefactTable:
         """The paper's remark that multi-task learning costs RMSE where one modality is used alone."""
-        for modality, dimension, target in product(self.modalities, DIMENSIONS, TARGETS):
+        cells = list(product(self.modalities, DIMENSIONS, TARGETS))
+        for modality, dimension, target in cells:
             multi, single = (self.sums(modality, dimension, target, t, "test") for t in reversed(TASKS))
-            claim = f"Multi-task learning raises the RMSE of the {NAMES[target]} ({dimension}, {modality})"
             row = f"{modality}, {_short(target, dimension)}: multi - single"
-            self._add("rmse_of_multi", row, "RMSE", _rmse_less, multi, single, claim=claim)
+            self._add("rmse_of_multi", row, "RMSE", _less(_rmse), multi, single)
+        multi, single = (self.cells(cells, t) for t in reversed(TASKS))
+        self._add(
+            "rmse_of_multi", "all cells: multi - single", SHARE, _less(_share), multi, single, claim=COSTS
+        )
         return self.ledger.table("rmse_of_multi")
 
     def sweep(self) -> ArtefactTable:
         """The weights that the search chose, and what on the test was due to it."""
-        for modality, dimension, target in product(self.modalities, DIMENSIONS, TARGETS):
+        cells = list(product(self.modalities, DIMENSIONS, TARGETS))
+        pairs = (("multi", EQUAL), (EQUAL, "single"), ("multi", "multi by MSE"))
+        says = {pairs[0]: f"searched - {EQUAL}", pairs[1]: f"{EQUAL} - single", pairs[2]: "by CCC - by MSE"}
+        for modality, dimension, target in cells:
             name = f"{modality}, {_short(target, dimension)}"
-            chosen = [
-                r.run.settings["weights"][0] for r in self.networks(modality, dimension, target, "multi")
-            ]
-            self.ledger.add(
-                "sweep", name, "w_E chosen", source="recordings", n=len(self.record), values=chosen
-            )
-            of = {
-                t: self.sums(modality, dimension, target, t, "test")
-                for t in ("multi", "multi by MSE", EQUAL, "single")
-            }
-            self._add("sweep", f"{name}: searched - {EQUAL}", "CCC test", _ccc_less, of["multi"], of[EQUAL])
-            self._add("sweep", f"{name}: {EQUAL} - single", "CCC test", _ccc_less, of[EQUAL], of["single"])
-            self._add(
-                "sweep", f"{name}: by CCC - by MSE", "CCC test", _ccc_less, of["multi"], of["multi by MSE"]
-            )
+            n = int(np.isfinite(self.gold(dimension, target, "dev")).sum())
+            for r in self.networks(modality, dimension, target, "multi"):
+                column, w = f"w_E chosen, seed {r.run.seed}", r.run.settings["weights"][0]
+                self.ledger.add("sweep", name, column, source="recordings", n=n, interval=w)
+            for (one, other), words in says.items():
+                both = (self.sums(modality, dimension, target, t, "test") for t in (one, other))
+                self._add("sweep", f"{name}: {words}", "CCC test", _less(_ccc), *both)
+        for (one, other), words in says.items():
+            both = (self.cells(cells, t) for t in (one, other))
+            self._add("sweep", f"all cells: {words}", "CCC test", _less(_ccc), *both)
         return self.ledger.table("sweep")
+
+    def chosen_weights(self) -> dict[str, dict[str, list[float]]]:
+        """The weight of E that the search chose, one a seed: panel -> target -> w_E."""
+        return {
+            f"{modality}, {dimension}": {
+                target: [
+                    r.run.settings["weights"][0] for r in self.networks(modality, dimension, target, "multi")
+                ]
+                for target in TARGETS
+            }
+            for modality, dimension in product(self.modalities, DIMENSIONS)
+        }
 
     def sweep_curves(self) -> dict[str, dict[str, dict[float, NDArray[np.float64]]]]:
         """CCC on development before post-processing: panel -> target -> w_E -> (seeds,), single-task at the ends."""
@@ -637,76 +785,73 @@ class Study:
         return panels
 
     def fusion(self) -> ArtefactTable:
-        """What both modalities give over the one that does better on development; and which does better on the test."""
+        """What both modalities give over the one that does better on development; and which does better on the test.
+
+        Post-processing stretches one modality's predictions to the gold standard's spread, least squares shrinks fused
+        ones. Claims are judged on one footing, with fused predictions stretched as well.
+        """
         if len(self.modalities) < 2:
-            why = f"the recordings have {self.modalities[0]} only"
-            self.ledger.not_attempted(
-                "fusion", "Fusion predicts the emotional state better than one modality", why
-            )
+            self.ledger.not_attempted("fusion", FUSION, f"the recordings have {self.modalities[0]} only")
             return self.ledger.table("fusion")
-        for dimension, target in product(DIMENSIONS, TARGETS):
-            video, audio = (self.sums(m, dimension, target, "single", "test") for m in ("video", "audio"))
-            claim = f"Video predicts the {NAMES[target]} better than audio ({dimension})"
-            row = f"{_short(target, dimension)}, single: video - audio"
-            self._add("fusion", row, "CCC", _ccc_less, video, audio, claim=claim)
-        for dimension, task in product(DIMENSIONS, TASKS):
-            gains = []
-            for target in TARGETS:
-                best = max(
-                    self.modalities, key=lambda m: float(np.mean(self._dev(m, dimension, target, task)))
-                )
-                fused, alone = (self.sums(m, dimension, target, task, "test") for m in (FUSED, best))
-                claim = f"Fusion predicts the {NAMES[target]} better than one modality ({dimension}, {task})"
-                row = f"{_short(target, dimension)}, {task}: both - {best}"
-                judged = claim if target == "E" else ""
-                self._add("fusion", row, "CCC", _ccc_less, fused, alone, claim=judged)
-                self._add("fusion", f"{row}, error", "-RMSE", _rmse_less, alone, fused)
-                gains += [fused, alone]
-            claim = (
-                f"Fusion gains less for the uncertainty than for the emotional state ({dimension}, {task})"
-            )
-            row = f"{dimension}, {task}: gain for E - gain for sigma"
-            self._add("fusion", row, "CCC", _gain_less, *gains, claim=claim)
+        settings = list(product(TASKS, DIMENSIONS, TARGETS))
+        sides = [
+            [self.sums(m, d, target, task, "test") for task, d, target in settings]
+            for m in ("video", "audio")
+        ]
+        for (task, dimension, target), video, audio in zip(settings, *sides, strict=True):
+            row = f"{_short(target, dimension)}, {task}: video - audio"
+            self._add("fusion", row, "CCC", _less(_ccc), video, audio)
+        both = (np.stack(side, axis=2) for side in sides)
+        self._add("fusion", "all cells: video - audio", "CCC", _less(_ccc), *both, claim=VIDEO)
+
+        made: dict[str, dict[str, list[NDArray]]] = {t: {m: [] for m in (*FOOTINGS, "best")} for t in TARGETS}
+        for task, dimension, target in settings:
+            best = max(self.modalities, key=lambda m: self._on_dev(m, dimension, target, task))
+            for kind, modality in {**FOOTINGS, "best": best}.items():
+                made[target][kind].append(self.sums(modality, dimension, target, task, "test"))
+            for kind, column, measure in COMPARED:
+                row = f"{_short(target, dimension)}, {task}: {kind} - {best}"
+                ours, alone = made[target][kind][-1], made[target]["best"][-1]
+                self._add("fusion", row, column, _less(measure), ours, alone)
+        whole = {t: {k: np.stack(parts, axis=2) for k, parts in of.items()} for t, of in made.items()}
+        claims = {("E", "CCC"): FUSION, ("E", f"-{SHARE}"): FUSION_ERROR, ("sigma", "CCC"): SHRINKAGE}
+        for target, (kind, column, measure) in product(TARGETS, COMPARED):
+            claim = claims.get((target, column), "") if FOOTINGS[kind] == RESCALED else ""
+            row, sums = f"{target}, all cells: {kind} - the better one", whole[target]
+            self._add("fusion", row, column, _less(measure), sums[kind], sums["best"], claim=claim)
+        for kind, column, measure in COMPARED:
+            row = f"all cells, {kind}: gain for E - gain for sigma"
+            gains = [whole[t][k] for t in TARGETS for k in (kind, "best")]
+            judged = FOOTINGS[kind] == RESCALED
+            claim = FUSION_SIGMA.format(measure=column.lstrip("-").partition(" ")[0]) if judged else ""
+            self._add("fusion", row, column, _gain_less(measure), *gains, claim=claim)
         return self.ledger.table("fusion")
 
-    def _dev(self, modality: str, dimension: str, target: str, task: str) -> NDArray[np.float64]:
-        return _ccc(self.sums(modality, dimension, target, task, "dev").sum(axis=0))
+    def _on_dev(self, modality: str, dimension: str, target: str, task: str) -> float:
+        return float(np.mean(_ccc(self.sums(modality, dimension, target, task, "dev").sum(axis=0))))
 
     def uncertainty(self) -> ArtefactTable:
         """How well the uncertainty can be predicted at all, and on the twin, how near predictions come to the truth."""
+        tested = [name[:3] for name in self.comparisons() if name[3] == "test"]
+        of_e, of_sigma = (
+            np.concatenate([self.cells([c for c in tested if c[2] == t], task) for task in TASKS], axis=2)
+            for t in TARGETS
+        )
+        self._add("uncertainty", "all cells: E - sigma", "CCC", _less(_ccc), of_e, of_sigma, claim=HARDER)
         widest = self.shown[-1]
         for dimension in DIMENSIONS:
-            d = AFFECT.index(dimension)
-            of_e, of_sigma = (self.sums(widest, dimension, t, "multi", "test") for t in TARGETS)
-            claim = f"The uncertainty is harder to predict than the emotional state ({dimension})"
-            row = f"{dimension}, {widest} multi: E - sigma"
-            self._add("uncertainty", row, "CCC", _ccc_less, of_e, of_sigma, claim=claim)
-            ratings = self.record.ratings[:, :, d][np.repeat(self.record.split == "test", self.record.frames)]
-            ratings = ratings[:, np.isfinite(ratings).any(axis=0)]  # those who rated the test
-            enough = ratings[np.isfinite(ratings).sum(axis=1) >= 4]
-            if len(enough) > 1:
-                ceiling = float(stats.variance_ceiling_from_ratings(enough, same_raters=True))
-                self.ledger.add(
-                    "uncertainty",
-                    f"{dimension}: ceiling from the raters",
-                    "r with their variance",
-                    source="recordings",
-                    n=len(enough),
-                    interval=ceiling,
-                )
+            one, other = (self.sums(widest, dimension, t, "multi", "test") for t in TARGETS)
+            self._add(
+                "uncertainty", f"{dimension}, {widest} multi: E - sigma", "CCC", _less(_ccc), one, other
+            )
+            self._ceilings(dimension)
             if self.record.truth is None:
                 continue
             truth, groups = self.true_uncertainty(dimension, "test"), self.recording_of("test")
             gold = self.gold(dimension, "sigma", "test")
             best = metrics.agreement_sums(truth, gold, groups)[:, None]
-            self._add(
-                "uncertainty",
-                f"{dimension}: the true uncertainty",
-                "CCC with the raters'",
-                _ccc,
-                best,
-                trained=False,
-            )
+            row = f"{dimension}: the true uncertainty"
+            self._add("uncertainty", row, "CCC with the raters'", _ccc, best, trained=False)
             for modality in self.shown:
                 predicted = self.predicted(modality, dimension, "sigma", "multi", "test")
                 right = np.stack([metrics.agreement_sums(p, truth, groups) for p in predicted], axis=1)
@@ -715,6 +860,43 @@ class Study:
                 self._add("uncertainty", row, "CCC with the raters'", _ccc, sums)
                 self._add("uncertainty", row, "CCC with the truth", _ccc, right)
         return self.ledger.table("uncertainty")
+
+    def _ceilings(self, dimension: str) -> None:
+        """Correlation with the raters' variance, on the test: the raters' own ceiling, and the true variance's."""
+        d, test = AFFECT.index(dimension), self.parts.of("test")
+        late = [
+            np.arange(self.record.rows(i).start + self.plan.delay, self.record.rows(i).stop) for i in test
+        ]
+        frames, groups = np.concatenate(late), np.repeat(np.arange(len(test)), [len(x) for x in late])
+        ratings = self.record.ratings[frames, :, d].astype(np.float64)
+        there = np.isfinite(ratings).any(axis=0)  # those who rated the test
+        enough = np.isfinite(ratings).sum(axis=1) >= 4
+        frames, groups, ratings = frames[enough], groups[enough], ratings[enough][:, there]
+        if len(ratings) < 2:
+            return
+        parts = np.split(np.arange(len(groups)), np.flatnonzero(np.diff(groups)) + 1)
+        of_recordings = self.pair_of("test")[groups[[part[0] for part in parts]]]
+        column = "r with their variance"
+
+        def ceiling(recordings: NDArray[np.int64]) -> float:
+            rows = np.concatenate([parts[k] for k in recordings])
+            return float(stats.variance_ceiling_from_ratings(ratings[rows], same_raters=True))
+
+        every = np.arange(len(parts))
+        interval, about = self.interval(ceiling, every, pairs=of_recordings)
+        self.ledger.add(
+            "uncertainty",
+            f"{dimension}: ceiling from the raters",
+            column,
+            source="recordings",
+            n=len(ratings),
+            interval=interval or ceiling(every),
+            about=about,
+        )
+        if self.record.truth is not None:
+            true, seen = self.record.truth.variance[frames, d], stats.observed_variance(ratings)
+            sums = metrics.agreement_sums(true, seen, groups)[:, None]
+            self._add("uncertainty", f"{dimension}: the true variance", column, _r, sums, trained=False)
 
     def true_uncertainty(self, dimension: str, partition: str) -> NDArray[np.float64]:
         """The twin's expected standard deviation (F,), with the mean and spread of the raters' on development."""
@@ -735,12 +917,10 @@ class Study:
             sums = self.sums(self.shown[-1], dimension, target, "multi", "test")
             row = f"{self.shown[-1]} multi, {_short(target, dimension)}"
             self._add("per_recording", row, "concatenated", _ccc, sums)
-            each = _ccc(sums)  # (recordings, seeds)
-            interval = None
-            if len(each) > 1:
-                interval = stats.cluster_bootstrap(
-                    lambda rows: float(rows.mean()), each, clusters=None, seed=0, draws=self.plan.draws
-                )
+            rated = sums[..., 0].min(axis=1) > 0
+            each = _ccc(sums[rated])  # (recordings, seeds)
+            pairs = self.pair_of("test")[rated]
+            interval, about = self.interval(lambda rows: float(rows.mean()), each, pairs=pairs, seeds=True)
             self.ledger.add(
                 "per_recording",
                 row,
@@ -749,28 +929,48 @@ class Study:
                 n=int(sums[:, 0, 0].sum()),
                 values=each.mean(axis=0).tolist(),
                 interval=interval,
-                about=OVER_RECORDINGS.format(n=len(each)) if interval else "",
+                about=about,
             )
         return self.ledger.table("per_recording")
 
     def pace(self) -> ArtefactTable:
         """How fast both gold standards change: mean change in a second, in their own standard deviations."""
+        both: list[NDArray] = []
+        common: dict[str, Any] = {"among": "all", "trained": False}
         for dimension in DIMENSIONS:
             moved = []
-            for j in range(len(TARGETS)):
+            for j, target in enumerate(TARGETS):
                 y = self.parts.gold[:, j, AFFECT.index(dimension)]
-                moved.append(
-                    np.array([self._changes(y[self.parts.rows(i)]) for i in range(len(self.record))])
-                )
-            for target, sums in zip(TARGETS, moved, strict=True):
-                self._add(
-                    "pace", _short(target, dimension), "sd per second", _pace, sums[:, None], trained=False
-                )
-            claim = f"The uncertainty changes faster than the emotional state ({dimension})"
-            slow, fast = (sums[:, None] for sums in moved)
+                each = [self._changes(y[self.parts.rows(i)]) for i in range(len(self.record))]
+                moved.append(np.array(each)[:, None])
+                self._add("pace", _short(target, dimension), "sd per second", _pace, moved[-1], **common)
             row = f"{dimension}: sigma - E"
-            self._add("pace", row, "sd per second", _pace_less, fast, slow, claim=claim, trained=False)
+            self._add("pace", row, "sd per second", _less(_pace), *reversed(moved), **common)
+            both.append(np.stack(moved, axis=2))
+        slow, fast = np.moveaxis(np.stack(both, axis=3), 2, 0)  # (recordings, 1, dimensions, 5)
+        row = "both dimensions: sigma - E"
+        self._add("pace", row, "sd per second", _less(_pace), fast, slow, claim=FASTER, **common)
         return self.ledger.table("pace")
+
+    def dependency(self) -> ArtefactTable:
+        """What one target tells of the other: r of the uncertainty with the emotional state, its size and its pace."""
+        owner, half = np.repeat(np.arange(len(self.record)), self.parts.frames), round(self.record.rate / 2)
+        for dimension in DIMENSIONS:
+            e, sigma = self.parts.gold[:, :, AFFECT.index(dimension)].T
+            change = np.full(len(e), np.nan)
+            for i in range(len(self.record)):
+                y = e[self.parts.rows(i)]
+                change[self.parts.rows(i)][half:-half] = np.abs(y[2 * half :] - y[: -2 * half])
+            for column, x in (
+                ("r with E", e),
+                ("r with |E|", np.abs(e)),
+                ("r with E's change in a second", change),
+            ):
+                seen = np.isfinite(x) & np.isfinite(sigma)
+                sums = np.zeros((len(self.record), 1, 6))
+                sums[np.unique(owner[seen]), 0] = metrics.agreement_sums(x[seen], sigma[seen], owner[seen])
+                self._add("dependency", f"sigma, {dimension}", column, _r, sums, among="all", trained=False)
+        return self.ledger.table("dependency")
 
     def _changes(self, y: NDArray[np.float64]) -> list[float]:
         """Frames, their sum and sum of squares, and the changes from second to second with their number."""
@@ -820,49 +1020,109 @@ class Study:
         """What a reader of this track's page must know first, in Markdown."""
         pairs, seconds = TWIN_CHATS[self.track.amount]
         licensed = f"Licensed data, read from the official layout of {self.track.name}."
-        return CAVEATS.get(self.track.name, licensed).format(n=2 * pairs, seconds=seconds)
+        return CAVEATS.get(self.track.name, licensed).format(
+            n=2 * pairs, seconds=seconds, lag=float(LAGS.mean())
+        )
 
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
-        kind_of = self.ledger.verdicts()["verdict"].str.partition(":")[0]
-        counts = ", ".join(f"{n} {v}" for v, n in kind_of.value_counts().items())
-        lines = [f"**In short** (track {self.track.name}, profile {self.track.profile}): {counts}.", ""]
-        cells = {(e.artefact.partition("/")[2], e.row, e.column): e for e in self.ledger.entries}
+        found = {(e.artefact.partition("/")[2], e.row, e.column): e for e in self.ledger.entries}
+        lines = [self._counts(), ""]
+        lines += [line for line in (self._tellable(found), *self._together(found)) if line]
+        for row, ask in (
+            ("E, all cells: both, rescaled - the better one", "Does fusion help the emotional state?"),
+            ("sigma, all cells: both, rescaled - the better one", "The uncertainty?"),
+        ):
+            if e := found.get(("fusion", row, "CCC")):
+                lines.append(f"- {ask} {ANSWERS[Verdict(e.verdict)]}: CCC {_told(e)}, both stretched alike.")
+        for (artefact, row, column), e in found.items():
+            if artefact == "significance" and column == f"{COUNTED[0]}: better":
+                ways = [
+                    f"{name} {found[artefact, row, f'{what}: better'].measured:.0f} times better, "
+                    f"{found[artefact, row, f'{what}: worse'].measured:.0f} worse"
+                    for what, name in zip(COUNTED, COUNTED_BY, strict=True)
+                ]
+                lines.append(
+                    f"- Of {e.n} cells on the test, multi-task learning is at 5 %: {'; '.join(ways)}."
+                )
+        return "\n".join(lines)
 
-        def told(artefact: str, row: str, column: str) -> str:
-            e = cells[artefact, row, column]
-            return f"{e.measured:.2f} [{e.low:.2f}, {e.high:.2f}]"
+    def _counts(self) -> str:
+        verdicts = self.ledger.verdicts()
+        kinds, put_in = verdicts["verdict"].str.partition(":")[0], verdicts["claim"].str.endswith(PUT_IN_TAG)
+        told = []
+        for of, words in ((kinds[~put_in], "{}"), (kinds[put_in], "put in by the twin's maker: {}")):
+            if len(of):
+                told.append(words.format(", ".join(f"{n} {v}" for v, n in of.value_counts().items())))
+        head = f"**In short** (track {self.track.name}, profile {self.track.profile})"
+        return f"{head}: of {len(verdicts)} claims, {'; '.join(told)}."
 
-        total = next(row for artefact, row, _ in cells if row.startswith("significant of "))
-        widest = [row for artefact, row, _ in cells if artefact == "table1"][-1]
-        survived = [
-            f"{cells['significance', total, what].measured:.0f} by {name}"
-            for what, name in (
-                ("frames as n", "Fisher's test with frames as n"),
-                ("recordings as n", "the same test with recordings as n"),
-                ("bootstrap over recordings", "a bootstrap over recordings"),
-            )
-        ]
-        lines.append(
-            f"- Of {total.rpartition(' ')[2]} comparisons of multi- with single-task learning, significant at "
-            f"5 %: {'; '.join(survived)}."
-        )
-        for partition in ("dev", "test"):
-            better = [
-                e.measured > 0
-                for (artefact, row, column), e in cells.items()
-                if artefact == "significance" and column == "CCC" and f", {partition}:" in row
-            ]
-            lines.append(f"- Multi-task learning was ahead in {sum(better)} of {len(better)} on {partition}.")
+    def _tellable(self, found: Found) -> str:
+        """Can the uncertainty be told at all?"""
+        parts = []
         for dimension in DIMENSIONS:
-            line = ", ".join(
-                f"{NAMES[t]} {told('table1', widest, f'{_short(t, dimension)} test')}" for t in TARGETS
+            column = f"{_short('sigma', dimension)} test"
+            rows = [(a, r) for a, r, c in found if a == "table1" and r.endswith(" multi") and c == column]
+            if not rows:
+                continue
+            e = found[*rows[-1], column]
+            part = (
+                f"{dimension} {'yes' if e.low > 0 else 'not shown'}, CCC {_told(e)} from {rows[-1][1]}-task"
             )
             key = ("uncertainty", f"{dimension}: the true uncertainty", "CCC with the raters'")
-            if key in cells:
-                line += f"; the true uncertainty itself reaches {told(*key)} with the raters'"
-            lines.append(f"- CCC on the test, {dimension}, {widest}: {line}.")
-        return "\n".join(lines)
+            parts.append(
+                part + (f" (the true uncertainty itself {_told(found[key])})" if key in found else "")
+            )
+        return f"- Can one tell where people disagree? {'; '.join(parts)}." if parts else ""
+
+    def _together(self, found: Found) -> list[str]:
+        """Does it help to learn both, and what of it is due to the search?"""
+        e = found.get(("significance", "all cells, test: multi - single", "CCC"))
+        if e is None:
+            return []
+        ahead = [
+            [
+                f.measured > 0
+                for (a, row, c), f in found.items()
+                if (a, c) == ("significance", "CCC") and words in row
+            ]
+            for words in (", dev: ", "), test: ")
+        ]
+        lines = [
+            f"- Does it help to learn both? {ANSWERS[Verdict(e.verdict)]}: on the test multi-task learning gains "
+            f"{_told(e)} in CCC on average. It is ahead in {sum(ahead[0])} of {len(ahead[0])} cells on "
+            f"development and in {sum(ahead[1])} of {len(ahead[1])} on the test."
+        ]
+        equal = found.get(("sweep", f"all cells: {EQUAL} - single", "CCC test"))
+        by_search = (
+            f"It is the best of {len(weights(self.track))} networks by its CCC on development; single-task "
+        )
+        by_search += "learning is one network"
+        if equal:
+            by_search += (
+                f". With equal weights, which nobody chose, it gains {_told(equal)}, one modality at a time"
+            )
+        lines.append(f"- {by_search}.")
+        shared = [
+            " and ".join(
+                f"{f.measured:.2f}" for (a, _, c), f in found.items() if (a, c) == ("dependency", column)
+            )
+            for column in ("r with E", "r with E's change in a second")
+        ]
+        if all(shared) and self.track.name == "twin":
+            lines.append(
+                f"- The twin gives both tasks little to share: its uncertainty correlates with its emotional state by "
+                f"{shared[0]} ({' and '.join(DIMENSIONS)}), with how much that moves by {shared[1]}. So this does not "
+                "speak against the paper."
+            )
+        return lines
+
+
+def _told(entry: Entry) -> str:
+    """A score with its interval to two digits; what is gained or lost, to three with its sign."""
+    form = "+.3f" if " - " in entry.row else ".2f"
+    bounds = "" if np.isnan(entry.low) else f" [{entry.low:{form}}, {entry.high:{form}}]"
+    return f"{entry.measured:{form}}{bounds}"
 
 
 def implied_deviation(dimension: str) -> float:
@@ -891,26 +1151,53 @@ def _between_extremes(
     return (values - np.nanmin(of)) / (np.nanmax(of) - np.nanmin(of))
 
 
-_ccc = metrics.ccc_from_sums
+_ccc, _rmse = metrics.ccc_from_sums, metrics.rmse_from_sums
 
 
-def _ccc_less(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-    return _ccc(a) - _ccc(b)
+def _r(sums: NDArray) -> NDArray[np.float64]:
+    """Pearson's correlation from `metrics.agreement_sums` (..., 6); 0 where a side is constant."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    spread = (n * xx - x**2) * (n * yy - y**2)
+    return (n * xy - x * y) / np.sqrt(np.where(spread > 0, spread, np.inf))
 
 
-def _rmse_less(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-    return metrics.rmse_from_sums(a) - metrics.rmse_from_sums(b)
+def _share(sums: NDArray) -> NDArray[np.float64]:
+    """RMSE in standard deviations of the gold standard on the same frames."""
+    n, _, y, _, yy, _ = np.moveaxis(sums, -1, 0)
+    return _rmse(sums) / np.sqrt(yy / n - (y / n) ** 2)
 
 
-def _gain_less(a: NDArray, before_a: NDArray, b: NDArray, before_b: NDArray) -> NDArray[np.float64]:
-    return _ccc_less(a, before_a) - _ccc_less(b, before_b)
+def _less(measure: Measure) -> Measure:
+    """The measure of the first less that of the second, of sums (seeds, 6) or, on average, of (seeds, cells, 6)."""
+
+    def difference(a: NDArray, b: NDArray) -> NDArray[np.float64]:
+        gap = measure(a) - measure(b)
+        return gap if gap.ndim == 1 else gap.mean(axis=-1)
+
+    return difference
+
+
+def _gain_less(measure: Measure) -> Measure:
+    """What the first gains over the second less what the third gains over the fourth."""
+    less = _less(measure)
+    return lambda a, before_a, b, before_b: less(a, before_a) - less(b, before_b)
+
+
+def _negative(measure: Measure) -> Measure:
+    return lambda sums: -measure(sums)
+
+
+# what fusion is compared by; r knows no scale
+COMPARED = (
+    ("both", "CCC", _ccc),
+    ("both, rescaled", "CCC", _ccc),
+    ("both", "r", _r),
+    ("both", f"-{SHARE}", _negative(_share)),
+    ("both, rescaled", f"-{SHARE}", _negative(_share)),
+)
 
 
 def _pace(sums: NDArray) -> NDArray[np.float64]:
     """Mean change over standard deviation, from `Study._changes` added up (..., 5)."""
     n, total, squares, change, number = np.moveaxis(sums, -1, 0)
     return change / number / np.sqrt(squares / n - (total / n) ** 2)
-
-
-def _pace_less(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-    return _pace(a) - _pace(b)
