@@ -896,7 +896,7 @@ def test_conclusion_and_caveat_are_made_of_the_ledger(study):
     text = made.conclusion()
     entry = cell(made.ledger.table("table1"), "audio+video multi", "sigma(V) test")
     assert f"valence yes, CCC {entry.measured:.2f} [{entry.low:.2f}, {entry.high:.2f}]" in text
-    assert "with recordings as n 0 times better, 0 worse" in text and "Of 12 cells on the test" in text
+    assert "with recordings as n better in 0 and worse in 0" in text and "Of 12 cells on the test" in text
     ahead = sum(
         e.measured > 0
         for e in made.ledger.entries

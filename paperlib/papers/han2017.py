@@ -1038,12 +1038,12 @@ class Study:
         for (artefact, row, column), e in found.items():
             if artefact == "significance" and column == f"{COUNTED[0]}: better":
                 ways = [
-                    f"{name} {found[artefact, row, f'{what}: better'].measured:.0f} times better, "
-                    f"{found[artefact, row, f'{what}: worse'].measured:.0f} worse"
+                    f"{name} better in {found[artefact, row, f'{what}: better'].measured:.0f} and worse in "
+                    f"{found[artefact, row, f'{what}: worse'].measured:.0f}"
                     for what, name in zip(COUNTED, COUNTED_BY, strict=True)
                 ]
                 lines.append(
-                    f"- Of {e.n} cells on the test, multi-task learning is at 5 %: {'; '.join(ways)}."
+                    f"- Of {e.n} cells on the test, multi-task learning is, at 5 %, {'; '.join(ways)}."
                 )
         return "\n".join(lines)
 
