@@ -26,6 +26,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
 from paperlib.ledger import outputs, variant
+from paperlib.papers import TRACKS_OF
 from paperlib.provenance import digest, source_fingerprint
 from paperlib.tracks import PROFILES, TRACKS, Track
 
@@ -90,7 +91,7 @@ def _papers_of(track: Track, wanted: str) -> list[str]:
     """The papers that have something to do on a track; refuses one that was named and has not."""
     if wanted == SCOREBOARD:
         return []
-    able = [key for key in PAPERS if track.name in importlib.import_module(f"paperlib.papers.{key}").TRACKS]
+    able = [key for key in PAPERS if track.name in TRACKS_OF[key]]
     if wanted and wanted not in able:
         raise ValueError(f"{wanted} has nothing to do on track {track.name}, which is for {', '.join(able)}")
     return [wanted] if wanted else able

@@ -7,7 +7,6 @@ claim; this module sets the papers side by side and finds the cell of the execut
 from __future__ import annotations
 
 import html
-import importlib
 import json
 import math
 import os
@@ -25,6 +24,7 @@ from pandas.io.formats.style import Styler
 from paperlib.audit import Status, run_audit
 from paperlib.grid import REPLAY, ROOT
 from paperlib.ledger import Entry, outputs, variant
+from paperlib.papers import TRACKS_OF
 from paperlib.reproduce import NOTEBOOKS, OURS, PAPERS
 from paperlib.stats import Verdict
 from paperlib.tracks import Track
@@ -178,7 +178,7 @@ def absent(track: str = "twin", profile: str = "default", figures: Path | None =
     for key in PAPERS:
         if ledger_path(track, profile, key, figures).is_file():
             continue
-        tracks = importlib.import_module(f"paperlib.papers.{key}").TRACKS
+        tracks = TRACKS_OF[key]
         able = track in tracks
         why[key] = (
             f"not made yet: {command(track, profile, key)}"

@@ -16,6 +16,7 @@ from paperlib.data.records import FaceSet, Truth
 from paperlib.grid import Result
 from paperlib.labels import split_votes
 from paperlib.ledger import Ledger
+from paperlib.papers import TRACKS_OF
 from paperlib.papers import same_faces as paper
 from paperlib.papers.same_faces import ENSEMBLE, PLAIN, Row
 from paperlib.stats import Verdict
@@ -501,7 +502,7 @@ def test_ties_are_the_mean_over_all_their_orders(drawn):
 
 @pytest.mark.parametrize(("name", "words"), [("twin", "are generated"), ("ferplus", "FER2013's own")])
 def test_a_reader_is_told_of_the_data(study, name, words):
-    assert set(paper.CAVEATS) == set(paper.TRACKS)
+    assert set(paper.CAVEATS) == set(TRACKS_OF[paper.KEY])
     assert words in study(name=name, truth=None).caveat()
 
 

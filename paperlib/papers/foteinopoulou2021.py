@@ -26,7 +26,6 @@ from paperlib.published import read_table
 from paperlib.tracks import Track
 
 KEY = "foteinopoulou2021"
-TRACKS = ("twin", "ferplus", "affectnet", "amigos", "manifest")
 CAVEATS = {
     "twin": "**The data are generated.** Faces and action units are drawn from known valence, arousal and ambiguity, "
     "and raters' noise grows with ambiguity by a stated function. What holds here holds of the method; whether it "

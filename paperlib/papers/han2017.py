@@ -33,7 +33,6 @@ from paperlib.tracks import TWIN_CHATS, Track
 from paperlib.twin_recordings import LAGS
 
 KEY = "han2017"
-TRACKS = ("twin", "sewa", "recordings")
 TASK = "paperlib.tasks.perception_uncertainty:train"
 SEARCH = "paperlib.tasks.perception_uncertainty:search_delay"
 MODALITIES, FUSED = ("audio", "video"), "audio+video"

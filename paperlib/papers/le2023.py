@@ -37,7 +37,6 @@ from paperlib.tasks.noisy_labels import (
 from paperlib.tracks import Track
 
 KEY = "le2023"
-TRACKS = ("twin", "ferplus", "affectnet", "rafdb", "sfew", "manifest")
 TASK = "paperlib.tasks.noisy_labels:train"
 OURS, BASELINE, BOUNDED, RELEASED = "LDLVA", "baseline", "LDLVA, bounded scores", "as released"
 METHODS = (BASELINE, "label smoothing", "SCN", "RUL", OURS, BOUNDED)
@@ -152,7 +151,7 @@ def protocol(track: Track) -> Protocol:
     # A run on real faces takes a minute, so between no flips and the most there is nothing.
     left_out = [] if track.name == "twin" else ["10 %", "20 %", "online", *list(CHOICES)[2:6]]
     if track.brief:
-        of_conditions = ["10 %", "20 %", POPULATIONS, "label smoothing", BOUNDED]
+        of_conditions = ["10 %", "20 %", POPULATIONS, "label smoothing", "RUL", BOUNDED]
         left_out = [*of_conditions, *NEIGHBOURS, *PLACES, *CHOICES, *STALENESS]
     return Protocol(
         backbone="tiny_resnet",
@@ -252,7 +251,8 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
     hard = hard_condition(track)
     for condition in sorted(conditions, key=(NATURAL, CLEAN, NOISY, POPULATIONS, "10 %", "20 %").index):
         extra = ("label smoothing", BOUNDED) if condition not in (CLEAN, NOISY, NATURAL) else ()
-        for method in (BASELINE, OURS) if condition == POPULATIONS else METHODS:
+        two = condition == POPULATIONS or track.brief and condition == NATURAL != hard
+        for method in (BASELINE, OURS) if two else METHODS:
             if method not in extra:
                 add(condition, method, {OURS: {}, BOUNDED: BOUND}.get(method))
     for name, changes in {**COMPONENTS, **NEIGHBOURS}.items():
@@ -454,7 +454,10 @@ class Study:
                 self._score("table3", CLEAN, method, printed=_cell(printed, PRINTED.get(method, "")))
         for rival in ("SCN", "RUL"):
             claim = f"LDLVA is more accurate than {rival} on the original labels"
-            self._gain("table3", CLEAN, OURS, rival, claim=claim)
+            if (CLEAN, rival) in self.results:
+                self._gain("table3", CLEAN, OURS, rival, claim=claim)
+            else:
+                self.ledger.not_attempted("table3", claim, self.track.no_time)
         self._gain("table3", CLEAN, OURS, BASELINE)
         return self.ledger.table("table3")
 

@@ -35,7 +35,6 @@ from paperlib.tasks.dual_domain import (
 from paperlib.tracks import Track
 
 KEY = "neo2023"
-TRACKS = ("twin", "ferplus", "affectnet", "affwild", "morphset", "manifest")
 TASK = "paperlib.tasks.dual_domain:train"
 KINDS = {"faces": "AffectNet", "videos": "Aff-Wild", "morphs": "MorphSet"}  # kind -> whose place it takes
 ONE_HOT, SMOOTHED, EUCLID, GMM, VOTES = "one-hot", "label smoothing", "Euclid", "GMM", "votes"

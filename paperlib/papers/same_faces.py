@@ -32,7 +32,6 @@ from paperlib.tasks.same_faces import TOLD, Problem, problem
 from paperlib.tracks import Track
 
 KEY = "same_faces"
-TRACKS = ("twin", "ferplus")
 TASK = "paperlib.tasks.same_faces:train"
 PLAIN, ENSEMBLE = "plain network", "ensemble of three"
 MEMBERS = (100, 200)  # added to a seed: the members of its ensemble beside the plain network itself
