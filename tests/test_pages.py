@@ -266,7 +266,10 @@ def test_the_runs_behind_the_twin_s_page_were_made_by_the_code_of_today():
 
 def test_every_track_has_a_scoreboard_of_today_s_ledgers(board):
     """Its tables, its sentence and its counts, made anew from the ledgers: a page that lags behind is caught."""
-    numbers, lacking = gather(board.parent.name, figures=ROOT / "figures"), absent(board.parent.name)
+    numbers, lacking = (
+        gather(board.parent.name, "thorough", figures=ROOT / "figures"),
+        absent(board.parent.name, "thorough"),
+    )
     present = list(dict.fromkeys(claims(numbers)["paper"]))
     tables, audit = tables_shown(board), run_audit()
     expected = {
@@ -303,7 +306,7 @@ def test_every_link_of_the_scoreboard_leads_to_a_cell_that_shows_the_artefact(bo
 def test_the_committed_certificate_is_that_of_the_committed_ledgers(board):
     track = board.parent.name
     certified = certificate.read(folder_of(board).parent / "certificate.json")
-    today = certificate.certificate(track, figures=ROOT / "figures")
+    today = certificate.certificate(track, "thorough", figures=ROOT / "figures")
     report = certificate.verify(certified, today)
     assert {line.outcome for line in report.lines} == {certificate.Outcome.SAME}, report.text()
     assert report.ok, report.text()

@@ -156,7 +156,8 @@ def cell(table, row, column):
 
 
 def settings_of(made, name):
-    return made.results[name][0].run.settings
+    """Without what only says that others learn from the run."""
+    return {k: v for k, v in made.results[name][0].run.settings.items() if k != "teaches"}
 
 
 # the grid
@@ -202,10 +203,21 @@ def test_the_paper_s_protocol():
     assert (plan.schedule["decay"], plan.schedule["decay_every"]) == (0.1, 15)
     assert 1e-4 <= plan.schedule["learning_rate"] <= 1e-2
     assert (plan.width, plan.depth, plan.size, plan.backbone) == (256, 4, 256, "resnet18")
-    twin, people = (paper.protocol(t) for t in (Track(), Track(name="ferplus", root="x")))
+    thorough = (Track(profile="thorough"), Track(name="ferplus", root="x", profile="thorough"))
+    twin, people = map(paper.protocol, thorough)
     assert twin.schedule["epochs"] > people.schedule["epochs"]
     # FER+ learns its alignment on the twin: it must be the same run
     assert twin.alignment_schedule == people.alignment_schedule and twin.seeds == 3
+
+
+def test_those_teach_whom_others_learn_from(study):
+    made = study()
+    teaching = {name for name, of in made.results.items() if of[0].run.settings.get("teaches")}
+    assert teaching == set(paper.TEACHERS)
+    taught = [
+        of[0].run.settings["teacher"] for of in made.results.values() if of[0].run.settings.get("teacher")
+    ]
+    assert len(taught) == 3 and all(teacher["teaches"] for teacher in taught)
 
 
 def test_a_track_without_landmarks_has_no_study_but_ferplus_takes_pictures_as_they_are(study):

@@ -92,7 +92,7 @@ def claims_of(repository: Path) -> pd.DataFrame:
     """One line a claim of a paper on a track: the scoreboard's columns, and `link`, where the site shows it."""
     frames = []
     for track in _tracks(repository):
-        frame = scoreboard.gather(track, figures=repository / "figures")
+        frame = scoreboard.gather(track, "thorough", figures=repository / "figures")
         # A table shows an artefact's entries in the ledger's order.
         frame["line"] = frame.groupby(["paper", "artefact"]).cumcount()
         frame["link"] = _links(frame, repository)
