@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
-import itertools
 import json
 import logging
 import os
@@ -103,9 +102,10 @@ def reproduce_all(
     """Train what the pages of these papers lack, all together, then make the pages, `jobs` at a time."""
     stale = [key for key in keys if not _is_current(key, track, seeds)]
     missing = {key: missing_runs(_runs(key, track, seeds)) for key in stale}
-    # By turns, since the first runs of a paper are those that its others wait for.
-    turns = itertools.zip_longest(*missing.values())
-    wanted = [found[0] for turn in turns for found in turn if found is not None]
+    # The first run of a paper may be one that its others wait for. The rest come paper by paper: what a process
+    # has read of a paper's data serves it again, and joblib starts a process anew when it grows with every run.
+    first = [run for of in missing.values() for run, _ in of[:1]]
+    wanted = first + [run for of in missing.values() for run, _ in of[1:]]
     if wanted:
         each = ", ".join(f"{len(of)} of {key}" for key, of in missing.items() if of)
         where = f"on {cluster.named}" if cluster else f"{jobs} at a time"
