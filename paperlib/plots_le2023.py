@@ -236,7 +236,7 @@ def accuracy_over_noise(
     for i, (name, values) in enumerate(accuracy.items()):
         shift = i - (len(accuracy) - 1) / 2
         _line(left, np.asarray(noise) + 0.3 * shift, values, name, i)
-        if natural and right is not None:
+        if natural and name in natural and right is not None:
             _line(right, np.array([0.12 * shift]), natural[name][None], name, i)
     left.set(xlabel="flipped labels (%)", ylabel="accuracy (%)", xticks=list(noise))
     if right is not None:

@@ -140,6 +140,7 @@ def protocol(track: Track) -> Protocol:
         folds=8,
         seeds=3 if track.brief else 5,
         seeds_of_rivals=3,
+        draws=400 if track.brief else 1000,
     )
 
 
@@ -153,7 +154,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
         if faces.votes is None:
             methods = [m for m in methods if m != "vote distribution"]
         if track.brief:
-            methods = [m for m in methods if m != "beta-NLL"]
+            methods = [m for m in methods if m not in ("beta-NLL", "KL, one rater")]
         for row, backbone in sorted(plan.backbones.items(), key=lambda item: item[0] != MAIN):
             for method in methods if row == MAIN else (BASELINE, PROPOSED):
                 count = seeds or (plan.seeds if row == MAIN and method in CENTRAL else plan.seeds_of_rivals)

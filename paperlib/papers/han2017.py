@@ -127,7 +127,9 @@ def protocol(track: Track) -> Protocol:
         few = adam | {"epochs": 2, "patience": 2}
         return Protocol(cells=8, schedule=few, sequence=30, seeds=2, step=0.5, draws=200)
     if track.brief:
-        return Protocol(cells=24, schedule=adam | {"epochs": 8, "patience": 4}, sequence=60, step=0.5)
+        return Protocol(
+            cells=24, schedule=adam | {"epochs": 5, "patience": 3}, sequence=60, step=0.5, draws=500
+        )
     return Protocol(cells=24, schedule=adam | {"epochs": 20, "patience": 5}, sequence=60)
 
 

@@ -151,6 +151,7 @@ def protocol(track: Track) -> Protocol:
     return Protocol(
         schedule=adamw | {"epochs": epochs, "batch": 32},
         alignment_schedule=adamw | {"epochs": 2 if brief else 12, "batch": 32},
+        draws=400 if track.brief else 1000,
         **small,
     )
 
