@@ -184,6 +184,28 @@ def test_every_artefact_can_be_made_and_the_conclusion_names_the_gap(study):
     assert "Of the gap between natural labels and the consensus: label smoothing 0 %" in study.conclusion()
 
 
+def test_the_default_s_fewer_runs_make_every_artefact_and_name_what_is_left_out(study):
+    brief = paper.Study(Track())
+    assert {method for _, method in brief.results} == {
+        "regressor",
+        "baseline",
+        "SCN",
+        "LDLVA",
+        *paper.COMPONENTS,
+    }
+    for name in ("neighbours", "table1", "table2", "table3", "table4", "figure3", "figure4", "figure5"):
+        assert getattr(brief, name)().entries
+    for name in ("figure6", "figure7", "controls", "systematic", "staleness"):
+        assert getattr(brief, name)().entries
+    assert (
+        brief.variants("choices", list(paper.CHOICES)).entries and "Accuracy, natural" in brief.conclusion()
+    )
+    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile thorough does more")}
+    assert {f"le2023/{name}" for name in ("table2", "table3", "table4", "figure4", "figure7")} <= left_out
+    whole = paper.grid(Track(profile="thorough"))
+    assert set(brief.results) < set(whole) and len(whole["30 %", "LDLVA"]) == 5
+
+
 def test_a_set_of_one_population_says_so(study, faces, monkeypatch):
     study.results.pop(("populations", "LDLVA"))
     (only,) = study.table2().entries

@@ -88,6 +88,27 @@ def study(faces, monkeypatch):
     dual_domain.problem.cache_clear()
 
 
+def test_the_default_s_fewer_runs_make_every_artefact_and_name_what_is_left_out(study):
+    brief = paper.Study(Track())
+    assert {name for *_, name in brief.results} == set(paper.TABLE3)
+    for name in (
+        "parameters",
+        "table1",
+        "table2",
+        "table3",
+        "label_quality",
+        "noisy_affect",
+        "splits",
+        "table4",
+    ):
+        assert getattr(brief, name)().entries
+    assert brief.calibration().entries and brief.figure5().entries and brief.figure6().entries
+    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile thorough does more")}
+    assert left_out == {"neo2023/splits", "neo2023/table4", "neo2023/figure5"}
+    assert "Calibration error" in brief.conclusion()
+    assert set(brief.results) < set(paper.grid(Track(profile="thorough")))
+
+
 def cell(table, row, column):
     (entry,) = [e for e in table.entries if (e.row, e.column) == (row, column)]
     return entry

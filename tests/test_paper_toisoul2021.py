@@ -109,7 +109,7 @@ def expected(seeds, settings, dimension="valence"):
 def study(faces, monkeypatch):
     """A study of these faces, with fields changed, and of predictions made by `of(parts, settings, seed)`."""
 
-    def make(of=predictions, name="twin", seeds=None, draws=20, small=None, **changes):
+    def make(of=predictions, name="twin", seeds=None, draws=20, small=None, profile="smoke", **changes):
         sets = {"twin": faces} | {name: replace(faces, **changes)}
 
         def results(runs, **kwargs):
@@ -141,7 +141,7 @@ def study(faces, monkeypatch):
         monkeypatch.setattr("paperlib.grid.run_missing", results)
         task.problem.cache_clear()
         task.clips.cache_clear()
-        made = paper.Study(Track(name=name, root="" if name == "twin" else "x", profile="smoke"), seeds=seeds)
+        made = paper.Study(Track(name=name, root="" if name == "twin" else "x", profile=profile), seeds=seeds)
         made.plan = replace(made.plan, draws=draws)
         return made
 
@@ -672,6 +672,16 @@ def test_conclusion_is_made_of_the_ledger(study):
     e = cell(made.ledger.table("table5"), f"{paper.BEST} - {paper.FAIR}", "CCC arousal")
     assert f"arousal {e.measured:+.3f} [{e.low:.3f}, {e.high:.3f}]" in text
     assert len(text.splitlines()) == 2 + len(paper.STEPS) + 2 + 3 + 2
+
+
+def test_the_default_s_fewer_runs_make_every_artefact_and_name_what_is_left_out(study):
+    brief = study(profile="default", small=None)
+    assert brief.best == "EmoFAN F+R+C+A+S" and "EmoFAN F+R+C+A+D" not in brief.results
+    for name in EVERY:
+        assert getattr(brief, name)().entries
+    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile thorough does more")}
+    assert left_out == {"toisoul2021/table6", "toisoul2021/open_choices"}
+    assert "EmoFAN F+R+C+A+S against a ResNet-18" in brief.conclusion()
 
 
 def test_a_conclusion_has_no_line_for_what_was_not_made(study):
