@@ -189,7 +189,10 @@ def _compute(run: Run) -> None:
     checkpoint = CACHE / "checkpoints" / f"{run.key}.ckpt"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    arrays = getattr(importlib.import_module(module), function)(run.track, run.settings, run.seed, checkpoint)
+    train = getattr(importlib.import_module(module), function)
+    # A run may ask for another in its midst: it must draw the same numbers whether that one was there or not.
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        arrays = train(run.track, run.settings, run.seed, checkpoint)
     about = {
         "task": run.task,
         "settings": dict(run.settings),

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +37,20 @@ def product(track, settings, seed, checkpoint):
 
 def objects(track, settings, seed, checkpoint):
     return {"mean": np.array([{"any": "object"}], dtype=object)}
+
+
+def draws(track, settings, seed, checkpoint):
+    torch.manual_seed(seed)
+    return {"drawn": torch.rand(3).numpy()}
+
+
+def asks_first(track, settings, seed, checkpoint):
+    """Draws, then asks for another run, then draws again, as a network that is built before its teacher is read."""
+    torch.manual_seed(seed)
+    before = torch.rand(3)
+    other = Run(task=f"{__name__}:draws", track=track, data="d", settings={}, seed=seed + 100)
+    run_missing([other], progress=False)
+    return {"drawn": torch.cat([before, torch.rand(3)]).numpy()}
 
 
 @pytest.fixture
@@ -114,6 +129,18 @@ def test_whatever_can_change_a_result_changes_its_key(runs, monkeypatch):
     key, identity = run.key, run.identity
     monkeypatch.setattr(grid, "libraries", lambda: {"torch": "0"})
     assert run.key != key and run.identity == identity
+
+
+def test_a_run_that_asks_for_another_draws_the_same_whether_that_was_there_or_not(
+    cache, monkeypatch, tmp_path
+):
+    run = Run(task=f"{__name__}:asks_first", track=Track(), data="d", settings={}, seed=1)
+    (trained_in_its_midst,) = run_missing([run])
+    shutil.rmtree(grid.folder_of(run.key))
+    (was_there,) = run_missing([run])
+    assert was_there["drawn"].tobytes() == trained_in_its_midst["drawn"].tobytes()
+    torch.manual_seed(1)
+    assert was_there["drawn"].tobytes() == torch.rand(6).numpy().tobytes()
 
 
 def test_a_run_that_fails_loses_no_other(runs):
