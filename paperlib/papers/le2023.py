@@ -563,13 +563,15 @@ class Study:
     def calibrated(self, method: str = "") -> tuple[NDArray, NDArray, NDArray]:
         """Neighbours of the training faces, their last calibration scores, and whether they are of its category.
 
-        Without a `method` those of the release's setting, or where that was not run, of the paper's.
+        Without a `method` those of the release's setting, or where that was not run, of the paper's; to be drawn as
+        shares of their sum, so that none is quite nothing.
         """
+        least = 0.0 if method else float(np.finfo(np.float32).tiny)
         method = method or (RELEASED if (self.hard, RELEASED) in self.results else OURS)
         near = nearest_in_affect(self.places, 8)
         category = self.category(self.parts.rows)
         score = self.results[self.hard, method][0]["calibration"].astype(np.float64)
-        return near, score, category[near] == category[:, None]
+        return near, np.maximum(score, least), category[near] == category[:, None]
 
     def figure5(self) -> ArtefactTable:
         """Figure 5: how often the neighbours' distribution names the right class of a wrongly labelled face."""
