@@ -26,7 +26,7 @@ RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder> PROFILE=smoke|default|paper PAPER=<key> SEEDS=5 JOBS=2
+reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder> PROFILE=smoke|default|thorough|paper PAPER=<key> SEEDS=5 JOBS=2
 	@$(RUN)
 
 explain: $(READY)  ## what reproduce would train, and why (takes the same settings)
@@ -38,7 +38,7 @@ verify: $(READY)  ## a certificate's numbers and verdicts against this run's: CE
 test: $(READY)  ## unit tests, then the committed pages against the code (nbval); uses PAPERLIB_DATA if it is set
 	$(PY) -m pytest -q -n 2 --dist loadfile
 	PAPERLIB_REPLAY=$(CURDIR)/tests/recorded/twin PAPERLIB_OUTPUTS=$(CURDIR)/.cache/nbval \
-		$(PY) -m pytest -q -p no:cacheprovider --nbval-lax --nbval-cell-timeout=300 -W ignore notebooks/executed/twin
+		$(PY) -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --nbval-lax --nbval-cell-timeout=300 -W ignore notebooks/executed/twin
 
 soak: $(READY)  ## what the project survives: kills, a full disk, changed data, over a thousand malformed files (minutes)
 	$(PY) -m pytest -q -n 2 --dist loadfile tests/soak/test_*.py
@@ -68,7 +68,8 @@ lock: $(READY)  ## renew requirements.lock from pyproject.toml
 		--extra notebooks --extra cluster --extra site --extra dev --upgrade --quiet pyproject.toml -o requirements.lock
 
 clean:  ## remove generated data, cached runs and the environment
-	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/*-smoke notebooks/executed/*-smoke
+	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/*-smoke figures/*-default \
+		notebooks/executed/*-smoke notebooks/executed/*-default
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed; this is {v[0]}.{v[1]}: name another, make PYTHON=python3.12")'

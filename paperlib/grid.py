@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ def run_missing(
         if cluster is not None:
             work = cluster(missing)
         else:
+            # joblib starts a process anew once its memory grew by 300 MB, as mapped pictures make it. No run is lost.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             work = Parallel(n_jobs=jobs, return_as="generator_unordered")(
                 delayed(attempt)(r, versions()) for r in missing
             )

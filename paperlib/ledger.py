@@ -22,6 +22,12 @@ def variant(track: Track) -> str:
     return track.name if track.profile == "thorough" else f"{track.name}-{track.profile}"
 
 
+def kept_pages(repository: Path = ROOT) -> list[Path]:
+    """The executed pages that are kept: not those of other profiles, whose folders `variant` names with a dash."""
+    pages = (repository / "notebooks" / "executed").glob("*/*.ipynb")
+    return sorted(page for page in pages if "-" not in page.parent.name)
+
+
 def outputs(track: Track, key: str) -> Path:
     """Where a paper's tables, figures and ledger go; PAPERLIB_OUTPUTS replaces the repository's `figures`."""
     return Path(os.environ.get("PAPERLIB_OUTPUTS", ROOT / "figures")) / variant(track) / key

@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from paperlib.grid import Result, Run
-from paperlib.ledger import Ledger
+from paperlib.ledger import Ledger, kept_pages, variant
 from paperlib.stats import Interval, Verdict
-from paperlib.tracks import Track
+from paperlib.tracks import PROFILES, Track
 
 VALUES = [0.61, 0.64, 0.58, 0.66, 0.61]
 
@@ -203,3 +203,11 @@ def test_one_seed_has_an_interval_over_recordings_all_the_same(ledger):
         "table1", "a", "CCC", source="faces", n=9, values=[0.5], interval=interval, about="bootstrap"
     )
     assert (entry.low, entry.high) == (0.1, 0.7) and math.isnan(entry.spread)
+
+
+def test_only_the_thorough_profile_s_pages_are_kept(tmp_path):
+    for profile in PROFILES:
+        page = tmp_path / "notebooks" / "executed" / variant(Track(profile=profile)) / "n.ipynb"
+        page.parent.mkdir(parents=True)
+        page.touch()
+    assert kept_pages(tmp_path) == [tmp_path / "notebooks" / "executed" / "twin" / "n.ipynb"]

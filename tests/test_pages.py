@@ -17,16 +17,14 @@ from paperlib import certificate, scoreboard
 from paperlib.audit import papers as audited_papers
 from paperlib.audit import run_audit
 from paperlib.grid import ROOT, recorded_code
-from paperlib.ledger import ArtefactTable, Entry, Ledger
+from paperlib.ledger import ArtefactTable, Entry, Ledger, kept_pages
 from paperlib.provenance import code_of, digest
 from paperlib.reproduce import OURS, SCOREBOARD_NOTEBOOK
 from paperlib.scoreboard import absent, claims, gather, summary
 from paperlib.stats import Interval, Verdict, verdict
 from paperlib.tracks import Track
 
-ALL = sorted(
-    p for p in (ROOT / "notebooks" / "executed").glob("*/*.ipynb") if not p.parent.name.endswith("-smoke")
-)
+ALL = kept_pages()
 PAGES = [p for p in ALL if p.stem != SCOREBOARD_NOTEBOOK]  # the papers'
 BOARDS = [p for p in ALL if p.stem == SCOREBOARD_NOTEBOOK]
 TASKS = {

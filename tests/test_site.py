@@ -22,6 +22,7 @@ from PIL import Image
 
 from paperlib import plots
 from paperlib.grid import ROOT
+from paperlib.ledger import kept_pages
 from paperlib.site import __main__ as command
 from paperlib.site import pictures, sources
 
@@ -35,9 +36,7 @@ needs_browser = pytest.mark.skipif(
     reason="needs the extra `site`, playwright, and Chromium on the path",
 )
 PAGE = "notebooks/executed/twin/01_foteinopoulou2021"
-PAGES = sorted(
-    p for p in (ROOT / "notebooks" / "executed").glob("*/*.ipynb") if not p.parent.name.endswith("-smoke")
-)
+PAGES = kept_pages()
 
 
 def build(repository, folder):
@@ -191,6 +190,13 @@ def test_a_small_site_is_built(small, tmp_path):
     assert len(shown) == len(list((small / "figures").rglob("*.png")))
     assert all(img["alt"].startswith("Figure ") for img in shown)
     assert page.find(id=f"cell-id={nbformat.read(small / f'{PAGE}.ipynb', 4).cells[1].id}")
+    files = {
+        (folder / PAGE).parent / a["href"]
+        for a in page.select("#files-of-this-page a[href]:not(.headerlink)")
+    }
+    saved = [f for f in (small / "figures").rglob("*") if f.is_file() and f.suffix != ".png"]
+    assert {f.resolve() for f in files} == {folder / f.relative_to(small) for f in saved}
+    assert all((folder / f.relative_to(small)).read_bytes() == f.read_bytes() for f in saved)
     readme = BeautifulSoup(html["README.html"], "html.parser").select_one("article")
     assert {a["href"].rpartition("/")[2] for a in readme.select("p a")} == {
         "01_foteinopoulou2021.html",

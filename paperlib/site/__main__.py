@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from paperlib.grid import CACHE, ROOT
+from paperlib.ledger import kept_pages
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +34,7 @@ def build(repository: Path, folder: Path) -> None:
     try:
         from sphinx.cmd.build import build_main
 
-        from paperlib.site.sources import gather_sources
+        from paperlib.site.sources import files_of, gather_sources
     except ImportError as error:
         raise ImportError(f"{error}; the site needs: pip install -e '.[site]'") from None
     with tempfile.TemporaryDirectory() as temporary:
@@ -41,6 +43,10 @@ def build(repository: Path, folder: Path) -> None:
         where = [str(sources), str(folder), "-d", f"{temporary}/doctrees", "-c", str(Path(__file__).parent)]
         if build_main(["-q", "-W", "--keep-going", "-E", "-b", "html", *where]):
             raise RuntimeError("Sphinx did not build it without a warning; see above")
+    for file in (f for page in kept_pages(repository) for f in files_of(page, repository)):
+        copy = folder / file.relative_to(repository)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from paperlib.site.pictures import describe
+from paperlib.site.sources import files_of
 
 project = "Uncertainty in affect"
 html_title = "Uncertainty in affect: a companion to five papers"
@@ -58,6 +60,7 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", put_pictures_into_words)
     app.connect("doctree-read", name_cells)
     app.connect("doctree-read", link_to_pages)
+    app.connect("doctree-read", list_files, priority=400)  # before the page's contents are collected
     # Before napoleon, which makes reStructuredText of the sections.
     app.connect("autodoc-process-docstring", take_as_written, priority=100)
 
@@ -94,6 +97,25 @@ def link_to_pages(app: Sphinx, document: nodes.document) -> None:
     for raw in document.findall(nodes.raw):
         text = re.sub(r'(href="[^":]+)\.ipynb(?=["#])', r"\1.html", raw.astext())
         raw.children = [nodes.Text(text)]
+
+
+def list_files(app: Sphinx, document: nodes.document) -> None:
+    """End an executed page with links to its tables, its figures for print, and its ledger."""
+    page = Path(app.env.doc2path(app.env.docname))
+    if page.suffix != ".ipynb":
+        return
+    kinds = {name: list(files) for name, files in groupby(files_of(page, Path(app.srcdir)), lambda f: f.stem)}
+    up = "../" * app.env.docname.count("/")
+    lines = nodes.bullet_list()
+    for name, files in kinds.items():
+        line = nodes.paragraph("", f"{name}: ")
+        for file in files:
+            address = up + file.relative_to(app.srcdir).as_posix()
+            line += [nodes.reference("", file.suffix[1:].upper(), refuri=address), nodes.Text(" ")]
+        lines += nodes.list_item("", line)
+    document[-1 if isinstance(document[-1], nodes.section) else 0] += nodes.section(
+        "", nodes.title("", "Files of this page"), lines, ids=["files-of-this-page"]
+    )
 
 
 def take_as_written(app: Sphinx, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:

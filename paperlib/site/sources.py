@@ -18,6 +18,7 @@ import nbformat
 import pandas as pd
 
 from paperlib import scoreboard
+from paperlib.ledger import kept_pages
 from paperlib.stats import Verdict
 
 LOADER = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
@@ -54,6 +55,7 @@ API = {
     "Data": ("tracks", "data", "twin"),
     "Runs": ("grid", "training", "reproduce"),
 }
+FILES = (".csv", ".json", ".svg", ".tex")
 MARKS = {
     Verdict.HELD: "✓",
     Verdict.DID_NOT_HOLD: "✗",
@@ -68,11 +70,7 @@ def gather_sources(repository: Path, folder: Path) -> None:
     Raises:
         FileNotFoundError: there is no executed page, or one has no ledger.
     """
-    pages = sorted(
-        page
-        for page in (repository / "notebooks" / "executed").glob("*/*.ipynb")
-        if not page.parent.name.endswith("-smoke")
-    )
+    pages = kept_pages(repository)
     if not pages:
         raise FileNotFoundError("there is no executed page: make reproduce")
     for path in [repository / text for text in TEXTS] + pages:
@@ -86,6 +84,14 @@ def gather_sources(repository: Path, folder: Path) -> None:
     listed.write_text(f"{listed.read_text()}\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n")
     (folder / "index.md").write_text(_front(claims_of(repository)))
     _write_api(folder)
+
+
+def files_of(page: Path, repository: Path) -> list[Path]:
+    """What an executed page saved for use elsewhere: tables, figures for print, ledger; a scoreboard's certificate."""
+    track, key = page.parent.name, page.stem.partition("_")[2]
+    folder = repository / "figures" / track
+    files = [*folder.glob(f"{key}/*"), *(folder.glob("*.json") if key == "scoreboard" else [])]
+    return sorted(file for file in files if file.suffix in FILES)
 
 
 def claims_of(repository: Path) -> pd.DataFrame:
@@ -163,8 +169,7 @@ def _counts(claims: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _pages(folder: Path) -> list[Path]:
     """The executed pages, the twin's first."""
-    pages = (folder / "notebooks" / "executed").glob("*/*.ipynb")
-    return sorted(pages, key=lambda page: (page.parent.name != "twin", page))
+    return sorted(kept_pages(folder), key=lambda page: (page.parent.name != "twin", page))
 
 
 def _name(page: Path) -> str:
