@@ -4,7 +4,7 @@
 
 A certificate holds every number of the scoreboard. Two runs are compared number by number:
 
-- Where nothing was trained anew (the runs have the same keys, or were read from recorded ones), a number must be the
+- Where nothing was trained anew (what the runs gave has the same fingerprints, or was recorded), a number must be the
   same to nine digits: the same predictions on another processor differ by the order of a sum, no more.
 - Where networks were trained anew, a mean over k seeds may move by the half-width of the 95 % prediction interval of
   the mean of k' new ones, t(k - 1) s sqrt(1/k + 1/k'), with the certificate's spread s. A number without seeds but with
@@ -43,7 +43,7 @@ from paperlib.reproduce import NOTEBOOKS, PAPERS, SCOREBOARD
 from paperlib.scoreboard import absent, command, entry_of, ledger_path, read_ledger, relative
 from paperlib.tracks import PROFILES, TRACKS, Track
 
-FORMAT = 1
+FORMAT = 2
 FURTHER_LIBRARIES = ("matplotlib", "opensmile", "pandas", "scipy", "statsmodels")
 ROUNDING = 1e-9  # relative, of sums taken in another order
 LEVEL = 0.95
@@ -128,8 +128,8 @@ def certificate(track: str = "twin", profile: str = "default", figures: Path | N
     """What the ledgers of a track say, with the circumstances, as plain JSON in a fixed order.
 
     Nothing in it names a machine, a user or a folder. `dirty` says whether files that decide numbers (`SOURCES`) differ
-    from the commit. `runs` has, per paper, how many runs the ledger names and, of those that are in the cache, the
-    seeds, the precision and the seconds that they took. `figures` as in `scoreboard.gather`, which has the errors.
+    from the commit. `runs` has, per paper, the seeds and, by its key, each run's fingerprint; and of those that are in
+    the cache, the precision and the seconds that they took. `figures` as in `scoreboard.gather`, which has the errors.
     """
     of = Track(name=track, profile=profile, root="not read")
     lacking = absent(track, profile, figures)
@@ -257,13 +257,16 @@ def verify(old: Mapping[str, Any], new: Mapping[str, Any]) -> Report:
             raise ValueError(f"the certificate is of {field} {old[field]}, the run of {new[field]}")
     before = {_name(e): e for e in map(entry_of, old["numbers"])}
     after = {_name(e): e for e in map(entry_of, new["numbers"])}
-    anew = {key for key in old["data"] if key in new["data"] and _trained_anew(key, old, new, before, after)}
+    anew = {key for key in old["data"] if key in new["data"] and _trained_anew(key, old, new)}
+    kept = _kept(old, new)
     lines, verdicts = [], []
     for name, entry in before.items():
         if name not in after:
             lines.append(Line(name=", ".join(name), outcome=Outcome.MISSING))
             continue
-        lines.append(_compared(entry, after[name], anew=name[0].partition("/")[0] in anew))
+        of_kept = bool(entry.runs) and entry.runs == after[name].runs and kept.issuperset(entry.runs)
+        trained = name[0].partition("/")[0] in anew and not of_kept
+        lines.append(_compared(entry, after[name], anew=trained))
         was, now = entry.verdict, after[name].verdict
         if was != now:
             verdicts.append(f"{', '.join(name)}: {was or 'none'} became {now or 'none'}")
@@ -289,7 +292,6 @@ def tolerance(old: Entry, seeds: int) -> float:
 
 def _compared(old: Entry, new: Entry, *, anew: bool) -> Line:
     name = ", ".join(_name(old))
-    anew = anew and not (old.runs and old.runs == new.runs)
     words = ("printed", "printed_on", "unit", "claim", "n") + (() if anew else ("interval",))
     changed = [
         f"{field} {getattr(old, field)!r} became {getattr(new, field)!r}"
@@ -335,28 +337,18 @@ def _same(a: float, b: float) -> bool:
     return math.isnan(a) and math.isnan(b) or math.isclose(a, b, rel_tol=ROUNDING, abs_tol=1e-12)
 
 
-def _trained_anew(
-    key: str,
-    old: Mapping[str, Any],
-    new: Mapping[str, Any],
-    before: Mapping[tuple[str, str, str], Entry],
-    after: Mapping[tuple[str, str, str], Entry],
-) -> bool:
-    """Were a paper's networks trained again for the new run?
-
-    A ledger names its runs, or says that they were recorded ones. One that does neither tells it by its numbers: a new
-    training moves nearly every number over seeds, a slip moves one.
-    """
+def _trained_anew(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Did a paper's trainings give the new run something else than the certificate's, or lack some of them?"""
     if new["runs"][key]["replayed"]:
         return False
-    if old["data"][key] != new["data"][key]:
-        return True
-    common = [name for name in before if name in after and name[0].partition("/")[0] == key]
-    ran, runs = ({r for name in common for r in of[name].runs} for of in (before, after))
-    if ran and runs:
-        return ran != runs
-    seeded = [name for name in common if before[name].values and after[name].values]
-    return sum(bool(_moved(before[name], after[name])) for name in seeded) > len(seeded) / 2
+    before, after = (of["runs"][key]["fingerprints"] for of in (old, new))
+    return old["data"][key] != new["data"][key] or any(after.get(run) != was for run, was in before.items())
+
+
+def _kept(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    """The runs that gave both the same."""
+    before, after = ({r for of in c["runs"].values() for r in of["fingerprints"].items()} for c in (old, new))
+    return {run for run, _ in before & after}
 
 
 def _changed_data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -421,17 +413,16 @@ def _machine() -> dict[str, Any]:
 
 
 def _runs(ledger: Mapping[str, Any]) -> dict[str, Any]:
-    keys = sorted({key for e in ledger["entries"] for key in e.runs})
-    files = [CACHE / "runs" / key / "run.json" for key in keys]
+    runs = {run["key"]: run for run in ledger["runs"]}
+    files = [CACHE / "runs" / key / "run.json" for key in runs]
     found = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.is_file()]
     return {
-        "replayed": bool(ledger.get("replayed", False)),
-        "named": len(keys),
+        "replayed": ledger["replayed"],
+        "seeds": sorted({run["seed"] for run in runs.values()}),
         "in_cache": len(found),
-        "most_seeds": max((e.seeds for e in ledger["entries"]), default=0),
-        "seeds": sorted({about["seed"] for about in found}),
         "precision": sorted({about["circumstances"]["precision"] for about in found}),
         "seconds": round(sum(about["seconds"] for about in found)),
+        "fingerprints": {key: run["fingerprint"] for key, run in sorted(runs.items())},
     }
 
 
@@ -475,12 +466,11 @@ _SHAPES: dict[str, Any] = {
     "runs": {
         str: {
             "replayed": bool,
-            "named": int,
-            "in_cache": int,
-            "most_seeds": int,
             "seeds": [int],
+            "in_cache": int,
             "precision": [str],
             "seconds": int,
+            "fingerprints": {str: str},
         }
     },
     "notebooks": {str: {"source": str, "page": str}},

@@ -21,6 +21,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from paperlib.data.cache import fingerprint
 from paperlib.provenance import code_of, digest, libraries, native_precision
 from paperlib.tracks import Track, expect, versions
 
@@ -73,6 +74,11 @@ class Result:
 
     def __getitem__(self, name: str) -> NDArray:
         return self.arrays[name]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what came out: two trainings with one key are bit for bit the same on one kind of processor alone."""
+        return fingerprint({name: np.atleast_1d(a) for name, a in self.arrays.items()})[:16]
 
 
 # Computes runs somewhere else, into this cache: for each one, as it ends, None or the error in words.

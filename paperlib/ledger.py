@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Entry:
     printed_on: str = ""
     claim: str = ""  # of the paper, in our words; a verdict without one answers a question of ours
     verdict: str = ""
-    runs: tuple[str, ...] = ()  # keys in the cache
+    runs: tuple[str, ...] = ()  # keys of the runs behind it where they are of one kind; the ledger has all
 
     @property
     def seeds(self) -> int:
@@ -72,6 +72,9 @@ class Ledger:
     key: str
     track: Track
     data: dict[str, str]  # what was read ("faces", "sequences") -> fingerprint
+    results: Mapping[Any, Sequence[Result]] = field(
+        default_factory=dict
+    )  # all that the page rests on, by name
     entries: list[Entry] = field(default_factory=list)
 
     def add(
@@ -172,12 +175,26 @@ class Ledger:
             "profile": self.track.profile,
             "data": self.data,
             "replayed": REPLAY in os.environ,  # its runs were recorded ones, and their keys say nothing
+            "runs": [_about(name, result) for name, group in self.results.items() for result in group],
             "entries": [_plain(asdict(e)) for e in self.entries],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}")
         temporary.write_text(json.dumps(payload, indent=1, allow_nan=False) + "\n")
         os.replace(temporary, path)
+
+
+def _about(name: Any, result: Result) -> dict[str, Any]:
+    """A run as a ledger lists it: what the page calls its group, what it was asked, and what came out."""
+    run = result.run
+    return {
+        "name": ", ".join(map(str, name)) if isinstance(name, tuple) else str(name),
+        "key": result.key,
+        "fingerprint": result.fingerprint,
+        "task": run.task,
+        "settings": dict(run.settings),
+        "seed": run.seed,
+    }
 
 
 @dataclass(frozen=True)

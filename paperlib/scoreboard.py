@@ -113,7 +113,7 @@ def ledger_path(track: str, profile: str, key: str, figures: Path | None = None)
 
 
 def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, Any]:
-    """A ledger as `Ledger.write` wrote it: key, track, profile, data, and `entries` as `Entry`.
+    """A ledger as `Ledger.write` wrote it: key, track, profile, data, runs, and `entries` as `Entry`.
 
     Raises:
         FileNotFoundError, ValueError: as in `gather`; the message names the file and the command that makes it again.
@@ -127,6 +127,8 @@ def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, 
             raise ValueError("it has no list of entries")
         if not isinstance(stated.get("data"), dict):
             raise ValueError("it does not say which data were read")
+        if not isinstance(stated.get("replayed"), bool) or not all(map(_is_run, stated.get("runs", [None]))):
+            raise ValueError("it does not say which runs it rests on")
         entries = [entry_of(values) for values in stated["entries"]]
     except ValueError as error:
         raise ValueError(f"{name} is damaged: {error}; make it again: {again}") from None
@@ -136,6 +138,11 @@ def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, 
             found = ", ".join(sorted(map(str, others - {value})))
             raise ValueError(f"{name} is of {field} {found}, not {value}; make it again: {again}")
     return {**stated, "entries": entries}
+
+
+def _is_run(values: Any) -> bool:
+    kinds = {"name": str, "key": str, "fingerprint": str, "task": str, "settings": dict, "seed": int}
+    return isinstance(values, dict) and all(isinstance(values.get(k), kind) for k, kind in kinds.items())
 
 
 def entry_of(values: Any) -> Entry:

@@ -8,6 +8,7 @@ import torch
 from hypothesis import settings
 
 from paperlib.data.records import FaceSet
+from paperlib.grid import Result, Run
 from paperlib.ledger import Ledger, variant
 from paperlib.stats import Interval
 from paperlib.tracks import Track
@@ -53,7 +54,10 @@ def write_ledger():
 
 def _write_ledger(figures, key="le2023", *, track="twin", profile="default", folder=None):
     """Four entries: a claim that held, a question of ours, a printed number, a claim not attempted."""
-    ledger = Ledger(key=key, track=Track(name=track, profile=profile, root="x"), data={"faces": "f00d"})
+    of = Track(name=track, profile=profile, root="x")
+    runs = [Run(task="m:f", track=of, data="f00d", settings={"rate": 0.1}, seed=s) for s in range(3)]
+    results = [Result(run=r, key=f"k{r.seed}", seconds=1.0, arrays={"x": np.array([r.seed])}) for r in runs]
+    ledger = Ledger(key=key, track=of, data={"faces": "f00d"}, results={("ours", "0.1"): results})
     over = {"source": "faces", "n": 200}
     ledger.over_seeds("table1", "ours - other", "accuracy", [0.1, 0.11, 0.12], claim="Ours is better", **over)
     ledger.over_seeds("table1", "ours - third", "accuracy", [-0.1, -0.11, -0.12], **over)

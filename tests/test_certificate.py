@@ -31,12 +31,9 @@ def outcomes(report):
 
 
 def retrained(content, shift=0.0):
-    """The same certificate from other trainings: new run keys, every mean over seeds moved by `shift`."""
+    """The same certificate from other trainings: their fingerprints, every mean over seeds moved by `shift`."""
     other = copy.deepcopy(content)
-    for which, numbers in (("old", content["numbers"]), ("new", other["numbers"])):
-        for entry in numbers:
-            if entry["values"]:
-                entry["runs"] = [which]
+    other["runs"]["le2023"]["fingerprints"] = dict.fromkeys(["k0", "k1", "k2"], "other")
     for entry in other["numbers"]:
         if entry["values"]:
             move(entry, shift)
@@ -55,7 +52,9 @@ def test_it_says_which_run_on_which_machine_with_which_data(made):
         "default",
         {"le2023": {"faces": "f00d"}},
     )
-    assert made["runs"]["le2023"]["most_seeds"] == 3 and made["runs"]["le2023"]["replayed"] is False
+    ran = made["runs"]["le2023"]
+    assert ran["seeds"] == [0, 1, 2] and ran["replayed"] is False and ran["in_cache"] == 0
+    assert list(ran["fingerprints"]) == ["k0", "k1", "k2"] and len(set(ran["fingerprints"].values())) == 3
     assert made["machine"]["cores"] >= 1 and made["machine"]["precision"] in ("32-true", "bf16-mixed")
     assert {"torch", "numpy", "scipy"} <= made["libraries"].keys()
     assert sum(made["audit"]["le2023"].values()) > 50
@@ -177,12 +176,18 @@ def test_numbers_trained_anew_may_move_by_their_tolerance(made, changed, part, e
     assert f"{outside} of 2 numbers trained anew lie outside their 95 % prediction interval" in report.text()
 
 
-def test_without_run_keys_a_training_is_known_by_how_much_moved(made, changed):
-    """One of two numbers over seeds that moved is a slip; both are a training."""
+def test_a_training_is_known_by_what_came_out_of_it(made, changed):
+    """On another processor a run of the same key gives other numbers; one more run changes no other."""
     move(changed["numbers"][CLAIM], 1e-3)
+    fingerprints = changed["runs"]["le2023"]["fingerprints"]
+    fingerprints["k3"] = "more"
     assert outcomes(verify(made, changed))[CLAIM] is Outcome.DIFFERS
-    move(changed["numbers"][QUESTION], 1e-3)
-    assert outcomes(verify(made, changed))[:2] == [Outcome.WITHIN, Outcome.WITHIN]
+    fingerprints["k1"] = "other"
+    assert outcomes(verify(made, changed))[CLAIM] is Outcome.WITHIN
+    fingerprints["k1"] = made["runs"]["le2023"]["fingerprints"]["k1"]
+    assert outcomes(verify(made, changed))[CLAIM] is Outcome.DIFFERS
+    del fingerprints["k0"]
+    assert outcomes(verify(made, changed))[CLAIM] is Outcome.WITHIN
 
 
 def test_recorded_runs_must_give_the_same_numbers(changed):
@@ -192,8 +197,10 @@ def test_recorded_runs_must_give_the_same_numbers(changed):
 
 
 def test_the_same_runs_must_give_the_same_number_though_others_were_trained(changed):
+    for entry, runs in zip(changed["numbers"], (["k0", "k1"], ["k2"]), strict=False):
+        entry["runs"] = runs
     new = retrained(changed, shift=1e-3)
-    new["numbers"][QUESTION]["runs"] = changed["numbers"][QUESTION]["runs"]
+    new["runs"]["le2023"]["fingerprints"]["k2"] = changed["runs"]["le2023"]["fingerprints"]["k2"]
     assert outcomes(verify(changed, new))[:2] == [Outcome.WITHIN, Outcome.DIFFERS]
 
 
@@ -223,7 +230,7 @@ def test_two_tracks_are_not_compared(made, changed):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format=2), "format is 2; this version reads 1"),
+        (lambda c: c.update(format=1), "format is 1; this version reads 2"),
         (lambda c: c.pop("python"), "python is missing"),
         (lambda c: c.update(colour="red"), "colour is unknown"),
         (lambda c: c.update(dirty="no"), "dirty is 'no', which is no bool"),

@@ -220,7 +220,7 @@ class Study:
         self.results = run_groups(runs, jobs=self.jobs)
         everything = {"faces": self.track.faces(), "sequences": self.track.sequences()}
         self.ledger = Ledger(
-            KEY, self.track, {k: v.fingerprint for k, v in everything.items() if v is not None}
+            KEY, self.track, {k: v.fingerprint for k, v in everything.items() if v is not None}, self.results
         )
 
     @cached_property

@@ -277,7 +277,7 @@ class Study:
         self.parts: Problem = problem(self.track, self.plan.delay)
         self.modalities = [m for m in MODALITIES if any(name[0] == m for name in self.results)]
         self.shown = [*self.modalities, FUSED] if len(self.modalities) > 1 else self.modalities
-        self.ledger = Ledger(KEY, self.track, {"recordings": record.fingerprint})
+        self.ledger = Ledger(KEY, self.track, {"recordings": record.fingerprint}, self.results)
         # a method kept from being computed twice; each Study has its own
         self.predicted = cache(self._predicted)
         self.processed = cache(self._processed)

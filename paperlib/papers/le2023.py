@@ -304,7 +304,7 @@ class Study:
         if not runs:
             raise ValueError(f"le2023 learns categories, and track {self.track.name} has none")
         self.results = run_groups(runs, jobs=self.jobs)
-        self.ledger = Ledger(KEY, self.track, {"faces": self.faces.fingerprint})
+        self.ledger = Ledger(KEY, self.track, {"faces": self.faces.fingerprint}, self.results)
 
     @cached_property
     def faces(self) -> FaceSet:

@@ -317,7 +317,9 @@ class Study:
             )
         self.results = run_groups(runs, jobs=self.jobs)
         self.kinds = kinds(self.track)
-        self.ledger = Ledger(KEY, self.track, {k: self.parts(k).fingerprint for k in self.kinds})
+        self.ledger = Ledger(
+            KEY, self.track, {k: self.parts(k).fingerprint for k in self.kinds}, self.results
+        )
 
     def parts(self, kind: str, split: str = AS_GIVEN) -> Problem:
         return problem(self.track, kind, split)

@@ -167,7 +167,7 @@ class Study:
             )
         self.plan = protocol(self.track)
         self.results = run_groups(runs, jobs=self.jobs)
-        self.ledger = Ledger(KEY, self.track, {"faces": self.faces.fingerprint})
+        self.ledger = Ledger(KEY, self.track, {"faces": self.faces.fingerprint}, self.results)
 
     @property
     def parts(self) -> Problem:

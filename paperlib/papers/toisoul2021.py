@@ -290,7 +290,7 @@ class Study:
         self.results = run_groups(runs, jobs=self.jobs)
         few = clips(self.track)
         small = {} if few is None else {"clips": few.fingerprint}
-        self.ledger = Ledger(KEY, self.track, {"faces": self.parts.fingerprint} | small)
+        self.ledger = Ledger(KEY, self.track, {"faces": self.parts.fingerprint} | small, self.results)
         test = self.parts.test
         self.label, self.affect = self.parts.label[test], self.parts.affect[test].astype(np.float64)
         labelled = self.label >= 0
