@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from paperlib.grid import REPLAY, ROOT, Result
+from paperlib.published import testable_claims
 from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import Track
 
@@ -57,6 +58,7 @@ class Entry:
     printed: str = ""
     printed_on: str = ""
     claim: str = ""  # of the paper, in our words; a verdict without one answers a question of ours
+    claim_id: str = ""  # the statement of the paper that it tests, a part or case of it; in claims.csv
     verdict: str = ""
     runs: tuple[str, ...] = ()  # keys of the runs behind it where they are of one kind; the ledger has all
 
@@ -95,7 +97,14 @@ class Ledger:
 
         `source` names the data in `self.data`; `about` says what an interval that is not over seeds is. With both, the
         mean and spread are those of `values`, the bounds those of `interval`.
+
+        Raises:
+            ValueError: a claim that names no statement of the paper in data/published/<key>/claims.csv.
         """
+        if rest.get("claim") and rest.get("claim_id") not in testable_claims(self.key):
+            raise ValueError(
+                f"{artefact}, {row}: claim_id must be one of {', '.join(testable_claims(self.key))}"
+            )
         measured: dict[str, Any]
         if values is not None:
             over = mean_interval(values)

@@ -59,12 +59,20 @@ def _write_ledger(figures, key="le2023", *, track="twin", profile="default", fol
     results = [Result(run=r, key=f"k{r.seed}", seconds=1.0, arrays={"x": np.array([r.seed])}) for r in runs]
     ledger = Ledger(key=key, track=of, data={"faces": "f00d"}, results={("ours", "0.1"): results})
     over = {"source": "faces", "n": 200}
-    ledger.over_seeds("table1", "ours - other", "accuracy", [0.1, 0.11, 0.12], claim="Ours is better", **over)
+    ledger.over_seeds(
+        "table1",
+        "ours - other",
+        "accuracy",
+        [0.1, 0.11, 0.12],
+        claim="Ours is better",
+        claim_id="noise-all-cases",
+        **over,
+    )
     ledger.over_seeds("table1", "ours - third", "accuracy", [-0.1, -0.11, -0.12], **over)
     between = Interval(estimate=0.3, low=0.2, high=0.4, level=0.95)
     ledger.add(
         "table2", "a < b", "PCC", interval=between, about="z", printed="0.31", printed_on="Set", **over
     )
-    ledger.not_attempted("table2", "It is fast", "needs a GPU: a big one")
+    ledger.not_attempted("table2", "It is fast", "needs a GPU: a big one", claim_id="populations-best")
     ledger.write(figures / (folder or variant(ledger.track)) / key / "ledger.json")
     return figures

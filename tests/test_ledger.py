@@ -33,12 +33,13 @@ def ledger():
         printed="0.71",
         printed_on="AMIGOS",
         claim="KL_1 beats MSE",
+        claim_id="variance-follows-raters",
         verdict=Verdict.HELD,
     )
     between = Interval(estimate=0.31, low=0.2, high=0.41, level=0.95)
     ledger.add("table2", "KL", "variance PCC", source="sequences", n=64, interval=between, about="Fisher z")
     ledger.add("table2", "bound", "ceiling", source="faces", n=200, interval=0.456789)
-    ledger.not_attempted("table2", "50 % less & faster", "needs a GPU")
+    ledger.not_attempted("table2", "50 % less & faster", "needs a GPU", claim_id="rules-explain-examples")
     return ledger
 
 
@@ -172,7 +173,16 @@ def test_over_seeds_judges_differences_and_claims_and_nothing_else():
     ledger = Ledger(key="neo2023", track=Track(), data={"faces": "f00d"})
     ledger.over_seeds("table3", "one-hot", "F1", VALUES, source="faces", n=9)
     ledger.over_seeds("table3", "GMM - one-hot", "F1", [0.1, 0.2, 0.15], source="faces", n=9)
-    ledger.over_seeds("table3", "gain", "F1", [-0.1, 0.2], source="faces", n=9, claim="It gains")
+    ledger.over_seeds(
+        "table3",
+        "gain",
+        "F1",
+        [-0.1, 0.2],
+        source="faces",
+        n=9,
+        claim="It gains",
+        claim_id="rules-explain-examples",
+    )
     assert [e.verdict for e in ledger.entries] == ["", Verdict.HELD, Verdict.CANNOT_TELL]
     assert ledger.entries[1].data == "f00d" and ledger.entries[1].n == 9
     assert list(ledger.verdicts()["claim"]) == ["It gains"]
@@ -211,3 +221,9 @@ def test_only_the_thorough_profile_s_pages_are_kept(tmp_path):
         page.parent.mkdir(parents=True)
         page.touch()
     assert kept_pages(tmp_path) == [tmp_path / "notebooks" / "executed" / "twin" / "n.ipynb"]
+
+
+@pytest.mark.parametrize("claim_id", ["", "no-such", "bold-is-best"])
+def test_a_claim_names_a_statement_of_the_paper_that_runs_can_test(ledger, claim_id):
+    with pytest.raises(ValueError, match=r"table2, KL: claim_id must be one of .*variance-follows-raters"):
+        ledger.add("table2", "KL", "CCC", source="faces", n=1, claim="It is best", claim_id=claim_id)

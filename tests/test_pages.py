@@ -19,6 +19,7 @@ from paperlib.audit import run_audit
 from paperlib.grid import ROOT, recorded_code
 from paperlib.ledger import ArtefactTable, Entry, Ledger, kept_pages
 from paperlib.provenance import code_of, digest
+from paperlib.published import testable_claims
 from paperlib.reproduce import OURS, SCOREBOARD_NOTEBOOK
 from paperlib.scoreboard import absent, claims, gather, summary
 from paperlib.stats import Interval, Verdict, verdict
@@ -309,6 +310,13 @@ def test_the_committed_certificate_is_that_of_the_committed_ledgers(board):
     assert {line.outcome for line in report.lines} == {certificate.Outcome.SAME}, report.text()
     assert report.ok, report.text()
     assert certified["notebooks"] == today["notebooks"], "run `make reproduce PAPER=scoreboard`"
+
+
+def test_every_statement_of_a_paper_that_runs_can_test_is_on_its_page(page):
+    """With a line that tests it, or one that says why none does."""
+    ledger = json.loads((folder_of(page) / "ledger.json").read_text())
+    known = set() if key_of(page) in OURS else set(testable_claims(key_of(page)))
+    assert {e["claim_id"] for e in ledger["entries"] if e["claim"]} == known
 
 
 def test_every_picture_of_the_page_is_a_figure_beside_it(any_page):

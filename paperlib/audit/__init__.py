@@ -5,7 +5,9 @@ what each check compares and what it means for a reader; `paperlib/audit/<key>.p
 generators registered with `@check("<key>")` that yield a `Result` for each.
 
 Rounding is treated by intervals: a printed number stands for everything that rounds to it, so a recomputation
-has a range, and "does not match" means that no numbers which round to the printed ones would.
+has a range, and "does not match" means that no numbers which round to the printed ones would. A reading that the paper
+does not print, tried and rejected, or a test that it does not claim to have done, is a "question of ours": it is
+answered, and held against nobody.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Status(StrEnum):
     DIFFERS = "does not match"
     IMPOSSIBLE = "impossible as printed"
     NOT_CHECKABLE = "not checkable"
+    OURS = "question of ours"
 
 
 @dataclass(frozen=True, kw_only=True)
