@@ -27,6 +27,7 @@ from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
 from paperlib.postprocessing import PostProcessing
+from paperlib.readme import markdown_table, put_between
 from paperlib.stats import cluster_bootstrap
 from paperlib.tasks.dual_domain import distorted
 from paperlib.tasks.label_variance import _loss_of_pictures as loss_of_pictures
@@ -36,6 +37,17 @@ from paperlib.training import Rows, Schedule, fit, make_fabric, native_precision
 
 REPEATS = 3
 TABLE = ROOT / "figures" / "bench.csv"
+MARKS = ("<!-- bench: from the last run -->", "<!-- end of bench -->")
+QUOTED = (  # beginnings of lines of the table, what the README calls them
+    ("training, paperlib.training.fit", "steps of the training loop"),
+    ("training, tiny_resnet, LDLVA bank, K = 8", "LDLVA with a bank of 8 neighbours"),
+    ("training, tiny_resnet, LDLVA online, K = 8", "LDLVA with 8 neighbours through the network"),
+    ("8 neighbours of 280,000 rows", "nearest neighbours among 280,000 faces"),
+    ("EmoFAN, 256 px, folded", "EmoFAN, folded and channels_last"),
+    ("EmoFAN, 256 px, and bf16", "EmoFAN, and in bf16"),
+    ("EmoFAN, 256 px, training, alignment too", "EmoFAN, training its alignment too"),
+    ("grid of runs, 2 at a time", "two trainings at a time"),
+)
 
 
 def main() -> None:
@@ -56,8 +68,18 @@ def main() -> None:
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     digits = frame.assign(**{c: [float(f"{v:.3g}") for v in frame[c]] for c in ("per second", "ratio")})
     digits.to_csv(TABLE, index=False)
+    put_between(MARKS, quoted(digits))
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
     print(f"best of {REPEATS}; one thread; torch {torch.__version__}; loop precision {native_precision()}")
+
+
+def quoted(frame: pd.DataFrame) -> str:
+    """The README's table: the lines of QUOTED. Each speed as a share of the one that it is compared with."""
+    lines = []
+    for begins, name in QUOTED:
+        (line,) = frame[frame["what"].str.startswith(begins)].to_dict("records")
+        lines.append([name, f"{line['ratio']:.2f}", line["to"]])
+    return markdown_table(["speed of", "times that of", ""], lines)
 
 
 def _training() -> list[tuple[str, float, float, str]]:

@@ -374,20 +374,31 @@ def _name(entry: Entry) -> tuple[str, str, str]:
 # Parts
 
 
-def _commit() -> tuple[str, bool]:
-    """The commit of the working tree, "" outside a repository; and whether what decides numbers differs from it."""
-
-    def git(*arguments: str) -> str:
+def _git(*arguments: str) -> str:
+    """What git says in the repository; "" where it fails: outside one, or where there is no git."""
+    try:
         done = subprocess.run(
             ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False
         )
-        return done.stdout.strip() if done.returncode == 0 else ""
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
-    try:
-        commit = git("rev-parse", "HEAD")
-        return commit, bool(commit and git("status", "--porcelain", "--", *SOURCES))
-    except OSError:  # no git on this machine
-        return "", False
+
+def _commit() -> tuple[str, bool]:
+    """The commit of the working tree, "" outside a repository; and whether what decides numbers differs from it."""
+
+    commit = _git("rev-parse", "HEAD")
+    return commit, bool(commit and _git("status", "--porcelain", "--", *SOURCES))
+
+
+def _whose(folder: Path) -> str:
+    """A folder of ledgers, and whether they are this machine's or came with the commit: then nothing was run here."""
+    if not folder.is_relative_to(ROOT):
+        return str(folder)
+    name = relative(folder)
+    committed = _git("ls-files", "--", name) and not _git("status", "--porcelain", "--", name)
+    return f"{name}, as it was committed: nothing was made anew here" if committed else name
 
 
 def _versions() -> dict[str, str]:
@@ -519,6 +530,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"{relative(path)}, track {old['track']}, profile {old['profile']}, commit {old['commit'][:12] or 'unknown'}"
     )
+    print(f"beside {_whose(ledger_path(old['track'], old['profile'], next(iter(PAPERS))).parent.parent)}")
     print(report.text())
     return 0 if report.ok else 1
 

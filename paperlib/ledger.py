@@ -193,6 +193,14 @@ class Ledger:
         os.replace(temporary, path)
 
 
+def _answer(verdict: str) -> str:
+    """A verdict in the words of a question that is ours: nothing was claimed that could hold or not."""
+    for was, said in ((Verdict.HELD, "ahead"), (Verdict.DID_NOT_HOLD, "behind")):
+        if verdict.partition(":")[0] == was:
+            return said + verdict.removeprefix(was)
+    return verdict
+
+
 def _about(name: Any, result: Result) -> dict[str, Any]:
     """A run as a ledger lists it: what the page calls its group, what it was asked, and what came out."""
     run = result.run
@@ -225,7 +233,7 @@ class ArtefactTable:
                 "95 % interval": _interval(e),
                 "n": e.n or "",
                 "seeds": e.seeds or "",
-                "verdict": e.verdict,
+                "verdict": e.verdict if e.claim else _answer(e.verdict),
             }
             for e in self.entries
         ]

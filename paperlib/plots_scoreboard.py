@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from paperlib.plots import GREY, LIGHT_GREY, PALETTE, _drawing, _figure
+from paperlib.scoreboard import MIXED
 from paperlib.stats import Verdict
 
+# What a bar is called where nothing was claimed that could hold or not.
+_OF_OURS = {str(Verdict.HELD): "ahead", str(Verdict.DID_NOT_HOLD): "behind"}
 # Colour, hatch and colour of the letters; the hatches tell the verdicts apart in print without colour.
 _LOOKS = {
     str(Verdict.HELD): (PALETTE["blue"], "", "white"),
+    MIXED: (PALETTE["sky"], "\\\\\\\\", "black"),
     str(Verdict.DID_NOT_HOLD): (PALETTE["orange"], "////", "black"),
     str(Verdict.CANNOT_TELL): (LIGHT_GREY, "", "black"),
     str(Verdict.NOT_ATTEMPTED): ("white", "....", "black"),
@@ -47,7 +51,7 @@ def verdict_bars(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Figur
                 hatch=hatch,
                 edgecolor="black",
                 linewidth=0.5,
-                label=name,
+                label=f"{name}, or {_OF_OURS[name]}" if name in _OF_OURS else name,
             )
             _label(ax, left, widths, letters, colour, longest)
             left = [at + width for at, width in zip(left, widths, strict=True)]

@@ -25,6 +25,8 @@ from paperlib.audit import Status, run_audit
 from paperlib.grid import REPLAY, ROOT
 from paperlib.ledger import Entry, outputs, variant
 from paperlib.papers import TRACKS_OF
+from paperlib.published import read_claims
+from paperlib.readme import README, markdown_table, put_between
 from paperlib.reproduce import NOTEBOOKS, OURS, PAPERS
 from paperlib.stats import Verdict
 from paperlib.tracks import Track
@@ -35,6 +37,7 @@ COLUMNS = (
     "row",
     "column",
     "claim",
+    "claim_id",
     "printed",
     "printed_on",
     "measured",
@@ -55,6 +58,8 @@ COLUMNS = (
     "anchor",
 )
 VERDICTS = tuple(str(v) for v in Verdict)
+MIXED = "mixed"  # of a statement that several lines test: their verdicts differ
+ON_STATEMENTS = (VERDICTS[0], MIXED, *VERDICTS[1:])
 FRONT = ("<!-- scoreboard: from the last run -->", "<!-- end of scoreboard -->")
 KEPT = {"twin": "the twin", "ferplus": "FER+"}  # tracks whose pages are kept -> what they are called
 
@@ -195,20 +200,57 @@ def absent(track: str = "twin", profile: str = "default", figures: Path | None =
     return why
 
 
-def summary(frame: pd.DataFrame) -> pd.DataFrame:
-    """How many of the papers' claims met each verdict, a line a paper and one for all; then our own questions.
+def statements(frame: pd.DataFrame) -> pd.DataFrame:
+    """One line a statement of a paper, of those that `frame` has lines on, in the papers' order.
 
-    Columns: the verdicts, "claims" (their sum), "questions of ours" (verdicts that rest on no claim of the paper) and
-    "numbers" (measured ones).
+    Columns: paper, id and statement (of claims.csv, in our words), where (the paper makes it), verdict, lines (how many
+    have which verdict), artefacts. A statement has the verdict of its lines, of those that were attempted, or is MIXED.
     """
+    found = []
+    for key, of_paper in claims(frame).groupby("paper", sort=False):
+        stated = read_claims(str(key))
+        for name in [name for name in stated.index if name in set(of_paper["claim_id"])]:
+            of = of_paper[of_paper["claim_id"] == name]
+            found.append(
+                {
+                    "paper": key,
+                    "id": name,
+                    "statement": stated.loc[name, "claim"],
+                    "where": stated.loc[name, "where"],
+                    "verdict": combined(of["verdict"]),
+                    "lines": ", ".join(
+                        f"{n} {v}" for v in VERDICTS if (n := int((of["verdict"] == v).sum()))
+                    ),
+                    "artefacts": ", ".join(dict.fromkeys(of["artefact"])),
+                }
+            )
+    return pd.DataFrame(found, columns=["paper", "id", "statement", "where", "verdict", "lines", "artefacts"])
+
+
+def combined(verdicts: Iterable[str]) -> str:
+    """The verdict on a statement by those of its lines."""
+    attempted = set(verdicts) - {str(Verdict.NOT_ATTEMPTED)}
+    if not attempted:
+        return str(Verdict.NOT_ATTEMPTED)
+    return attempted.pop() if len(attempted) == 1 else MIXED
+
+
+def summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many of the papers' statements met each verdict, a line a paper and one for all; then our own questions.
+
+    Columns: the verdicts and MIXED, "statements" (their sum), "lines" (of tables, that test them), "questions of ours"
+    (verdicts that rest on no statement of the paper) and "numbers" (measured ones).
+    """
+    stated = statements(frame)
     lines = {}
     for key in [*dict.fromkeys(frame["paper"]), "all"]:
         of = frame if key == "all" else frame[frame["paper"] == key]
-        judged = of[of["claim"] != ""]
-        counts = judged["verdict"].value_counts()
+        said = stated if key == "all" else stated[stated["paper"] == key]
+        counts = said["verdict"].value_counts()
         lines[key] = {
-            **{v: int(counts.get(v, 0)) for v in VERDICTS},
-            "claims": len(judged),
+            **{v: int(counts.get(v, 0)) for v in ON_STATEMENTS},
+            "statements": len(said),
+            "lines": len(claims(of)),
             "questions of ours": int(((of["claim"] == "") & (of["verdict"] != "")).sum()),
             "numbers": int(of["measured"].notna().sum()),
         }
@@ -216,7 +258,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def claims(frame: pd.DataFrame) -> pd.DataFrame:
-    """The lines of `frame` that hold a claim of a paper, one a claim."""
+    """The lines of `frame` that test a statement of a paper, or say why it was not tested."""
     return frame[frame["claim"] != ""].reset_index(drop=True)
 
 
@@ -232,6 +274,7 @@ def claim_lines(frame: pd.DataFrame) -> pd.DataFrame:
     lines = pd.DataFrame(
         {
             "artefact": frame["artefact"],
+            "statement": frame["claim_id"],
             "claim": frame["claim"],
             "of": frame["column"],
             "printed": (frame["printed"] + on).where(frame["printed"] != "", ""),
@@ -250,12 +293,12 @@ def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
     """One line an artefact: how many numbers were measured and printed, from how many seeds and items, which verdicts.
 
     Columns: paper, artefact, measured, printed, both (numbers that have the two), seeds and n (the largest), a count of
-    each verdict, claims and questions of ours together; page, cell and anchor.
+    each verdict on claims, questions of ours (those with a verdict); page, cell and anchor.
     """
     lines = []
     for (key, artefact), of in frame.groupby(["paper", "artefact"], sort=False):
         measured, printed = of["measured"].notna(), of["printed"] != ""
-        counts = of["verdict"].value_counts()
+        counts = claims(of)["verdict"].value_counts()
         place: dict[str, Any] = {name: of[name].iloc[0] for name in ("page", "cell", "anchor")}
         lines.append(
             {
@@ -267,6 +310,7 @@ def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
                 "seeds": int(of["seeds"].max()),
                 "n": int(of["n"].max()),
                 **{v: int(counts.get(v, 0)) for v in VERDICTS},
+                "questions of ours": int(((of["claim"] == "") & (of["verdict"] != "")).sum()),
                 **place,
             }
         )
@@ -274,12 +318,12 @@ def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict_counts(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
-    """{heading: {paper: {verdict: count}}} for `plots_scoreboard.verdict_bars`: the papers' claims, our questions."""
-    judged = frame[frame["verdict"] != ""]
-    parts = {"the paper's claims": judged["claim"] != "", "questions of ours": judged["claim"] == ""}
+    """{heading: {paper: {verdict: count}}} for `plots_scoreboard.verdict_bars`: of statements, and of ours."""
+    ours = frame[(frame["verdict"] != "") & (frame["claim"] == "")]
+    parts = {"the papers' statements": statements(frame), "questions of ours": ours}
     return {
         heading: {
-            key: judged[of & (judged["paper"] == key)]["verdict"].value_counts().to_dict()
+            key: of[of["paper"] == key]["verdict"].value_counts().to_dict()
             for key in dict.fromkeys(frame["paper"])
         }
         for heading, of in parts.items()
@@ -287,22 +331,23 @@ def verdict_counts(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
 
 
 def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType({})) -> str:
-    """What came of all claims, in words made of `summary`'s numbers; `lacking` as `absent` gives it. Markdown."""
+    """What came of all statements, in words made of `summary`'s numbers; `lacking` as `absent` gives it. Markdown."""
     counts = summary(frame)
     track, profile = frame["track"].iloc[0], frame["profile"].iloc[0]
     where = f"track `{track}`, profile `{profile}`"
     names = [key for key in counts.index.drop("all") if key not in OURS]
     total = counts.loc["all"]
     words = [
-        f"On {where}, {_many(len(names), 'paper')} and {_many(total['claims'], 'claim')}: {_of_each(total)}."
+        f"On {where}, {_many(len(names), 'paper')} and {_many(total['statements'], 'statement')}, "
+        f"tested in {_many(total['lines'], 'line')} of their tables: {_of_each(total)}."
     ]
     for key in names:
         line = counts.loc[key]
         words.append(
-            f"- **{key}**: of {_many(line['claims'], 'claim')} {_of_each(line) or 'none was judged'}."
+            f"- **{key}**: of {_many(line['statements'], 'statement')} {_of_each(line) or 'none was judged'}."
         )
     words += [
-        f"- **{key}**: a page of our own, {_many(line['questions of ours'], 'comparison')} and no claim of a paper."
+        f"- **{key}**: a page of our own, {_many(line['questions of ours'], 'comparison')} and no statement of a paper."
         for key, line in counts.loc[counts.index.isin(OURS)].iterrows()
     ]
     words += [f"- **{key}**: not on this page; {why}." for key, why in lacking.items()]
@@ -310,7 +355,7 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
 
 
 def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:
-    """The README's table, Markdown: what came of each paper's claims by track (as `gather` gives them), and the audit.
+    """The README's table, Markdown: what came of the papers' statements by track (as `gather` has them), and the audit.
 
     Args:
         frames: what is said of a track, such as "the twin" -> its frame.
@@ -320,38 +365,28 @@ def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:
     table = pd.DataFrame(index=names)
     for where, frame in frames.items():
         counts = summary(frame)
-        told = {key: " / ".join(str(counts.loc[key, v]) for v in VERDICTS) for key in counts.index}
-        table[f"claims on {where}: {' / '.join(VERDICTS)}"] = pd.Series(told).reindex(names)
+        told = {key: " / ".join(str(counts.loc[key, v]) for v in ON_STATEMENTS) for key in counts.index}
+        table[f"on {where}: {' / '.join(ON_STATEMENTS)}"] = pd.Series(told).reindex(names)
     printed = audit_counts(findings)
     agree = printed[str(Status.MATCHES)] + printed[str(Status.WITHIN_ROUNDING)]
-    columns = [agree, *(printed[str(s)] for s in (Status.DIFFERS, Status.IMPOSSIBLE, Status.NOT_CHECKABLE))]
-    said = f"agree / {Status.DIFFERS} / {Status.IMPOSSIBLE} / {Status.NOT_CHECKABLE}"
+    others = (Status.DIFFERS, Status.IMPOSSIBLE, Status.NOT_CHECKABLE, Status.OURS)
+    columns = [agree, *(printed[str(s)] for s in others)]
+    said = " / ".join(["agree", *others])
     table[f"findings on its printed numbers: {said}"] = pd.concat(columns, axis=1).apply(
         lambda of: " / ".join(of.astype(str)), axis=1
     )
-    heads = ["paper", *table.columns]
-    lines = [" | ".join(row) for row in [heads, ["---"] * len(heads)]]
-    lines += [" | ".join([str(key), *of.fillna("no page")]) for key, of in table.iterrows()]
-    return "\n".join(f"| {line} |" for line in lines)
+    lines = [[str(key), *of.fillna("no page")] for key, of in table.iterrows()]
+    return markdown_table(["paper", *table.columns], lines)
 
 
-def renew_front(readme: Path = ROOT / "README.md", figures: Path | None = None) -> None:
-    """Put `front`'s table of the pages that are kept between the two marks in the README.
-
-    Raises:
-        ValueError: the marks are not there, in order.
-    """
-    head, begin, rest = readme.read_text(encoding="utf-8").partition(FRONT[0])
-    _, end, tail = rest.partition(FRONT[1])
-    if not begin or not end:
-        raise ValueError(f"{readme.name} lacks the marks {FRONT[0]} and {FRONT[1]}")
+def renew_front(readme: Path = README, figures: Path | None = None) -> None:
+    """Put `front`'s table of the pages that are kept into the README; see `put_between`."""
     frames = {
         name: gather(track, "thorough", figures=figures)
         for track, name in KEPT.items()
         if len(absent(track, "thorough", figures)) < len(PAPERS)
     }
-    text = front(frames, run_audit())
-    readme.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}", encoding="utf-8")
+    put_between(FRONT, front(frames, run_audit()), readme)
 
 
 def audit_counts(findings: pd.DataFrame) -> pd.DataFrame:
@@ -393,9 +428,10 @@ def linked(frame: pd.DataFrame, name: str, caption: str = "") -> Styler:
 
 
 def save(frame: pd.DataFrame, folder: Path) -> None:
-    """Write numbers.csv (every line of `gather`), claims.csv and artefacts.csv into a folder, which is made."""
+    """Write numbers.csv (every line of `gather`), statements, claims and artefacts.csv into a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in {"numbers": frame, "claims": claims(frame), "artefacts": artefacts(frame)}.items():
+    made = {"numbers": frame, "statements": statements(frame), "claims": claims(frame)}
+    for name, table in (made | {"artefacts": artefacts(frame)}).items():
         table.to_csv(folder / f"{name}.csv", index=False)
 
 
@@ -465,7 +501,7 @@ def _line(key: str, entry: Entry, page: Path, cells: dict[str, tuple[str, str]])
 
 
 def _of_each(counts: Any) -> str:
-    return ", ".join(f"{counts[v]} *{v}*" for v in VERDICTS if counts[v])
+    return ", ".join(f"{counts[v]} *{v}*" for v in ON_STATEMENTS if counts[v])
 
 
 def _many(count: Any, what: str) -> str:

@@ -181,11 +181,16 @@ def test_over_seeds_judges_differences_and_claims_and_nothing_else():
         source="faces",
         n=9,
         claim="It gains",
-        claim_id="rules-explain-examples",
+        claim_id="fusion-gain",
     )
     assert [e.verdict for e in ledger.entries] == ["", Verdict.HELD, Verdict.CANNOT_TELL]
     assert ledger.entries[1].data == "f00d" and ledger.entries[1].n == 9
     assert list(ledger.verdicts()["claim"]) == ["It gains"]
+    assert list(ledger.table("table3").frame["verdict"]) == [
+        "",
+        "ahead",
+        "cannot tell",
+    ]  # a claim alone can hold
 
 
 def test_values_with_an_interval_of_their_own_keep_mean_and_spread_of_the_seeds(ledger):

@@ -11,7 +11,6 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from paperlib import plots_scoreboard, scoreboard
 from paperlib.grid import ROOT
 from paperlib.scoreboard import absent, artefacts, claims, find_cells, gather, link, sentence, summary
-from paperlib.stats import Verdict
 
 
 @pytest.fixture
@@ -116,28 +115,62 @@ def test_counts_add_up_and_the_sentence_is_made_of_them(figures):
     line = summary(frame).loc["le2023"]
     assert line.to_dict() == {
         "held": 1,
+        "mixed": 0,
         "did not hold": 0,
         "cannot tell": 0,
         "not attempted here": 1,
-        "claims": 2,
+        "statements": 2,
+        "lines": 2,
         "questions of ours": 1,
         "numbers": 3,
     }
     assert summary(frame).loc["all"].equals(line.rename("all"))
     said = sentence(frame, {"neo2023": "not made yet"})
     assert said.startswith(
-        "On track `twin`, profile `default`, 1 paper and 2 claims: 1 *held*, 1 *not attempted here*."
+        "On track `twin`, profile `default`, 1 paper and 2 statements, tested in 2 lines of their tables: 1 *held*, "
+        "1 *not attempted here*."
     )
     assert "- **neo2023**: not on this page; not made yet." in said
     assert list(claims(frame)["claim"]) == ["Ours is better", "It is fast"]
     first, second = artefacts(frame).to_dict("records")
-    assert (first["measured"], first["printed"], first["held"], first["did not hold"]) == (2, 0, 1, 1)
+    assert (first["measured"], first["printed"], first["held"], first["questions of ours"]) == (2, 0, 1, 1)
     assert (second["measured"], second["printed"], second["both"], second["not attempted here"]) == (
         1,
         1,
         1,
         1,
     )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["held", "held"], "held"),
+        (["held", "not attempted here"], "held"),
+        (["held", "cannot tell"], "mixed"),
+        (["did not hold", "held"], "mixed"),
+        (["not attempted here"] * 2, "not attempted here"),
+        (["cannot tell"], "cannot tell"),
+    ],
+)
+def test_a_statement_has_the_verdict_of_its_lines_or_is_mixed(verdicts, said):
+    assert scoreboard.combined(verdicts) == said
+
+
+def test_a_statement_is_counted_once_however_many_lines_test_it(figures):
+    frame = gather(figures=figures)
+    frame = pd.concat([frame, frame[:1].assign(verdict="cannot tell", artefact="table3")], ignore_index=True)
+    first, second = scoreboard.statements(frame).to_dict("records")
+    assert (first["id"], first["verdict"], first["lines"]) == (
+        "noise-all-cases",
+        "mixed",
+        "1 held, 1 cannot tell",
+    )
+    assert first["artefacts"] == "table1, table3" and first["where"] == "section 4.3"
+    assert first["statement"].startswith("With flipped labels LDLVA is more accurate")
+    assert (second["id"], second["verdict"]) == ("populations-best", "not attempted here")
+    line = summary(frame).loc["le2023"]
+    assert (line["mixed"], line["held"], line["statements"], line["lines"]) == (1, 0, 2, 3)
 
 
 def test_the_cell_is_the_one_that_shows_the_table(tmp_path):
@@ -190,8 +223,10 @@ def test_the_front_sets_both_tracks_and_the_audit_beside_each_other(figures, wri
     le2023, neo2023 = (line for line in text.splitlines() if line.startswith(("| le", "| neo")))
     audit = scoreboard.audit_counts(scoreboard.run_audit(["le2023"])).loc["le2023"]
     agree = audit["matches"] + audit["matches within rounding"]
-    assert le2023.startswith(f"| le2023 | 1 / 0 / 0 / 1 | no page | {agree} / {audit['does not match']} / ")
-    assert neo2023.startswith("| neo2023 | no page | 1 / 0 / 0 / 1 | ")
+    assert le2023.startswith(
+        f"| le2023 | 1 / 0 / 0 / 0 / 1 | no page | {agree} / {audit['does not match']} / "
+    )
+    assert neo2023.startswith("| neo2023 | no page | 1 / 0 / 0 / 0 / 1 | ")
     again = readme.read_text()
     scoreboard.renew_front(readme, figures)
     assert readme.read_text() == again
@@ -214,16 +249,24 @@ def test_all_tables_are_saved(figures, tmp_path):
     scoreboard.save(frame, tmp_path / "out")
     read = pd.read_csv(tmp_path / "out" / "numbers.csv", keep_default_na=False)
     assert list(read.columns) == list(scoreboard.COLUMNS) and len(read) == len(frame)
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"numbers.csv", "claims.csv", "artefacts.csv"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        f"{name}.csv" for name in ("numbers", "statements", "claims", "artefacts")
+    }
 
 
 def test_bars_are_as_long_as_the_counts_and_labelled(figures):
     frame = gather(figures=figures)
     figure = plots_scoreboard.verdict_bars(scoreboard.verdict_counts(frame))
     lengths = [[bar.get_width() for bar in ax.patches] for ax in figure.axes]
-    assert lengths == [[1, 0, 0, 1], [0, 1, 0, 0]]
+    assert lengths == [[1, 0, 0, 0, 1], [0, 0, 1, 0, 0]]
     assert [t.get_text() for t in figure.axes[0].texts] == ["1", "1", "2"]
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == list(map(str, Verdict))
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == [
+        "held, or ahead",
+        "mixed",
+        "did not hold, or behind",
+        "cannot tell",
+        "not attempted here",
+    ]
     with pytest.raises(ValueError, match="no verdicts"):
         plots_scoreboard.verdict_bars({"claims": {}})
     with pytest.raises(ValueError, match="unknown verdicts"):

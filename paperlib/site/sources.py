@@ -19,6 +19,7 @@ import pandas as pd
 
 from paperlib import scoreboard
 from paperlib.ledger import kept_pages
+from paperlib.published import read_claims
 from paperlib.stats import Verdict
 
 LOADER = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
@@ -95,15 +96,20 @@ def files_of(page: Path, repository: Path) -> list[Path]:
 
 
 def claims_of(repository: Path) -> pd.DataFrame:
-    """One line a claim of a paper on a track: the scoreboard's columns, and `link`, where the site shows it."""
+    """One line a claim on a track: the scoreboard's columns, `link`, where the site shows it, and the `statement` of the
+    paper, in our words, that it tests."""
     frames = []
     for track in _tracks(repository):
         frame = scoreboard.gather(track, "thorough", figures=repository / "figures")
         # A table shows an artefact's entries in the ledger's order.
         frame["line"] = frame.groupby(["paper", "artefact"]).cumcount()
         frame["link"] = _links(frame, repository)
-        frames.append(frame[frame["claim"] != ""])
-    return pd.concat(frames, ignore_index=True)
+        frames.append(scoreboard.claims(frame))
+    claims = pd.concat(frames, ignore_index=True)
+    stated = {key: read_claims(key)["claim"] for key in claims["paper"].unique()}
+    return claims.assign(
+        statement=[stated[k][i] for k, i in zip(claims["paper"], claims["claim_id"], strict=True)]
+    )
 
 
 def _front(claims: pd.DataFrame) -> str:
