@@ -96,7 +96,7 @@ def files_of(page: Path, repository: Path) -> list[Path]:
 
 
 def claims_of(repository: Path) -> pd.DataFrame:
-    """One line a claim on a track: the scoreboard's columns, `link`, where the site shows it, and the `statement` of the
+    """One line a claim on a track: the scoreboard's columns; `link`, where the site shows it; and the `statement` of the
     paper, in our words, that it tests."""
     frames = []
     for track in _tracks(repository):
