@@ -284,7 +284,8 @@ def tree(tmp_path, monkeypatch, write_ledger):
 
 def test_verify_says_yes_or_names_the_difference(tree, capsys):
     assert main([str(tree)]) == 0
-    assert "4 numbers: 4 same" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"beside {tree.parent}/figures/twin-default\n4 numbers: 4 same" in said
     content = read(tree)
     content["numbers"][CLAIM]["measured"] += 0.5
     write(content, tree)
@@ -299,6 +300,19 @@ def test_verify_ends_with_one_line_when_there_is_nothing_to_compare(tree, name):
     with pytest.raises(SystemExit) as stopped:
         main([str(tree.parent / name)])
     assert name in str(stopped.value) and "\n" not in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("listed", "changed", "said"),
+    [
+        ("figures/twin/a", "", "figures/twin, as it was committed: nothing was made anew here"),
+        ("figures/twin/a", " M figures/twin/a", "figures/twin"),
+        ("", "", "figures/twin"),  # not kept in git
+    ],
+)
+def test_committed_ledgers_are_not_taken_for_a_run(monkeypatch, listed, changed, said):
+    monkeypatch.setattr(module, "_git", lambda command, *_: listed if command == "ls-files" else changed)
+    assert module._whose(module.ROOT / "figures" / "twin") == said
 
 
 def test_outside_a_repository_there_is_no_commit(monkeypatch, tmp_path):

@@ -96,8 +96,8 @@ def files_of(page: Path, repository: Path) -> list[Path]:
 
 
 def claims_of(repository: Path) -> pd.DataFrame:
-    """One line a claim on a track: the scoreboard's columns; `link`, where the site shows it; and the `statement` of the
-    paper, in our words, that it tests."""
+    """One line a claim on a track: the scoreboard's columns, `link` to where the site shows it, and `statement`: what
+    the paper says, in our words."""
     frames = []
     for track in _tracks(repository):
         frame = scoreboard.gather(track, "thorough", figures=repository / "figures")
