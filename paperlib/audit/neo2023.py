@@ -404,9 +404,12 @@ def granularity() -> Iterator[Result]:
     for n in (stated, stated - 1):
         bad = [f"{name} {cell.value:.4f}" for name, cell in printed.items() if not hits(cell, n)]
         inner = (Printed(cell.value, cell.half_unit * (1 - 1e-3)) for cell in printed.values())
-        edge = len(printed) - len(bad) - sum(bool(hits(cell, n)) for cell in inner)
-        found = f"{len(bad)} of {len(printed)} are none" + (f": {', '.join(bad)}" if bad else "")
-        found += f"; {edge} only by a tie in rounding" if edge else ""
+        fit = len(printed) - len(bad)
+        tied = fit - sum(bool(hits(cell, n)) for cell in inner)
+        found = f"{fit} of {len(printed)} fit" + (
+            f", {tied} of them only by a tie in rounding" if tied else ""
+        )
+        found += f"; not: {', '.join(bad)}" if bad else ""
         yield Result("granularity", joined(each), found, Status.NOT_CHECKABLE, fill={"n": f"{n:,}"})
     near = range(stated - 100, stated + 101)
     fits = [n for n in near if all(hits(cell, n) for cell in printed.values())]
