@@ -77,7 +77,7 @@ def test_claims_are_filled_in():
     [
         ("best-categories", "Accuracy", Status.MATCHES, "Weighted Cluster by 1.23"),  # 61.93 - 60.70
         ("lead-chance", "4,000", Status.OURS, "z 1.13, p 0.26"),
-        ("accuracy-is-f1", "", Status.NOT_CHECKABLE, "AffectNet in 5 of 5 rows, by 0.02 to 0.72 points; MorphSet in 4 of 5"),
+        ("accuracy-is-f1", "", Status.NOT_CHECKABLE, "5 of 5 rows, by 0.02 to 0.72 points; MorphSet in 4 of 5"),
         ("ours-elsewhere", "", Status.OURS, "60.48 (-1.45), -0.22"),
         ("best-affect", "RMSE of arousal", Status.WITHIN_ROUNDING, "Wide Ensemble"),
         ("table-2-and-4", "valence", Status.OURS, "0.333"),
