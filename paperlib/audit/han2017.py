@@ -509,7 +509,8 @@ def orders() -> Iterator[Result]:
     found += f"{below[closest].point:.3f}"
     yield Result("sigma-below", "more difficult", found, worst(map(exceeds_zero, below.values())))
     for number, frame, pickmost in ((1, CCC, "max"), (2, RMSE, "min")):
-        ties, odd = [], []
+        ties: list[str] = []
+        odd: list[str] = []
         for column in frame["column"].unique():
             of = select(frame, column=column)
             best = of[of["value"] == of["value"].agg(pickmost)]

@@ -56,7 +56,7 @@ OPEN = {
     "split": "“random 80-20 training/test split”",
     "extra-data": "“we only include methods which do not use additional training data”",
     "natural-noise": "“in the presence of natural and synthetic noise”",
-    "alpha-choice": "“We randomly split a subset of training images for validation while selecting hyperparameters”",
+    "alpha-choice": "“a subset of training images for validation while selecting hyperparameters”",
     "alpha-regression": "equation 8",
 }
 
@@ -277,10 +277,10 @@ def noise() -> Iterator[Result]:
         first, last = by_share[0], by_share[-1]
         rise = Range(last.low - first.high, last.point - first.point, last.high - first.low)
         yield Result("gains-grow", GROWS, found, exceeds_zero(rise), fill=fill)
-        scores = [f1(data, share, ONE_HOT) for share in SHARES]
-        falls = sum(difference(a, b).low > 0 for a, b in pairwise(scores))
-        lost = points(scores[0], scores[-1]).point
-        found = f"lower at {falls} of {len(scores) - 1} steps; {lost:.2f} points lost in all"
+        plain = [f1(data, share, ONE_HOT) for share in SHARES]
+        falls = sum(difference(a, b).low > 0 for a, b in pairwise(plain))
+        lost = points(plain[0], plain[-1]).point
+        found = f"lower at {falls} of {len(plain) - 1} steps; {lost:.2f} points lost in all"
         printed = joined(cells_printed(NOISE, row=f"{data} {share}", column=ONE_HOT) for share in SHARES)
         yield Result("one-hot-falls", printed, found, Status.OURS, fill=fill)
 
@@ -360,8 +360,8 @@ def tuning() -> Iterator[Result]:
                 f"over {alpha} {gap * n:.1f} pictures, {POINTS * gap:.2f} of {POINTS * limit:.2f} points"
             )
         fill = {"data": data, "n": f"{n:,.0f}"}
-        named = (f"{data} alpha {alpha}" for alpha in ("0.5", *rivals))
-        printed = joined(cells_printed(ALPHA, row=row, column="Accuracy") for row in named)
+        of = (f"{data} alpha {alpha}" for alpha in ("0.5", *rivals))
+        printed = joined(cells_printed(ALPHA, row=row, column="Accuracy") for row in of)
         yield Result("alpha-chance", printed, joined(parts), Status.OURS, fill=fill)
     for data, column in product(("AffectNet", "MorphSet"), ("Accuracy", "F1")):
         fill = {"data": data, "column": column}
@@ -406,9 +406,8 @@ def granularity() -> Iterator[Result]:
         inner = (Printed(cell.value, cell.half_unit * (1 - 1e-3)) for cell in printed.values())
         fit = len(printed) - len(bad)
         tied = fit - sum(bool(hits(cell, n)) for cell in inner)
-        found = f"{fit} of {len(printed)} fit" + (
-            f", {tied} of them only by a tie in rounding" if tied else ""
-        )
+        found = f"{fit} of {len(printed)} fit"
+        found += f", {tied} of them only by a tie in rounding" if tied else ""
         found += f"; not: {', '.join(bad)}" if bad else ""
         yield Result("granularity", joined(each), found, Status.NOT_CHECKABLE, fill={"n": f"{n:,}"})
     near = range(stated - 100, stated + 101)
