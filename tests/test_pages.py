@@ -242,7 +242,9 @@ def test_verdicts_follow_from_their_intervals(page):
     for e in entries:
         if math.isfinite(e.low) and e.verdict:
             interval = Interval(estimate=e.measured, low=e.low, high=e.high, level=0.95)
-            with_care = e.verdict.startswith(f"{Verdict.CANNOT_TELL}: ")  # and the reason: something else moved too
+            with_care = e.verdict.startswith(
+                f"{Verdict.CANNOT_TELL}: "
+            )  # and the reason: something else moved too
             assert e.verdict == verdict(interval, 1) or with_care, (e.artefact, e.row, e.column)
         elif e.row == "all of the above":
             metric = e.column.partition(" ")[0]
