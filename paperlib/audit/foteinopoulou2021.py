@@ -49,6 +49,11 @@ def as_printed(*names: str) -> str:
     return joined(TEXT.loc[list(names), "printed"])
 
 
+def tried(status: Status) -> Status:
+    """The status of a reading or a test that the paper does not print: where it fails, nothing printed does."""
+    return Status.OURS if status in (Status.DIFFERS, Status.IMPOSSIBLE) else status
+
+
 # Tables I and II: raters on AMIGOS
 
 
@@ -176,7 +181,7 @@ def variance_against_error() -> Iterator[Result]:
             "calibration",
             f"{m1.value:g} and {m2.value:g}; RMSE {rmse.value:g}",
             f"MSE {rmse.value**2:.4f}; variance / MSE {ratio}",
-            judge(Printed(1, 0), ratio),
+            tried(judge(Printed(1, 0), ratio)),
             select(SUBSETS, dimension=dimension, quantity="mean_variance")["cell"],
             {"dimension": dimension, "coverage": f"{coverage:.0%}"},
         )
@@ -193,6 +198,8 @@ def printed_t() -> Iterator[Result]:
     ):
         ts = [t_test(d, spread, student=student)[0] for d in DIMENSIONS]
         status = worst(judge(text(f"t-{d}"), t) for d, t in zip(DIMENSIONS, ts, strict=True))
+        if name != "t-welch-std":  # equation 6 with the spread as headed, which is as printed
+            status = tried(status)
         yield Result(name, as_printed("t-arousal", "t-valence"), joined(ts), status, SUBSETS["cell"])
 
 
@@ -240,7 +247,7 @@ def decisions() -> Iterator[Result]:
         ("reject-welch-std", "standard deviation", False),
     ):
         arousal, valence = (t_test(d, spread, student=student)[1] for d in DIMENSIONS)
-        status = worst([below(valence, usual), above(arousal, usual)])
+        status = tried(worst([below(valence, usual), above(arousal, usual)]))
         yield Result(name, printed, f"p arousal {arousal}; valence {valence}", status, SUBSETS["cell"])
 
     arousal = t_test("arousal", "variance")[1]
@@ -278,11 +285,8 @@ def improvement() -> Iterator[Result]:
 
     found = f"PCC: {tally(pcc)}. Error: {tally(error)}"
     cells = [*IMAGES["cell"], *SEQUENCES.loc[SEQUENCES["quantity"] != "std", "cell"]]
-    for name, printed in (
-        ("consistently-improves", "consistently, in both"),
-        ("all-architectures", "for all tested"),
-    ):
-        yield Result(name, printed, found, worst(g.status for g in pcc + error), cells)
+    printed = "consistently in both; for all tested"
+    yield Result("consistently-improves", printed, found, worst(g.status for g in pcc + error), cells)
 
 
 @check(KEY)
@@ -292,14 +296,13 @@ def sequence_errors() -> Iterator[Result]:
         before, after = (pick(frame, row=row, quantity="mse") for row in (BASELINE, PROPOSED))
         pcc, errors = pick(frame, row=BASELINE, quantity="pcc"), select(frame, quantity="mse")
         change = propagate(lambda a, b: 100 * (b / a - 1), before, after)
-        status = exceeds_zero(difference(before, after))
+        status = tried(exceeds_zero(difference(before, after)))  # the cell is one of `improvement`
         yield Result(f"mse-{dimension}", joined(errors["printed"]), f"{change} %", status, errors["cell"])
         cap = propagate(largest_target_variance, before, pcc)
         room = propagate(lambda m, r, a: largest_target_variance(m, r) - a, before, pcc, after)
         found = f"label variance at most {cap}"
-        yield Result(
-            f"constant-{dimension}", f"MSE {after.value:g}", found, exceeds_zero(room), frame["cell"]
-        )
+        status = tried(exceeds_zero(room))
+        yield Result(f"constant-{dimension}", f"MSE {after.value:g}", found, status, frame["cell"])
 
 
 @check(KEY)
@@ -315,7 +318,7 @@ def spread_notation() -> Iterator[Result]:
     printed, named = joined(spreads["printed"]), spreads["cell"]
     found = f"possible in {possible} of {len(slack)} cells; least room {min(slack, key=lambda s: s.point)}"
     yield Result(
-        "spread-euler", printed, found, worst(map(require, slack)), named, {"people": f"{people:.0f}"}
+        "spread-euler", printed, found, tried(worst(map(require, slack))), named, {"people": f"{people:.0f}"}
     )
     yield Result("spread-power", printed, joined(spreads["value"]), Status.NOT_CHECKABLE, named)
 
@@ -449,6 +452,7 @@ def faces() -> Iterator[Result]:
 
 @check(KEY)
 def slips() -> Iterator[Result]:
+    """Of words and figure numbers: no printed number is contradicted, so none of them does not match."""
     rejected = f"p {as_printed('p-arousal')} at {as_printed('confidence-lower')} %: rejected"
     for name, printed, found in (
         ("accepting", "rejected; accepted", rejected),
@@ -460,4 +464,4 @@ def slips() -> Iterator[Result]:
         ("figure-7", "figure 7", "the caption of figure 6"),
         ("figure-1", "figure 1", "the caption of figure 3"),
     ):
-        yield Result(name, printed, found, Status.DIFFERS)
+        yield Result(name, printed, found, Status.OURS)
