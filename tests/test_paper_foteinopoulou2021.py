@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
-from paperlib import stats
+from paperlib import published, stats
 from paperlib.data.records import SequenceSet
 from paperlib.grid import Result
 from paperlib.papers import foteinopoulou2021 as paper
@@ -75,10 +75,23 @@ def faces(faces, rng):
     return replace(faces, ratings=ratings, affect=ratings.mean(axis=1), expression=expression)
 
 
+ARTEFACTS = (
+    "table1",
+    "figure4",
+    "table2",
+    "readings",
+    "variance_size",
+    "figure5",
+    "table3",
+    "figure7",
+    "ttest",
+)
+ARTEFACTS += ("table4", "table5", "loss_forms", "rivals", "against_rivals")
+
+
 def artefacts(study):
-    for make in ("table1", "table2", "readings", "table3", "table4", "table5", "loss_forms", "rivals"):
+    for make in ARTEFACTS:
         getattr(study, make)()
-    study.against_rivals()
     return study.ledger
 
 
@@ -88,11 +101,11 @@ def test_table2_is_pearson_s_correlation_and_its_verdict_follows_its_sign(study_
         entries = study.table2().entries
         rows = faces.split == "test"
         observed = stats.observed_variance(faces.ratings)[rows]
-        learned = study.predicted(paper.MAIN, paper.PROPOSED).variance
+        learned = study.predicted(study.main, paper.PROPOSED).variance
         for d, j in (("valence", 0), ("arousal", 1)):
             e = next(e for e in entries if e.row == f"faces: {d}" and e.column.startswith("PCC with raters'"))
             assert e.values == pytest.approx([pearsonr(v[:, j], observed[:, j])[0] for v in learned])
-        assert {e.verdict for e in entries if e.claim} == {expected}
+        assert {e.verdict for e in entries if e.claim_id == "variance-follows-raters"} == {expected}
 
 
 @pytest.mark.parametrize("has", [("faces",), ("sequences",), ("faces", "sequences")])
@@ -102,13 +115,17 @@ def test_every_table_says_something_on_every_kind_of_track(study_of, faces, sequ
     for number in range(1, 6):
         assert ledger.table(f"table{number}").entries
     assert ledger.verdicts()["verdict"].ne("").all()
+    assert {e.claim_id for e in ledger.entries if e.claim} == set(published.testable_claims(paper.KEY))
 
 
 def test_a_track_without_single_ratings_says_so(study_of, faces):
     study = study_of(replace(faces, ratings=None, votes=None))
-    verdicts = artefacts(study).verdicts().set_index("artefact")["verdict"]
-    assert "no single ratings" in verdicts["table2"] and "no single ratings" in verdicts["table1"]
-    assert "no recordings" in verdicts["table5"].iloc[0]
+    ledger = artefacts(study)
+    verdicts = ledger.verdicts().groupby("artefact")["verdict"].agg(" ".join)
+    for name in ("table1", "figure4", "table2", "variance_size"):
+        assert "no single ratings" in verdicts[name]
+    assert "no recordings" in verdicts["table5"] and "no recordings" in verdicts["figure5"]
+    assert {e.claim_id for e in ledger.entries if e.claim} == set(published.testable_claims(paper.KEY))
     assert "In short" in study.conclusion()
 
 
@@ -116,28 +133,91 @@ def test_table3_compares_the_two_subsets(study_of, faces):
     study = study_of(faces)
     judged, noisy = study.noisy()
     entries = study.table3().entries
-    average = study.predicted(paper.MAIN, paper.PROPOSED).average_variance[judged, 1]
+    average = study.predicted(study.main, paper.PROPOSED).average_variance[judged, 1]
     difference = next(e for e in entries if e.row.startswith("arousal: noisy -") and e.claim)
     assert difference.measured == pytest.approx(average[noisy].mean() - average[~noisy].mean())
     assert next(e.n for e in entries if e.row == "arousal: noisy") == noisy.sum()
 
 
+def seeds(mean, sd, n=5):
+    """n values with exactly that mean and standard deviation."""
+    x = np.arange(n) - (n - 1) / 2
+    return list(mean + sd * x / x.std(ddof=1))
+
+
+UP, DOWN, OPEN = seeds(1.0, 0.1), seeds(-1.0, 0.1), seeds(0.1, 1.0)
+FAINT = seeds(-1.0, 0.7)  # p 0.033: below zero alone, and not among two or more
+
+
 @pytest.mark.parametrize(
-    ("verdicts", "expected"),
+    ("gains", "expected"),
     [
-        (["held", "held"], "held"),
-        (["held", "cannot tell"], "cannot tell"),
-        (["held", "did not hold"], "did not hold"),
+        ([UP, UP], ("held", 2, 0)),
+        ([UP, OPEN], ("cannot tell", 1, 0)),
+        ([UP, OPEN, DOWN], ("did not hold", 1, 1)),
+        ([FAINT], ("did not hold", 0, 1)),
+        ([FAINT, OPEN, OPEN], ("cannot tell", 0, 0)),
+        ([UP, UP, FAINT], ("did not hold", 2, 1)),  # of three p, Holm leaves the largest as it is
+        ([[0.1], [0.2]], ("cannot tell", 0, 0)),
+        ([[0.0, 0.0], UP], ("cannot tell", 1, 0)),
     ],
 )
-def test_all_of_a_table_holds_only_if_each_does(study_of, faces, verdicts, expected):
+def test_every_gain_is_refuted_only_by_what_chance_among_so_many_does_not_give(gains, expected):
+    assert paper.every(gains) == expected
+
+
+def test_the_cells_of_both_tables_are_judged_together(study_of, faces, sequences):
+    study = study_of(faces, sequences)
+    study.table4()
+    entries = study.table5().entries
+    every = {e.row: e for e in entries if e.row.endswith("every gain") and e.column.startswith("PCC")}
+    assert every["images and sequences: every gain"].n == 8
+    assert every["images and sequences: every gain"].printed == "8 of 8"
+    wrong = next(e for e in entries if e.column.startswith("RMSE, MSE, PCC"))
+    assert (wrong.n, wrong.printed) == (16, "11 of 16")  # the audit: PCC 8 of 8, errors 3 of 8
+
+
+def test_a_network_is_called_what_was_trained(study_of, faces):
     study = study_of(faces)
-    for number, v in enumerate(verdicts):
-        study.ledger.add(
-            "table4", f"net {number}: gain", "valence PCC", source="faces", n=1, interval=0.1, verdict=v
-        )
-    study._summarise("table4", "a claim", "PCC")
-    assert study.ledger.entries[-1].verdict == expected
+    rows = {e.row.partition(":")[0] for e in study.table4().entries}
+    assert rows == {"tiny_resnet", "tiny_vgg", "tiny_wide_resnet", "images"}
+    given = next(e for e in study.ledger.entries if e.row == "tiny_resnet: MSE" and e.column == "arousal PCC")
+    assert (given.printed, given.printed_on) == ("0.5540", "AffectNet, ResNet18 (pretrained)")
+
+
+def test_what_is_printed_beside_a_claim_is_the_paper_s_comparison(study_of, faces, sequences):
+    ledger = artefacts(study_of(faces, sequences))
+    printed = {(e.artefact.partition("/")[2], e.row): e.printed for e in ledger.entries if e.claim}
+    assert printed["table1", "valence - arousal"] == "0.130"  # (0.70 + 0.73 + 0.63 - 0.54 - 0.62 - 0.51) / 3
+    assert printed["table2", "sequences: arousal - valence"] == "0.03"
+    assert printed["figure5", "segments of one subject: highest - lowest learned variance"] == "0.061"
+    assert printed["table3", "valence: noisy - clean"] == "0.0085"
+    assert printed["ttest", "valence, 95 %"] == "0.30"  # 1.96 less t(0.95; 139) = 1.656
+    assert printed["table4", "tiny_resnet: mean gain"] == "0.0132"
+    assert printed["table5", "NetVLAD: mean gain"] == "0.0405"
+
+
+def test_the_t_test_rejects_where_its_excess_is_above_zero(rng):
+    from scipy.stats import ttest_ind
+
+    noisy = np.arange(60) < 20
+    for shift in (0.0, 0.3, 1.0):
+        v = rng.normal(size=60) + shift * noisy
+        p = ttest_ind(v[noisy], v[~noisy], equal_var=False, alternative="greater").pvalue
+        assert (paper._beyond_critical(v, noisy, 95) > 0) == (p < 0.05)
+        assert (paper._beyond_critical(v, noisy, 80) > 0) == (p < 0.20)
+
+
+def test_pairs_tails_and_extremes_by_hand():
+    assert paper._pairs_above(np.array([1.0, 2.0, 3.0]), np.array([False, True, False])) == pytest.approx(0.0)
+    assert paper._pairs_above(np.array([1.0, 2.0, 3.0]), np.array([False, False, True])) == pytest.approx(0.5)
+    assert np.isnan(paper._pairs_above(np.ones(2), np.array([True, True])))
+    assert paper._share_below_mean(np.array([0.0, 0.0, 0.0, 1.0])) == pytest.approx(0.25)
+    observed = np.column_stack([np.zeros(10), np.arange(10.0)])  # valence, arousal
+    assert paper._gap_of_tails(observed) == pytest.approx(0.2)  # the two largest of twenty are arousal's
+    learned, rated = np.array([1.0, 3.0, 2.0, 5.0, 4.0]), np.array([0.1, 0.7, 9.0, 0.2, 0.5])
+    gaps = paper._high_less_low(learned, rated, np.array(["a", "a", "a", "b", "b"]))
+    assert gaps == pytest.approx([0.6, -0.3])
 
 
 def test_an_ensemble_has_the_mean_and_variance_of_its_mixture():
