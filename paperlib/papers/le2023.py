@@ -391,13 +391,13 @@ class Study:
         claim = "Neighbours in the plane are of the same category more often than neighbours by {}"
         shares, about = self.purity(), {"claim_id": "valence-arousal-space"}
         if "landmarks" in shares:
-            column, more = "% of the same category", 100 * (shares["pseudo labels"] - shares["landmarks"])
-            row = "8 neighbours: pseudo labels - landmarks"
-            self._over_faces(
-                "neighbours", row, column, more, self.parts.rows, claim.format("landmarks"), **about
-            )
-        else:
-            why = "these faces come without landmarks"
+            row, column = "8 neighbours: pseudo labels - landmarks", "% of the same category"
+            more = 100 * (shares["pseudo labels"] - shares["landmarks"])
+            tested = {"claim": claim.format("landmarks"), **about} if self.track.name != "twin" else {}
+            self._over_faces("neighbours", row, column, more, self.parts.rows, **tested)
+        if "landmarks" not in shares or self.track.name == "twin":
+            drawn = "the twin moves the landmarks of its faces by their category"
+            why = drawn if self.track.name == "twin" else "these faces come without landmarks"
             self.ledger.not_attempted("neighbours", claim.format("landmarks"), why, **about)
         why = "these faces come without action units"
         self.ledger.not_attempted("neighbours", claim.format("action units"), why, **about)
@@ -556,7 +556,7 @@ class Study:
 
         That is half the width of the interval: a difference is told from none where it is larger. Columns: artefact,
         row, column, printed (the effect, in points, of the paper's data and network), measured, smallest, and told,
-        whether an effect of the printed size would have been.
+        whether a measured one of the printed size would have been.
         """
         lines = []
         for e in self.ledger.entries:
@@ -578,7 +578,7 @@ class Study:
         self.ledger.add(
             "figure2",
             "LDLVA",
-            f"{FREE:.0%} of the baseline's operations, less what it adds, as a share",
+            f"{100 * FREE:.0f} % of the baseline's operations, less what it adds, as a share",
             source="faces",
             n=1,
             interval=(exact := stats.Interval(estimate=spare, low=spare, high=spare, level=1.0)),
@@ -606,7 +606,9 @@ class Study:
 
     def figure3(self) -> ArtefactTable:
         """Figures 1 and 3: how far predicted distributions are from the votes, by method and condition."""
-        claim = "LDLVA's distributions are closer to people's than what they say of all faces"
+        claim = (
+            "LDLVA's distributions are closer to people's votes for a face than their votes for all faces are"
+        )
         if self.faces.votes is None:
             why = "one label a face, no votes"
             self.ledger.not_attempted("figure3", claim, why, claim_id="distribution-like-people")
@@ -907,21 +909,23 @@ class Study:
             scores = [f"{m} {e.measured:.1f}" for m, e in of.items() if e is not None]
             if scores:
                 lines.append(f"- Accuracy, {condition} wrong labels: {', '.join(scores)} %.")
-        behind = [
-            f"{e.row.rpartition(' - ')[2]} ({e.column.partition(':')[0]})"
-            for e in self.ledger.entries
-            if e.verdict.startswith(f"{stats.Verdict.CANNOT_TELL}: ")
-        ]
+        behind: dict[str, list[str]] = {}
+        for e in self.ledger.entries:
+            if e.verdict.startswith(f"{stats.Verdict.CANNOT_TELL}: "):
+                rival, condition = e.row.rpartition(" - ")[2], e.column.partition(":")[0]
+                behind.setdefault(rival, []).append(condition)
         if behind:
+            listed = "; ".join(f"{rival} ({', '.join(conditions)})" for rival, conditions in behind.items())
             lines.append(
                 f"- Rivals that are themselves behind the plain network here, so that a lead over them tells nothing: "
-                f"{', '.join(behind)}. LDLVA's rates were tuned, theirs were not."
+                f"{listed}. LDLVA's rates were tuned on the twin, theirs were not."
             )
         power = self.power()
         if len(power):
             lines.append(
-                f"- An effect as large as printed would have been told from none in {power['told'].sum()} of the "
-                f"{len(power)} comparisons whose numbers the paper prints; in the rest it would be *cannot tell* too."
+                f"- Of the {len(power)} comparisons made here whose numbers the paper prints, an effect as large as "
+                f"printed would have been told from none in {power['told'].sum()}; in the others it would have come "
+                "out as *cannot tell*."
             )
         closed = [
             f"{row} {e.measured:.0f} % [{e.low:.0f}, {e.high:.0f}]"
