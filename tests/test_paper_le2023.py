@@ -10,7 +10,7 @@ from paperlib.data.records import FaceSet
 from paperlib.grid import Result
 from paperlib.models.backbones import build_backbone
 from paperlib.papers import le2023 as paper
-from paperlib.published import testable_claims
+from paperlib.published import testable_claims as statements
 from paperlib.stats import Verdict
 from paperlib.tasks import noisy_labels
 from paperlib.tracks import Track
@@ -300,7 +300,7 @@ def test_every_statement_of_the_paper_has_a_line_whatever_is_lacking(study, lack
         study.results = kept
     for name in ARTEFACTS:
         getattr(study, name)()
-    assert {e.claim_id for e in study.ledger.entries if e.claim} == set(testable_claims("le2023"))
+    assert {e.claim_id for e in study.ledger.entries if e.claim} == set(statements("le2023"))
     lines = [e for e in study.ledger.entries if e.claim_id in ("noise-all-cases", "components-help")]
     assert len(lines) == 9 + 8  # attempted or not
 
