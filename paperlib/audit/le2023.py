@@ -119,9 +119,7 @@ def best_everywhere() -> Iterator[Result]:
         below, held = sum(x < LEVEL for x in p.values()), multipletests([*p.values()], method="holm")[0].sum()
         last = max(p, key=p.__getitem__)
         found = f"{below} of {len(p)} below {LEVEL}, {held} after Holm's correction; largest p {p[last]:.2g} ({last})"
-        yield Result(
-            "beyond-chance", "consistently", found, truth(below == len(p)), fill={"reading": reading}
-        )
+        yield Result("beyond-chance", "no test", found, Status.OURS, fill={"reading": reading})
 
 
 def growth(gain: Callable[[float, float], float], data: str, rivals: list[str]) -> tuple[str, list[Range]]:
@@ -140,7 +138,9 @@ def growing_margin() -> Iterator[Result]:
     for (reading, gain), against in product(readings.items(), ("the baseline", "the best rival")):
         rivals = {d: [best_rival(s, d) if "best" in against else BASELINE for s in SHARES] for d in SETS}
         parts, rises = zip(*(growth(gain, data, rivals[data]) for data in SETS), strict=True)
-        status, fill = worst(map(exceeds_zero, sum(rises, []))), {"against": against, "reading": reading}
+        fill = {"against": against, "reading": reading}
+        as_said = (reading, against) == ("points", "the baseline")
+        status = worst(map(exceeds_zero, sum(rises, []))) if as_said else Status.OURS
         yield Result("growing-margin", "grows with the noise", joined(parts), status, fill=fill)
 
     p = {}
@@ -151,15 +151,11 @@ def growing_margin() -> Iterator[Result]:
             (lead("30%", data).point - lead("10%", data).point) / np.sqrt(squares.sum()), df
         )
     found = joined(f"{data} p {x:.2g}" for data, x in p.items())
-    yield Result("growth-beyond-chance", "more apparent", found, truth(max(p.values()) < LEVEL))
+    yield Result("growth-beyond-chance", "no test", found, Status.OURS)
 
-    none, few = (
-        difference(*(pick(ABLATION, row=r, column=CLEAN) for r in ("(v)", "(i)"))),
-        lead("10%", "RAF-DB"),
-    )
-    rise = Range(few.low - none.high, few.point - none.point, few.high - none.low)
-    found = f"{none.point:.2f} to {few.point:.2f}"
-    yield Result("growth-from-none", "grows with the noise", found, exceeds_zero(rise))
+    none = difference(*(pick(ABLATION, row=r, column=CLEAN) for r in ("(v)", "(i)")))
+    found = f"{none.point:.2f} to {lead('10%', 'RAF-DB').point:.2f}"
+    yield Result("growth-from-none", "grows with the noise", found, Status.OURS)
 
 
 # How many pictures
@@ -177,19 +173,18 @@ def granularity() -> Iterator[Result]:
 
     own = {2: select(POPULATIONS, row=OURS), 3: select(ORIGINAL, row=OURS), 4: ABLATION}
     for number, frame in own.items():
-        parts, fits = [], []
+        parts = []
         for column, group in frame.query("column != 'Average'").groupby("column", sort=False):
             printed = [Printed(*pair) for pair in zip(group["value"], group["half_unit"], strict=True)]
             n = PICTURES[str(column).split()[0]]
             counts = {runs: sum(bool(whole(cell, n, runs)) for cell in printed) for runs in (1, RUNS)}
-            fits.append(len(printed) in counts.values())
             parts.append(
                 f"{column} {', '.join(f'{k} of {len(printed)} as {runs}' for runs, k in counts.items())}"
             )
         listed = ", ".join(f"{data} {n:,}" for data, n in PICTURES.items())
-        fill, status = {"number": number, "runs": RUNS, "sizes": listed}, truth(all(fits))
+        fill = {"number": number, "runs": RUNS, "sizes": listed}
         yield Result(
-            "granularity-other", joined(frame["printed"]), joined(parts), status, frame["cell"], fill
+            "granularity-other", joined(frame["printed"]), joined(parts), Status.OURS, frame["cell"], fill
         )
 
 
