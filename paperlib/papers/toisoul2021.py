@@ -115,6 +115,9 @@ CLEANED = "cleaned by the rules"
 CLEANED_LESS_ALL = f"{CLEANED} - all faces"
 BY_OTHERS = "cleaned by other annotators"
 CLIPS = "small set: "
+GIVEN = ("given label", "given label, smoothed evenly")
+VOTES_RMSE = "RMSE to the raters' votes"
+MIXED = "mixed"  # a statement whose lines met different verdicts
 OVER_FACES = "95 % bootstrap over {unit}"
 CAVEATS = {
     "twin": "**The data are generated, and the networks small.** Faces with known landmarks are cropped by them; each "
@@ -668,6 +671,8 @@ class Study:
 
     def gains_over_people(self) -> dict[str, Interval]:
         """By measure: what networks, mean over seeds, have with one rater, less what two raters have together."""
+        if self.parts.faces.ratings is None:
+            return {}
         found, ratings = {}, self.ratings()
         for d, dimension in enumerate(self._rated):
             predicted = np.stack([r["affect"][:, d] for r in self.results[self.best]], axis=1).astype(
@@ -716,7 +721,7 @@ class Study:
     @property
     def _rated(self) -> Sequence[str]:
         """The dimensions that single people rated: none where a vote stands for a valence and an arousal."""
-        return () if self.parts.faces.ratings is None or self.track.name in VOTES_ALONE else AFFECT
+        return () if self.track.name in VOTES_ALONE else AFFECT
 
     def network(self) -> dict[str, dict[str, list[float]]]:
         """How far the best networks agree with raters: comparison -> measure -> one value a seed.
@@ -724,9 +729,9 @@ class Study:
         With one of them, the mean over raters; with all, their mean, which no single person is compared with.
         """
         faces, test = self.parts.faces, self.parts.test
-        found: dict[str, dict[str, list[float]]] = {}
         if faces.ratings is None:
-            return found
+            return {}
+        found: dict[str, dict[str, list[float]]] = {WITH_ONE: {}, WITH_ALL: {}}
         ratings = self.ratings()
         for r in self.results[self.best]:
             for d, dimension in enumerate(self._rated):
@@ -735,8 +740,7 @@ class Study:
                     one = _with_each(p[:, None], x, measure=measure)
                     whole = _complete(function, p, np.nanmean(x, axis=1))
                     for comparison, value in ((WITH_ONE, one), (WITH_ALL, whole)):
-                        scores = found.setdefault(comparison, {})
-                        scores.setdefault(f"{measure} {dimension}", []).append(value)
+                        found[comparison].setdefault(f"{measure} {dimension}", []).append(value)
             if faces.votes is not None and r.run.settings["categories"]:
                 votes = faces.votes[test].astype(np.float64)
                 share = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
@@ -788,7 +792,7 @@ class Study:
             return self.ledger.table("cleaning")
         for d, dimension in enumerate(AFFECT):
             column = f"CCC {dimension}, off the truth's"
-            claim = f"Cleaning brings the score nearer to that of all faces' right labels (CCC {dimension})"
+            claim = f"Cleaning brings the score nearer to that with the right labels (CCC {dimension})"
             both = self.affect[:, d], targets["truth"][:, d]
             claimed = {"claim": claim, "claim_id": "crucial"}
             self._over_faces(
@@ -827,24 +831,24 @@ class Study:
         counts, n = votes[self.parts.train].astype(np.float64), len(label)
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         hard = np.eye(share.shape[1])[label]
-        given = {"given label": hard, "given label, smoothed evenly": _smoothed(hard, share)}
-        column, most = "RMSE to the raters' votes", "agrees with most raters"
+        given = dict(zip(GIVEN, (hard, _smoothed(hard, share)), strict=True))
+        column, most = VOTES_RMSE, "agrees with most raters"
         off = {row: metrics.rmse(of.ravel(), share.ravel()) for row, of in given.items()}
         for row, value in off.items():
             self.ledger.add("teacher", row, column, source="faces", n=n, interval=float(value))
         right = float((label == share.argmax(axis=1)).mean())
-        self.ledger.add("teacher", "given label", most, source="faces", n=n, interval=right)
+        self.ledger.add("teacher", GIVEN[0], most, source="faces", n=n, interval=right)
         for name in there:
             logits = [r["train"].astype(np.float64) for r in self.results[name]]
             taught = [metrics.rmse(softmax(x, axis=1).ravel(), share.ravel()) for x in logits]
             self._add("teacher", name, column, taught, n=n)
             for row, value in off.items():
                 claim = f"A teacher's distribution is nearer to the raters' votes than the label it learnt ({name})"
-                claimed = {"claim": claim, "claim_id": "smooths"} if row == "given label" else {}
+                claimed = {"claim": claim, "claim_id": "smooths"} if row == GIVEN[0] else {}
                 self._add("teacher", f"{row} - {name}", column, [value - t for t in taught], n=n, **claimed)
             agrees = [float((x.argmax(axis=1) == share.argmax(axis=1)).mean()) for x in logits]
             self._add("teacher", name, most, agrees, n=n)
-            self._add("teacher", f"{name} - given label", most, [a - right for a in agrees], n=n)
+            self._add("teacher", f"{name} - {GIVEN[0]}", most, [a - right for a in agrees], n=n)
         return self.ledger.table("teacher")
 
     def measures(self) -> ArtefactTable:
@@ -895,7 +899,9 @@ class Study:
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
         found = self.statements()
-        counts = ", ".join(f"{n} {v}" for v, n in pd.Series(found.values()).value_counts().items())
+        kinds = (Verdict.HELD, Verdict.DID_NOT_HOLD, MIXED, Verdict.CANNOT_TELL, Verdict.NOT_ATTEMPTED)
+        had = list(found.values())
+        counts = ", ".join(f"{had.count(kind)} {kind}" for kind in kinds if kind in had)
         where = f"track {self.track.name}, profile {self.track.profile}"
         lines = [f"**In short** ({where}): of {len(found)} statements of the paper {counts}.", ""]
         cells = {(e.artefact.partition("/")[2], e.row, e.column): e for e in self.ledger.entries}
@@ -933,6 +939,15 @@ class Study:
         ):
             if gained := told(table, f"{better} - {worse}"):
                 lines.append(f"- {what}: CCC gained, {gained}.")
+        for name in TEACHERS:
+            off = {row: cells.get(("teacher", f"{row} - {name}", VOTES_RMSE)) for row in GIVEN}
+            if all(off.values()):
+                told_of = "; ".join(
+                    f"than the {row} {e.measured:+.3f}{_said(e)}" for row, e in off.items() if e
+                )
+                lines.append(
+                    f"- Labels of the teacher {name} are nearer to the raters' votes (RMSE): {told_of}."
+                )
         for name in ("all faces", CLEANED, BY_OTHERS):
             scored = [
                 f"{d} {given.measured:.2f} with the given labels, {true.measured:.2f} with the truth"
@@ -954,13 +969,13 @@ class Study:
         return "\n".join(lines)
 
     def statements(self) -> dict[str, str]:
-        """The paper's statements on the page, by id: the verdict that all attempted lines share, or "mixed"."""
+        """The paper's statements on the page, by id: the verdict that all attempted lines share, or MIXED."""
         found: dict[str, set[str]] = {}
         for e in self.ledger.entries:
             if e.claim:
                 found.setdefault(e.claim_id, set()).add(e.verdict.partition(":")[0])
         attempted = {c: v - {Verdict.NOT_ATTEMPTED} or v for c, v in found.items()}
-        return {c: str(*v) if len(v) == 1 else "mixed" for c, v in attempted.items()}
+        return {c: str(*v) if len(v) == 1 else MIXED for c, v in attempted.items()}
 
     def _not_attempted(self, artefact: str, claim_id: str, why: str, **rest: Any) -> None:
         """A statement of the paper, in the words of its list, that this track or profile cannot test."""
@@ -1109,13 +1124,12 @@ def _nearer_the_truth(
     truth: NDArray[np.float64],
     use: NDArray[np.bool_],
 ) -> float:
-    """How far CCC with the given labels is from that with the truth, of all rows, less how far it is of rows `use`."""
+    """How far CCC with the given labels is from that with the truth: of all rows, less that of the rows `use`."""
 
-    def nearer(p: NDArray[np.float64]) -> float:
-        right = metrics.ccc(p, truth)
-        return float(abs(metrics.ccc(p, given) - right) - abs(metrics.ccc(p[use], given[use]) - right))
+    def off(p: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
+        return float(abs(metrics.ccc(p[rows], given[rows]) - metrics.ccc(p[rows], truth[rows])))
 
-    return float(np.mean([nearer(p) for p in predicted.T]))
+    return float(np.mean([off(p, np.ones_like(use)) - off(p, use) for p in predicted.T]))
 
 
 def _smoothed(hard: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
