@@ -981,7 +981,9 @@ def test_a_teacher_that_says_what_the_raters_say_smooths(study, faces):
     assert cell(table, "given label", "agrees with most raters").measured == pytest.approx(given)
     entry = cell(table, f"{name} - given label", "agrees with most raters")
     assert entry.values == pytest.approx([1 - given] * 2) and not entry.claim
-    assert f"- Labels of the teacher {name} are nearer to the raters' votes" in made.conclusion()
+    assert (
+        f"nearer to the raters' votes {name}'s labels are (RMSE): than the given label +" in made.conclusion()
+    )
     without = study(name="manifest", truth=None, expression=None, votes=None).teacher().entries
     assert without[0].verdict == "not attempted here: several raters' categories are not known"
     (entry,) = study(name="ferplus", landmarks=None, truth=None).teacher().entries

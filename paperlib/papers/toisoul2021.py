@@ -27,7 +27,7 @@ from paperlib import metrics, stats
 from paperlib.data import requirements
 from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, is_noisy
-from paperlib.ledger import ArtefactTable, Entry, Ledger
+from paperlib.ledger import ArtefactTable, Entry, Ledger, _answer
 from paperlib.published import parse, read_table, testable_claims
 from paperlib.stats import Interval, Verdict
 from paperlib.tasks.emofan import alignment, clips, larger, problem
@@ -945,9 +945,7 @@ class Study:
                 told_of = "; ".join(
                     f"than the {row} {e.measured:+.3f}{_said(e)}" for row, e in off.items() if e
                 )
-                lines.append(
-                    f"- Labels of the teacher {name} are nearer to the raters' votes (RMSE): {told_of}."
-                )
+                lines.append(f"- How much nearer to the raters' votes {name}'s labels are (RMSE): {told_of}.")
         for name in ("all faces", CLEANED, BY_OTHERS):
             scored = [
                 f"{d} {given.measured:.2f} with the given labels, {true.measured:.2f} with the truth"
@@ -1084,15 +1082,8 @@ def _least(entry: Entry) -> float:
 
 
 def _said(entry: Entry) -> str:
-    """A verdict in the words of a conclusion; of what the paper does not claim, nothing can hold."""
-    ours = {Verdict.HELD: "ahead", Verdict.DID_NOT_HOLD: "behind"}
-    word = (
-        entry.verdict
-        if entry.claim
-        else ours.get(Verdict(entry.verdict), entry.verdict)
-        if entry.verdict
-        else ""
-    )
+    """A verdict as the tables show it, for a conclusion."""
+    word = entry.verdict if entry.claim else _answer(entry.verdict)
     return f", {word}" if word else ""
 
 
