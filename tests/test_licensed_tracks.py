@@ -190,8 +190,7 @@ def test_affectnet_is_cropped_by_its_own_and_by_learnt_landmarks(on_portraits, t
     for name in ("table1", "table6", "open_choices", "elsewhere"):
         assert getattr(made, name)().entries
     for name in ("alignment", "cleaning"):  # the truth is not known
-        (entry,) = getattr(made, name)().entries
-        assert entry.verdict.startswith("not attempted here")
+        assert getattr(made, name)().entries[-1].verdict.startswith("not attempted here")
     assert "official layout of affectnet" in made.caveat()
     assert "track affectnet, profile smoke" in made.conclusion()
 
