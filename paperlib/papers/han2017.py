@@ -103,8 +103,8 @@ CAVEATS = {
     "modality tells more, on what is harder and on whether a trend is followed are therefore marked and counted apart: "
     "the twin can show that they can be measured, not that they are so. And ambiguity is drawn independently of "
     "affect: but for raters who differ in lag, and so disagree a little where the emotion moves, a network can learn "
-    "nothing for the one from the other. Where multi-task learning gains nothing here, that does not speak against the paper. In return the "
-    "true uncertainty is known.",
+    "nothing for the one from the other. Where multi-task learning gains nothing here, that does not speak against the "
+    "paper. In return the true uncertainty is known.",
 }
 
 
@@ -1192,23 +1192,21 @@ class Study:
 
     def _could_be_told(self) -> list[str]:
         """What "cannot tell" says of effects of the printed size; errors are printed in another unit than measured."""
-        open_ = [
+        printed = [
             e
             for e in self.ledger.entries
-            if e.claim and e.verdict == Verdict.CANNOT_TELL and np.isfinite(e.low) and e.column == "CCC"
+            if e.claim and e.printed and e.column == "CCC" and e.verdict == Verdict.CANNOT_TELL
         ]
-        printed = [e for e in open_ if e.printed]
-        if not printed:
+        wide = [e for e in printed if np.isfinite(e.low)]
+        if not wide:
             return []
-        small = [e for e in printed if abs(float(e.printed)) < _half(e)]
-        each = "; ".join(
-            f"{e.row.partition(':')[0]} ({e.artefact.partition('/')[2]}) {float(e.printed):+.3f} and {_half(e):.3f}"
-            for e in printed
-        )
+        small = [e for e in wide if abs(float(e.printed)) < _half(e)]
+        first = wide[0]
         return [
-            f"- *Cannot tell* is not *no difference*. Of {len(printed)} such claims on CCC whose difference the paper "
-            f"prints, {len(small)} have a printed one smaller than half the interval here, so that one of that size "
-            f"would most likely not be told either. Printed, and half the interval: {each}."
+            "- *Cannot tell* is not *no difference*: intervals over "
+            f"{first.interval.partition(' over ')[2]} are wide. Of {len(wide)} such tests on CCC for which the paper "
+            f"prints a difference, {len(small)} have one smaller than half the interval here, and would sooner miss "
+            f"it than tell it. “{first.claim}”: printed {first.printed}, half the interval {_half(first):.3f}."
         ]
 
     def _tellable(self, found: Found) -> str:
@@ -1240,7 +1238,7 @@ class Study:
                 for (a, row, c), f in found.items()
                 if (a, c) == ("significance", "CCC") and words in row
             ]
-            for words in (", dev: ", "), test: ")
+            for words in ("), dev: ", "), test: ")
         ]
         lines = [
             f"- Does it help to learn both? {ANSWERS[Verdict(e.verdict)]}: on the test multi-task learning gains "
