@@ -112,7 +112,15 @@ def answer(run, noise=noise_of):
 def study(record, monkeypatch):
     """A study of made-up predictions; without post-processing, which would change what is known of them."""
 
-    def make(*, noise=noise_of, processed=False, modalities=("audio", "video"), name="twin", **changes):
+    def make(
+        *,
+        noise=noise_of,
+        processed=False,
+        modalities=("audio", "video"),
+        name="twin",
+        profile="smoke",
+        **changes,
+    ):
         changed = replace(record, **changes)
         monkeypatch.setattr(Track, "recordings", lambda self: changed)
         monkeypatch.setattr(Track, "features", lambda self, m: np.zeros(1) if m in modalities else None)
@@ -125,7 +133,7 @@ def study(record, monkeypatch):
         if not processed:
             monkeypatch.setattr(paper, "fit_postprocessing", lambda *args: (PostProcessing(), {}))
         task.problem.cache_clear()
-        return paper.Study(Track(name=name, root="nowhere", profile="smoke"))
+        return paper.Study(Track(name=name, root="nowhere", profile=profile))
 
     yield make
     task.problem.cache_clear()
@@ -960,14 +968,16 @@ def test_what_no_search_chose_is_not_kept(study, monkeypatch):
     "changes",
     [
         {},
+        {"profile": "default"},
+        {"profile": "thorough"},
         {"truth": None, "name": "sewa"},
         {"truth": None, "name": "recordings", "modalities": ("video",)},
         {"split": np.where(np.arange(12) > 7, "train", SPLIT)},  # one test recording: no interval
     ],
-    ids=["twin", "sewa", "video alone", "one test recording"],
+    ids=["twin, smoke", "twin, default", "twin, thorough", "sewa", "video alone", "one test recording"],
 )
 def test_every_statement_has_a_line_on_every_track(study, changes):
-    made = study(**changes)
+    made = study(noise=lambda m, target, seed, w=None: 1.0 - 0.1 * seed * bool(w), **changes)
     made.plan = replace(made.plan, draws=40)
     for name in MADE:
         getattr(made, name)()
