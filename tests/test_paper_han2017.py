@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter1d
 
-from paperlib import metrics, stats
+from paperlib import metrics, published, stats
 from paperlib.annotations import evaluator_weighted_estimate
 from paperlib.data.records import RecordingSet, Truth
 from paperlib.grid import Result
@@ -112,7 +112,15 @@ def answer(run, noise=noise_of):
 def study(record, monkeypatch):
     """A study of made-up predictions; without post-processing, which would change what is known of them."""
 
-    def make(*, noise=noise_of, processed=False, modalities=("audio", "video"), name="twin", **changes):
+    def make(
+        *,
+        noise=noise_of,
+        processed=False,
+        modalities=("audio", "video"),
+        name="twin",
+        profile="smoke",
+        **changes,
+    ):
         changed = replace(record, **changes)
         monkeypatch.setattr(Track, "recordings", lambda self: changed)
         monkeypatch.setattr(Track, "features", lambda self, m: np.zeros(1) if m in modalities else None)
@@ -125,7 +133,7 @@ def study(record, monkeypatch):
         if not processed:
             monkeypatch.setattr(paper, "fit_postprocessing", lambda *args: (PostProcessing(), {}))
         task.problem.cache_clear()
-        return paper.Study(Track(name=name, root="nowhere", profile="smoke"))
+        return paper.Study(Track(name=name, root="nowhere", profile=profile))
 
     yield make
     task.problem.cache_clear()
@@ -329,7 +337,8 @@ def test_a_sentence_of_the_paper_is_judged_once_over_its_cells(study):
     table = made.significance()
     judged = [e for e in table.entries if e.verdict]
     assert [e.row for e in judged] == [
-        f"{name}, test: multi - single" for name in ("all cells", "arousal", "valence")
+        *(f"{name}, test: multi - single" for name in ("all cells", "arousal", "valence")),
+        "all cells: gain on dev - gain on test",
     ]
     of = [e for e in table.entries if e.column == "CCC" and ", test:" in e.row and not e.verdict]
     assert len(of) == 12
@@ -338,7 +347,7 @@ def test_a_sentence_of_the_paper_is_judged_once_over_its_cells(study):
         entry = cell(table, f"{name}, test: multi - single", "CCC")
         assert_allclose(entry.values, np.mean(parts, axis=0))
         assert entry.verdict == Verdict.HELD and entry.low > 0
-    assert {e.claim for e in judged} == {paper.BETTER} | {
+    assert {e.claim for e in judged} == {paper.BETTER, paper.SIMILAR} | {
         paper.BOTH.format(dimension=d) for d in paper.DIMENSIONS
     }
 
@@ -347,11 +356,7 @@ def test_significance_counts_what_it_found_on_the_test_gains_and_losses_apart(st
     made = study(noise=lambda m, target, seed, w=None: noise_of(m, target, seed) + MOVED[target] * bool(w))
     table = made.significance()
     assert len(made.comparisons()) == 24
-    gains = [
-        e.measured
-        for e in table.entries
-        if e.column == "CCC" and ", test: " in e.row and "cells" not in e.row and "(" in e.row
-    ]
+    gains = [e.measured for e in table.entries if e.column == "CCC" and "), test: " in e.row]
     assert len(gains) == 12
     for what in paper.COUNTED[:2]:
         p = np.array(
@@ -403,6 +408,32 @@ def test_intervals_with_frames_as_n_are_zous(study):
     assert_allclose(frames, expected, atol=2e-3)
 
 
+def test_what_is_gained_on_development_is_set_against_the_test(study):
+    """The same gains on both, by construction; then none on the test, where multi-task networks predict zero."""
+    made = study()
+    made.plan = replace(made.plan, draws=40)
+    table = made.significance()
+    dev, test = (cell(table, f"all cells, {p}: multi - single", "CCC") for p in paper.PARTITIONS)
+    entry = cell(table, "all cells: gain on dev - gain on test", "CCC")
+    assert_allclose(entry.values, np.subtract(dev.values, test.values))
+    assert entry.measured == pytest.approx(dev.measured - test.measured) and entry.n == dev.n + test.n
+    below = np.hypot(dev.measured - dev.low, test.high - test.measured)
+    above = np.hypot(dev.high - dev.measured, test.measured - test.low)
+    assert_allclose([entry.low, entry.high], [entry.measured - below, entry.measured + above])
+    assert (entry.claim_id, entry.verdict) == ("dev-and-test", Verdict.CANNOT_TELL)
+    assert dev.verdict == "" and "bootstrap over" in entry.interval
+    made = study()
+    made.plan = replace(made.plan, draws=40)
+    sums, without_predictions = made.sums, np.array([1, 0, 1, 0, 1, 0])
+
+    def only_on_development(modality, dimension, target, task_, partition):
+        found = sums(modality, dimension, target, task_, partition)
+        return found * without_predictions if (task_, partition) == ("multi", "test") else found
+
+    made.sums = only_on_development
+    assert cell(made.significance(), "all cells: gain on dev - gain on test", "CCC").verdict == Verdict.HELD
+
+
 def test_intervals_are_a_bootstrap_of_whole_pairs_and_of_seeds(study):
     """From the frames themselves, drawn a pair at a time."""
     made = study()
@@ -449,17 +480,23 @@ def test_fusion_is_compared_with_the_modality_that_development_prefers(study):
     assert better.measured == pytest.approx(ccc_of(0.8) - ccc_of(1.0), abs=1e-3)
     assert cell(table, "sigma(V), single: video - audio", "CCC").measured < 0
     lead = [e.measured for e in table.entries if e.row.endswith(": video - audio") and "(" in e.row]
-    whole = cell(table, "all cells: video - audio", "CCC")
+    whole = cell(table, "all cells, test: video - audio", "CCC")
     assert len(lead) == 8 and whole.measured == pytest.approx(np.mean(lead))
     assert whole.claim == paper.VIDEO + paper.PUT_IN_TAG and whole.verdict
+    dev = cell(table, "all cells, dev: video - audio", "CCC")
+    single = [ccc_of(NOISE["video"][t]) - ccc_of(NOISE["audio"][t]) for t in task.TARGETS]
+    multi = [np.mean(ccc_of(multi_noise("video", t)) - ccc_of(multi_noise("audio", t))) for t in task.TARGETS]
+    assert dev.measured == pytest.approx(np.mean([single, multi]), abs=2e-3)
+    assert (dev.claim, dev.claim_id) == (whole.claim, "video-better")
+    assert dev.n == (FRAMES[3:7] - DELAY).sum()
 
 
 def test_fusion_is_judged_with_both_sides_stretched(study):
     made = study()
     table = made.fusion()
-    judged = {e.claim: e for e in table.entries if e.claim and e.claim.startswith(("Fusion", "Without"))}
+    judged = {e.claim: e for e in table.entries if e.claim.startswith("Fusion")}
     assert all("rescaled" in e.row and e.verdict for e in judged.values())
-    assert set(judged) == {paper.FUSION, paper.FUSION_ERROR, paper.SHRINKAGE} | {
+    assert set(judged) == {paper.FUSION, paper.FUSION_ERROR} | {
         paper.FUSION_SIGMA.format(measure=m) for m in ("CCC", "RMSE")
     }
     gains = {
@@ -472,13 +509,28 @@ def test_fusion_is_judged_with_both_sides_stretched(study):
     }
     assert [len(g) for g in gains.values()] == [4, 4]
     assert judged[paper.FUSION].measured == pytest.approx(np.mean(gains["E"]))
-    assert judged[paper.SHRINKAGE].measured == pytest.approx(np.mean(gains["sigma"]))
+    ours = cell(table, "sigma, all cells: both, rescaled - the better one", "CCC")
+    assert ours.measured == pytest.approx(np.mean(gains["sigma"])) and ours.verdict and not ours.claim
     less = judged[paper.FUSION_SIGMA.format(measure="CCC")]
     assert less.measured == pytest.approx(np.mean(gains["E"]) - np.mean(gains["sigma"]))
     # a fit's r is sqrt(q / (1 + q)), here and rescaled
     q = 1 / 1.0**2 + 1 / 0.8**2
     by_r = cell(table, "E(A), single: both - video", "r")
     assert by_r.measured == pytest.approx(np.sqrt(q / (1 + q)) - 1 / np.sqrt(1 + 0.8**2), abs=2e-3)
+
+
+def test_what_shrinkage_costs_is_set_against_what_fusion_costs_otherwise(study):
+    made = study()
+    made.plan = replace(made.plan, draws=40)
+    table = made.fusion()
+    entry = cell(table, "sigma, all cells: lost by shrinkage - lost otherwise", "CCC")
+    as_came, stretched = (
+        cell(table, f"sigma, all cells: {kind} - the better one", "CCC").measured
+        for kind in ("both", "both, rescaled")
+    )
+    assert entry.measured == pytest.approx((stretched - as_came) + stretched)
+    assert (entry.claim, entry.claim_id) == (paper.SHRINKAGE, "fusion-scale")
+    assert entry.verdict == Verdict.HELD and entry.low > 0
 
 
 def test_errors_are_shares_of_the_gold_standard_s_spread(study):
@@ -668,6 +720,28 @@ def test_ccc_of_all_frames_and_the_mean_of_each_recording_s(study):
     assert each.low < each.measured < each.high and each.n == len(gold) and "3 pairs" in each.interval
 
 
+def test_the_trend_is_the_mean_correlation_within_recordings(study):
+    made = study()
+    table = made.per_recording()
+    owner, by_cell = made.recording_of("test"), []
+    for dimension, target in product(paper.DIMENSIONS, task.TARGETS):
+        gold = made.gold(dimension, target, "test")
+        predicted = made.predicted(paper.FUSED, dimension, target, "multi", "test")
+        by_cell.append(
+            [
+                np.mean([metrics.pcc(p[owner == i], gold[owner == i]) for i in np.unique(owner)])
+                for p in predicted
+            ]
+        )
+        name = f"audio+video multi, {target}({dimension[0].upper()})"
+        assert_allclose(cell(table, name, "mean r of recordings").values, by_cell[-1])
+    trend = cell(table, "audio+video multi, all cells", "mean r of recordings")
+    assert_allclose(trend.values, np.mean(by_cell, axis=0))
+    assert trend.claim == paper.TREND + paper.PUT_IN_TAG and trend.claim_id == "trend"
+    assert trend.verdict == Verdict.HELD and trend.low > 0 and "3 pairs and 2 seeds" in trend.interval
+    assert trend.n == (FRAMES[7:] - DELAY).sum()
+
+
 def test_pace_of_a_sine(study):
     """sin(2 pi f t) changes by 2 |sin(pi f)| |cos| in a second: 4 sqrt(2) / pi |sin(pi f)| standard deviations."""
     made = study()
@@ -820,8 +894,12 @@ def test_a_track_with_the_face_alone_has_no_fusion(study):
     assert made.modalities == made.shown == ["video"]
     assert {name[0] for name in made.results} == {"", "video"}
     assert {e.row for e in made.table1().entries} == {"video single", "video multi"}
-    (entry,) = made.fusion().entries
-    assert entry.verdict == "not attempted here: the recordings have video only" and entry.claim
+    entries = made.fusion().entries
+    assert {e.verdict for e in entries} == {"not attempted here: the recordings have video only"}
+    assert {e.claim_id for e in entries} == {
+        "video-better",
+        *(f"fusion-{name}" for name in ("ccc", "rmse", "sigma", "scale")),
+    }
     assert len(made.comparisons()) == 8
     for make in ("significance", "uncertainty", "per_recording", "sweep", "rmse_of_multi", "delays"):
         getattr(made, make)()
@@ -886,6 +964,89 @@ def test_what_no_search_chose_is_not_kept(study, monkeypatch):
     assert with_traces == {0.1, 1.0, 1.2}  # the MSE is made up: the first of equals
 
 
+# statements of the paper
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"profile": "default"},
+        {"profile": "thorough"},
+        {"truth": None, "name": "sewa"},
+        {"truth": None, "name": "recordings", "modalities": ("video",)},
+        {"split": np.where(np.arange(12) > 7, "train", SPLIT)},  # one test recording: no interval
+    ],
+    ids=["twin, smoke", "twin, default", "twin, thorough", "sewa", "video alone", "one test recording"],
+)
+def test_every_statement_has_a_line_on_every_track(study, changes):
+    made = study(noise=lambda m, target, seed, w=None: 1.0 - 0.1 * seed * bool(w), **changes)
+    made.plan = replace(made.plan, draws=10)
+    for name in MADE:
+        getattr(made, name)()
+    lines = [e for e in made.ledger.entries if e.claim]
+    assert {e.claim_id for e in lines} == set(published.testable_claims("han2017"))
+    assert all(e.verdict for e in lines)
+    assert all(not e.claim_id for e in made.ledger.entries if not e.claim)
+    made.conclusion(), made.smallest_told()
+
+
+def test_the_printed_side_of_a_claim_is_the_mean_of_its_printed_cells(study):
+    """From the paper's tables, by hand."""
+    made = study()
+    made.plan = replace(made.plan, draws=10)
+    significance, fusion = made.significance(), made.fusion()
+    gains = {
+        "arousal": [0.275 - 0.234, 0.246 - 0.185, 0.373 - 0.295, 0.167 - 0.171, 0.450 - 0.386, 0.200 - 0.193],
+        "valence": [0.292 - 0.267, 0.089 - 0.015, 0.505 - 0.402, 0.153 - 0.120, 0.515 - 0.478, 0.110 - 0.111],
+    }
+    for dimension, of in gains.items():
+        entry = cell(significance, f"{dimension}, test: multi - single", "CCC")
+        assert (entry.printed, entry.printed_on) == (f"{np.mean(of):+.3f}", paper.PRINTED_ON)
+    whole = cell(significance, "all cells, test: multi - single", "CCC")
+    assert whole.printed == f"{np.mean(list(gains.values())):+.3f}"
+    e = [0.386 - 0.295, 0.478 - 0.402, 0.450 - 0.373, 0.515 - 0.505]
+    sigma = [0.193 - 0.171, 0.111 - 0.120, 0.200 - 0.167, 0.110 - 0.153]  # video is ahead on dev in all
+    rescaled = "both, rescaled"
+    assert cell(fusion, f"E, all cells: {rescaled} - the better one", "CCC").printed == f"{np.mean(e):+.3f}"
+    apart = cell(fusion, f"all cells, {rescaled}: gain for E - gain for sigma", "CCC")
+    assert apart.printed == f"{np.mean(e) - np.mean(sigma):+.3f}"
+    error = cell(fusion, f"E, all cells: {rescaled} - the better one", "-RMSE / sd")
+    lower = [0.111 - 0.111, 0.109 - 0.102, 0.112 - 0.105, 0.126 - 0.100]
+    assert (error.printed, error.printed_on) == (f"{np.mean(lower):+.3f}", paper.PRINTED_RMSE_ON)
+    ahead = cell(fusion, "all cells, dev: video - audio", "CCC").printed
+    video, audio = (
+        [0.386, 0.204, 0.456, 0.266, 0.477, 0.276, 0.588, 0.317],
+        [
+            0.281,
+            0.103,
+            0.298,
+            0.075,
+            0.356,
+            0.181,
+            0.396,
+            0.180,
+        ],
+    )
+    assert ahead == f"{np.mean(video) - np.mean(audio):+.3f}"
+
+
+def test_half_an_interval_stands_beside_what_was_printed(study):
+    made = study(noise=lambda modality, target, seed, w=None: 1.0)  # no difference but in luck
+    made.significance()
+    told = made.smallest_told().set_index("claim").loc[paper.BETTER]
+    entry = cell(made.ledger.table("significance"), "all cells, test: multi - single", "CCC")
+    assert told["told from"] == f"{(entry.high - entry.low) / 2:.3f}" and told["of"] == "CCC"
+    assert told["printed"] == f"{entry.printed} ({paper.PRINTED_ON})"
+    made = study(noise=lambda m, target, seed, w=None: 1.0 if w is None else (0.1, 1.9)[seed])
+    made.significance()
+    (sentence,) = made._could_be_told()
+    assert (
+        "over 3 pairs and 2 seeds are wide. Of 4 such tests" in sentence and "4 have one smaller" in sentence
+    )
+    assert f"“{paper.BETTER}”: printed {entry.printed}, half the interval " in sentence
+
+
 # sentences
 
 
@@ -909,8 +1070,10 @@ def test_conclusion_and_caveat_are_made_of_the_ledger(study):
     assert "best of 3 networks by its CCC on development" in text and f"gains {equal.measured:+.3f} [" in text
     assert "the true uncertainty itself 1.00" in text and "does not speak against the paper" in text
     verdicts = made.ledger.verdicts()
-    assert f"of {len(verdicts)} claims, " in text and "; put in by the twin's maker: " in text
-    assert verdicts["claim"].str.endswith(paper.PUT_IN_TAG).sum() == 3
+    statements = {e.claim_id for e in made.ledger.entries if e.claim}
+    assert f"of {len(verdicts)} tests of {len(statements)} statements" in text
+    assert "; put in by the twin's maker: " in text and "ahead in 12 of 12 cells on development" in text
+    assert verdicts["claim"].str.endswith(paper.PUT_IN_TAG).sum() == 4  # video twice, on dev and on the test
     caveat = made.caveat()
     assert "8 people" in caveat and "up to 15 seconds each" in caveat  # of the smoke profile
     assert "4.0 seconds late on average" in caveat
@@ -922,7 +1085,9 @@ def test_conclusion_and_caveat_are_made_of_the_ledger(study):
 def test_a_conclusion_does_without_what_is_missing(study):
     made = study()
     made.pace()
-    assert made.conclusion().startswith("**In short** (track twin, profile smoke): of 1 claims")
+    assert made.conclusion().startswith(
+        "**In short** (track twin, profile smoke): of 1 tests of 1 statements"
+    )
 
 
 def test_open_choices_name_what_this_profile_does(study):

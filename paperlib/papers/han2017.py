@@ -57,16 +57,40 @@ PARTITIONS = {"dev": "validation", "test": "test"}  # the paper's name -> ours
 NAMES = {"E": "emotional state", "sigma": "uncertainty"}
 FASTER = "The uncertainty changes faster than the emotional state"
 HARDER = "The uncertainty is harder to predict than the emotional state"
-VIDEO = "Video predicts better than audio, in CCC"
+VIDEO = "Video predicts better than audio, in CCC"  # both dev and test
 BETTER = "Multi-task learning has the higher CCC than single-task learning"
 BOTH = "Emotional state and uncertainty are better learnt together than alone ({dimension}), in CCC"
 COSTS = "Multi-task learning has the higher RMSE where one modality is used alone"
 FUSION = "Fusion raises the CCC of the emotional state"
 FUSION_ERROR = "Fusion lowers the RMSE of the emotional state"
 FUSION_SIGMA = "Fusion gains less for the uncertainty than for the emotional state, in {measure}"
-SHRINKAGE = "Without least squares' shrinkage, fusion raises the CCC of the uncertainty"
-PUT_IN = (FASTER, HARDER, VIDEO)  # by whoever wrote the twin: what it finds there says nothing of the claim
+SHRINKAGE = "Least squares' shrinkage costs the uncertainty more CCC than all else in fusion does"
+SIMILAR = "Multi-task learning gains less CCC on the test than on development"
+TREND = "Predictions follow the gold standard's trend within a recording, in r"
+CLAIM_IDS = {
+    FASTER: "sigma-faster",
+    HARDER: "sigma-harder",
+    VIDEO: "video-better",
+    BETTER: "multi-better",
+    **{BOTH.format(dimension=d): "multi-both" for d in DIMENSIONS},
+    COSTS: "multi-rmse",
+    FUSION: "fusion-ccc",
+    FUSION_ERROR: "fusion-rmse",
+    **{FUSION_SIGMA.format(measure=m): "fusion-sigma" for m in ("CCC", "RMSE")},
+    SHRINKAGE: "fusion-scale",
+    SIMILAR: "dev-and-test",
+    TREND: "trend",
+}  # of claims.csv
+OF_BOTH = [claim for claim, name in CLAIM_IDS.items() if name.startswith(("fusion-", "video-"))]
+PUT_IN = (
+    FASTER,
+    HARDER,
+    VIDEO,
+    TREND,
+)  # by whoever wrote the twin: what it finds there says nothing of the claim
 PUT_IN_TAG = " (on the twin: put in by its maker)"
+PRINTED_ON = "SEWA, mean of its cells"
+PRINTED_RMSE_ON = "SEWA, RMSE, mean of its cells"
 SHARE = "RMSE / sd"  # of the gold standard on the same frames: emotion and uncertainty have different units
 CAVEATS = {
     "twin": "**The data are generated, and the recordings fewer and shorter than the paper's.** {n} people talk in "
@@ -76,11 +100,11 @@ CAVEATS = {
     "real, of a voice that is not.\n\n"
     "Whoever wrote the twin decided more than the look of it. Ambiguity moves faster than affect, the raters' noise "
     "faster still; how much voice and face show of each was chosen; so was the raters' lag. Claims on pace, on which "
-    "modality tells more and on what is harder are therefore marked and counted apart: the twin can show that they "
-    "can be measured, not that they are so. And ambiguity is drawn independently of affect: but for raters who "
-    "differ in lag, and so disagree a little where the emotion moves, a network can learn nothing for the one from "
-    "the other. Where multi-task learning gains nothing here, that does not speak against the paper. In return the "
-    "true uncertainty is known.",
+    "modality tells more, on what is harder and on whether a trend is followed are therefore marked and counted apart: "
+    "the twin can show that they can be measured, not that they are so. And ambiguity is drawn independently of "
+    "affect: but for raters who differ in lag, and so disagree a little where the emotion moves, a network can learn "
+    "nothing for the one from the other. Where multi-task learning gains nothing here, that does not speak against the "
+    "paper. In return the true uncertainty is known.",
 }
 
 
@@ -415,12 +439,14 @@ class Study:
         *sums: NDArray[np.float64],
         among: str = "test",
         claim: str = "",
+        judged: bool = False,
         trained: bool = True,
         **rest: Any,
     ) -> Entry:
-        """Record a statistic of recordings' sums (recordings, seeds, ...), one value a seed; a claim gets a verdict.
+        """Record a statistic of recordings' sums (recordings, seeds, ...), one value a seed.
 
-        What is not `trained` has no seeds, and its sums a second dimension of one.
+        A claim of the paper gets a verdict, and so does a question of ours that is `judged`. What is not `trained` has
+        no seeds, and its sums a second dimension of one.
         """
 
         def of(*rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -430,7 +456,6 @@ class Study:
         interval, about = self.interval(
             lambda *rows: float(np.mean(of(*rows))), *sums, pairs=self.pair_of(among), seeds=trained
         )
-        judgement = str(stats.verdict(interval, 1) if interval else Verdict.CANNOT_TELL) if claim else ""
         return self.ledger.add(
             artefact,
             row,
@@ -440,10 +465,17 @@ class Study:
             values=values if trained else None,
             interval=interval or values[0],
             about=about,
-            claim=self.tagged(claim),
-            verdict=judgement,
+            **self._judged(claim, interval) if claim or judged else {},
             **rest,
         )
+
+    def _judged(self, claim: str, interval: Interval | None) -> dict[str, Any]:
+        """What an entry says of a claim: itself, the paper's statement and the verdict; "" is a question of ours."""
+        return {
+            "claim": self.tagged(claim),
+            "claim_id": CLAIM_IDS[claim] if claim else "",
+            "verdict": str(stats.verdict(interval, 1) if interval else Verdict.CANNOT_TELL),
+        }
 
     def tagged(self, claim: str) -> str:
         """The claim, marked where the twin's maker has decided it."""
@@ -667,12 +699,47 @@ class Study:
         sets = {("all cells", BETTER): tested} | {
             (d, BOTH.format(dimension=d)): [cell for cell in tested if cell[1] == d] for d in DIMENSIONS
         }
+        judged = []
         for (name, claim), cells in sets.items():
             multi, single = (self.cells(cells, t) for t in reversed(TASKS))
             row = f"{name}, test: multi - single"
-            self._add("significance", row, "CCC", _less(_ccc), multi, single, claim=claim)
+            told: dict[str, Any] = {
+                "claim": claim,
+                "printed": f"{printed_gain(1, cells):+.3f}",
+                "printed_on": PRINTED_ON,
+            }
+            judged.append(self._add("significance", row, "CCC", _less(_ccc), multi, single, **told))
             self._add("significance", row, "r", _less(_r), multi, single)
+        self._similar(tested, judged[0])
         return self.ledger.table("significance")
+
+    def _similar(self, cells: Sequence[tuple[str, str, str]], test: Entry) -> None:
+        """The gain on development, and what of it is missing on the test, which is `test`.
+
+        "Not always a similar improvement" would be true of one cell alone; which one would have to be searched for.
+        Less gain on the test over all cells together is enough for it, and takes no search. The people of the two
+        partitions are others; the seeds are shared, which widens the interval where their gains rise together.
+        """
+        multi, single = (self.cells(cells, t, "dev") for t in reversed(TASKS))
+        row = "all cells, dev: multi - single"
+        dev = self._add("significance", row, "CCC", _less(_ccc), multi, single, among="dev")
+        known = all("bootstrap over" in e.interval for e in (dev, test))
+        gap = _apart(_bounds(dev), _bounds(test)) if known else None
+        self.ledger.add(
+            "significance",
+            "all cells: gain on dev - gain on test",
+            "CCC",
+            source="recordings",
+            n=dev.n + test.n,
+            values=[a - b for a, b in zip(dev.values, test.values, strict=True)],
+            interval=gap,
+            about="95 % of a difference (Zou 2007), either side a bootstrap over pairs and seeds"
+            if gap
+            else "",
+            printed=f"{printed_gain(1, cells, 'dev') - printed_gain(1, cells):+.3f}",
+            printed_on=PRINTED_ON,
+            **self._judged(SIMILAR, gap),
+        )
 
     def differences(self) -> list[tuple[str, str, float, tuple[float, float], tuple[float, float]]]:
         """Name, partition, estimate, interval with frames as n (Zou 2007, from Fisher's), bootstrap's; test first."""
@@ -692,10 +759,9 @@ class Study:
                 )
                 for t in reversed(TASKS)
             )
-            below = np.hypot(multi.estimate - multi.low, single.high - single.estimate)
-            above = np.hypot(multi.high - multi.estimate, single.estimate - single.low)
-            frames = (entry.measured - float(below), entry.measured + float(above))
-            rows.append((name, partition, entry.measured, frames, (entry.low, entry.high)))
+            frames = _apart(multi, single)
+            bounds = frames.low, frames.high
+            rows.append((name, partition, entry.measured, bounds, (entry.low, entry.high)))
         return rows
 
     def rmse_of_multi(self) -> ArtefactTable:
@@ -706,9 +772,13 @@ class Study:
             row = f"{modality}, {_short(target, dimension)}: multi - single"
             self._add("rmse_of_multi", row, "RMSE", _less(_rmse), multi, single)
         multi, single = (self.cells(cells, t) for t in reversed(TASKS))
-        self._add(
-            "rmse_of_multi", "all cells: multi - single", SHARE, _less(_share), multi, single, claim=COSTS
-        )
+        told: dict[str, Any] = {
+            "claim": COSTS,
+            "printed": f"{printed_gain(2, cells):+.3f}",
+            "printed_on": PRINTED_RMSE_ON,
+        }
+        row = "all cells: multi - single"
+        self._add("rmse_of_multi", row, SHARE, _less(_share), multi, single, **told)
         return self.ledger.table("rmse_of_multi")
 
     def sweep(self) -> ArtefactTable:
@@ -792,18 +862,13 @@ class Study:
         ones. Claims are judged on one footing, with fused predictions stretched as well.
         """
         if len(self.modalities) < 2:
-            self.ledger.not_attempted("fusion", FUSION, f"the recordings have {self.modalities[0]} only")
+            why = f"the recordings have {self.modalities[0]} only"
+            for claim in OF_BOTH:
+                self.ledger.not_attempted("fusion", claim, why, claim_id=CLAIM_IDS[claim])
             return self.ledger.table("fusion")
         settings = list(product(TASKS, DIMENSIONS, TARGETS))
-        sides = [
-            [self.sums(m, d, target, task, "test") for task, d, target in settings]
-            for m in ("video", "audio")
-        ]
-        for (task, dimension, target), video, audio in zip(settings, *sides, strict=True):
-            row = f"{_short(target, dimension)}, {task}: video - audio"
-            self._add("fusion", row, "CCC", _less(_ccc), video, audio)
-        both = (np.stack(side, axis=2) for side in sides)
-        self._add("fusion", "all cells: video - audio", "CCC", _less(_ccc), *both, claim=VIDEO)
+        for partition in PARTITIONS:
+            self._video_ahead(settings, partition)
 
         made: dict[str, dict[str, list[NDArray]]] = {t: {m: [] for m in (*FOOTINGS, "best")} for t in TARGETS}
         for task, dimension, target in settings:
@@ -815,18 +880,50 @@ class Study:
                 ours, alone = made[target][kind][-1], made[target]["best"][-1]
                 self._add("fusion", row, column, _less(measure), ours, alone)
         whole = {t: {k: np.stack(parts, axis=2) for k, parts in of.items()} for t, of in made.items()}
-        claims = {("E", "CCC"): FUSION, ("E", f"-{SHARE}"): FUSION_ERROR, ("sigma", "CCC"): SHRINKAGE}
         for target, (kind, column, measure) in product(TARGETS, COMPARED):
-            claim = claims.get((target, column), "") if FOOTINGS[kind] == RESCALED else ""
+            told: dict[str, Any] = {}
+            if FOOTINGS[kind] == RESCALED and target == "E":
+                told = {"claim": FUSION if measure is _ccc else FUSION_ERROR, **printed_fusion(column, "E")}
             row, sums = f"{target}, all cells: {kind} - the better one", whole[target]
-            self._add("fusion", row, column, _less(measure), sums[kind], sums["best"], claim=claim)
+            judged = (FOOTINGS[kind], column) == (RESCALED, "CCC")
+            self._add("fusion", row, column, _less(measure), sums[kind], sums["best"], judged=judged, **told)
+        sigma = whole["sigma"]
+        of_sigma = [sigma[k] for k in ("both, rescaled", "both", "best", "both, rescaled")]
+        row = "sigma, all cells: lost by shrinkage - lost otherwise"
+        self._add("fusion", row, "CCC", _gain_less(_ccc), *of_sigma, claim=SHRINKAGE)
         for kind, column, measure in COMPARED:
             row = f"all cells, {kind}: gain for E - gain for sigma"
             gains = [whole[t][k] for t in TARGETS for k in (kind, "best")]
-            judged = FOOTINGS[kind] == RESCALED
-            claim = FUSION_SIGMA.format(measure=column.lstrip("-").partition(" ")[0]) if judged else ""
-            self._add("fusion", row, column, _gain_less(measure), *gains, claim=claim)
+            told = {}
+            if FOOTINGS[kind] == RESCALED:
+                claim = FUSION_SIGMA.format(measure="CCC" if measure is _ccc else "RMSE")
+                told = {"claim": claim, **printed_fusion(column, "E", "sigma")}
+            self._add("fusion", row, column, _gain_less(measure), *gains, **told)
         return self.ledger.table("fusion")
+
+    def _video_ahead(self, settings: Sequence[tuple[str, str, str]], partition: str) -> None:
+        """Video less audio, in CCC: of each setting on the test, and of all together, which the paper claims."""
+        sides = [
+            [self.sums(m, d, target, task, partition) for task, d, target in settings]
+            for m in ("video", "audio")
+        ]
+        if partition == "test":
+            for (task, dimension, target), video, audio in zip(settings, *sides, strict=True):
+                row = f"{_short(target, dimension)}, {task}: video - audio"
+                self._add("fusion", row, "CCC", _less(_ccc), video, audio)
+        columns = [f"{_short(target, d)} {partition}" for _, d, target in settings]
+        video, audio = (printed_mean(1, [f"{m} {t}" for t in TASKS], columns) for m in ("video", "audio"))
+        self._add(
+            "fusion",
+            f"all cells, {partition}: video - audio",
+            "CCC",
+            _less(_ccc),
+            *(np.stack(side, axis=2) for side in sides),
+            among=partition,
+            claim=VIDEO,
+            printed=f"{video - audio:+.3f}",
+            printed_on=PRINTED_ON,
+        )
 
     def _on_dev(self, modality: str, dimension: str, target: str, task: str) -> float:
         return float(np.mean(_ccc(self.sums(modality, dimension, target, task, "dev").sum(axis=0))))
@@ -838,7 +935,10 @@ class Study:
             np.concatenate([self.cells([c for c in tested if c[2] == t], task) for task in TASKS], axis=2)
             for t in TARGETS
         )
-        self._add("uncertainty", "all cells: E - sigma", "CCC", _less(_ccc), of_e, of_sigma, claim=HARDER)
+        rows = [f"{m} {t}" for m, t in product(self.shown, TASKS)]
+        e, sigma = (printed_mean(1, rows, [f"{_short(t, d)} test" for d in DIMENSIONS]) for t in TARGETS)
+        told: dict[str, Any] = {"claim": HARDER, "printed": f"{e - sigma:+.3f}", "printed_on": PRINTED_ON}
+        self._add("uncertainty", "all cells: E - sigma", "CCC", _less(_ccc), of_e, of_sigma, **told)
         widest = self.shown[-1]
         for dimension in DIMENSIONS:
             one, other = (self.sums(widest, dimension, t, "multi", "test") for t in TARGETS)
@@ -913,26 +1013,37 @@ class Study:
         return (there - x.mean()) / x.std() * y.std() + y.mean()
 
     def per_recording(self) -> ArtefactTable:
-        """CCC over all frames of the test put together, and the mean over recordings of the CCC of each."""
-        for dimension, target in product(DIMENSIONS, TARGETS):
-            sums = self.sums(self.shown[-1], dimension, target, "multi", "test")
-            row = f"{self.shown[-1]} multi, {_short(target, dimension)}"
+        """CCC over all frames of the test put together; the mean over recordings of each one's CCC, and of its r."""
+        settings, of = list(product(DIMENSIONS, TARGETS)), self.shown[-1]
+        cells = [self.sums(of, dimension, target, "multi", "test") for dimension, target in settings]
+        for (dimension, target), sums in zip(settings, cells, strict=True):
+            row = f"{of} multi, {_short(target, dimension)}"
             self._add("per_recording", row, "concatenated", _ccc, sums)
-            rated = sums[..., 0].min(axis=1) > 0
-            each = _ccc(sums[rated])  # (recordings, seeds)
-            pairs = self.pair_of("test")[rated]
-            interval, about = self.interval(lambda rows: float(rows.mean()), each, pairs=pairs, seeds=True)
-            self.ledger.add(
-                "per_recording",
-                row,
-                "mean of recordings",
-                source="recordings",
-                n=int(sums[:, 0, 0].sum()),
-                values=each.mean(axis=0).tolist(),
-                interval=interval,
-                about=about,
-            )
+            self._mean_of_recordings(row, "mean of recordings", _ccc, sums)
+            self._mean_of_recordings(row, "mean r of recordings", _r, sums)
+        row = f"{of} multi, all cells"
+        self._mean_of_recordings(row, "mean r of recordings", _r, np.stack(cells, axis=2), claim=TREND)
         return self.ledger.table("per_recording")
+
+    def _mean_of_recordings(
+        self, row: str, column: str, measure: Measure, sums: NDArray[np.float64], *, claim: str = ""
+    ) -> None:
+        """Record the mean over recordings, and cells, of a measure of (recordings, seeds, [cells,] 6) sums."""
+        rated = sums[..., 0].reshape(len(sums), -1).min(axis=1) > 0
+        each = measure(sums[rated]).reshape(rated.sum(), sums.shape[1], -1)
+        pairs = self.pair_of("test")[rated]
+        interval, about = self.interval(lambda rows: float(rows.mean()), each, pairs=pairs, seeds=True)
+        self.ledger.add(
+            "per_recording",
+            row,
+            column,
+            source="recordings",
+            n=int(sums[:, 0].reshape(len(sums), -1, 6)[:, 0, 0].sum()),
+            values=each.mean(axis=(0, 2)).tolist(),
+            interval=interval,
+            about=about,
+            **self._judged(claim, interval) if claim else {},
+        )
 
     def pace(self) -> ArtefactTable:
         """How fast both gold standards change: mean change in a second, in their own standard deviations."""
@@ -1028,7 +1139,7 @@ class Study:
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
         found = {(e.artefact.partition("/")[2], e.row, e.column): e for e in self.ledger.entries}
-        lines = [self._counts(), ""]
+        lines = [self._counts(), "", *self._could_be_told()]
         lines += [line for line in (self._tellable(found), *self._together(found)) if line]
         for row, ask in (
             ("E, all cells: both, rescaled - the better one", "Does fusion help the emotional state?"),
@@ -1050,13 +1161,53 @@ class Study:
 
     def _counts(self) -> str:
         verdicts = self.ledger.verdicts()
+        statements = {e.claim_id for e in self.ledger.entries if e.claim}
         kinds, put_in = verdicts["verdict"].str.partition(":")[0], verdicts["claim"].str.endswith(PUT_IN_TAG)
         told = []
         for of, words in ((kinds[~put_in], "{}"), (kinds[put_in], "put in by the twin's maker: {}")):
             if len(of):
                 told.append(words.format(", ".join(f"{n} {v}" for v, n in of.value_counts().items())))
         head = f"**In short** (track {self.track.name}, profile {self.track.profile})"
-        return f"{head}: of {len(verdicts)} claims, {'; '.join(told)}."
+        said = f"{len(verdicts)} tests of {len(statements)} statements of the paper"
+        return f"{head}: of {said}, {'; '.join(told)}."
+
+    def smallest_told(self) -> pd.DataFrame:
+        """Beside each claim that was measured: half its interval, the least difference that is told from none.
+
+        Columns: claim, of (its unit), printed, measured, told from (half the interval) and verdict.
+        """
+        tested = [e for e in self.ledger.entries if e.claim and np.isfinite(e.low)]
+        rows = [
+            (
+                e.claim,
+                e.column,
+                f"{e.printed} ({e.printed_on})" if e.printed else "",
+                f"{e.measured:+.3f}",
+                f"{_half(e):.3f}",
+                e.verdict,
+            )
+            for e in tested
+        ]
+        return pd.DataFrame(rows, columns=["claim", "of", "printed", "measured", "told from", "verdict"])
+
+    def _could_be_told(self) -> list[str]:
+        """What "cannot tell" says of effects of the printed size; errors are printed in another unit than measured."""
+        printed = [
+            e
+            for e in self.ledger.entries
+            if e.claim and e.printed and e.column == "CCC" and e.verdict == Verdict.CANNOT_TELL
+        ]
+        wide = [e for e in printed if np.isfinite(e.low)]
+        if not wide:
+            return []
+        small = [e for e in wide if abs(float(e.printed)) < _half(e)]
+        first = wide[0]
+        return [
+            "- *Cannot tell* is not *no difference*: intervals over "
+            f"{first.interval.partition(' over ')[2]} are wide. Of {len(wide)} such tests on CCC for which the paper "
+            f"prints a difference, {len(small)} have one smaller than half the interval here, and would sooner miss "
+            f"it than tell it. “{first.claim}”: printed {first.printed}, half the interval {_half(first):.3f}."
+        ]
 
     def _tellable(self, found: Found) -> str:
         """Can the uncertainty be told at all?"""
@@ -1087,7 +1238,7 @@ class Study:
                 for (a, row, c), f in found.items()
                 if (a, c) == ("significance", "CCC") and words in row
             ]
-            for words in (", dev: ", "), test: ")
+            for words in ("), dev: ", "), test: ")
         ]
         lines = [
             f"- Does it help to learn both? {ANSWERS[Verdict(e.verdict)]}: on the test multi-task learning gains "
@@ -1124,6 +1275,52 @@ def _told(entry: Entry) -> str:
     form = "+.3f" if " - " in entry.row else ".2f"
     bounds = "" if np.isnan(entry.low) else f" [{entry.low:{form}}, {entry.high:{form}}]"
     return f"{entry.measured:{form}}{bounds}"
+
+
+def _half(entry: Entry) -> float:
+    """Half the interval: the least measured difference that it would tell from none."""
+    return (entry.high - entry.low) / 2
+
+
+def _bounds(entry: Entry) -> Interval:
+    return Interval(estimate=entry.measured, low=entry.low, high=entry.high, level=0.95)
+
+
+def _apart(one: Interval, other: Interval) -> Interval:
+    """The difference of two independent estimates, its interval from theirs (Zou 2007)."""
+    gap = one.estimate - other.estimate
+    below = float(np.hypot(one.estimate - one.low, other.high - other.estimate))
+    above = float(np.hypot(one.high - one.estimate, other.estimate - other.low))
+    return Interval(estimate=gap, low=gap - below, high=gap + above, level=one.level)
+
+
+def printed_mean(number: int, rows: Sequence[str], columns: Sequence[str]) -> float:
+    """Mean of the printed cells of a table where these rows and columns meet."""
+    values = read_table(KEY, number).set_index(["row", "column"])["value"]
+    return float(np.mean([values[cell] for cell in product(rows, columns)]))
+
+
+def printed_gain(number: int, cells: Sequence[tuple[str, str, str]], partition: str = "test") -> float:
+    """Printed multi-task less single-task cells of table `number`, their mean over (modality, dimension, target)."""
+    multi, single = (
+        [printed_mean(number, [f"{m} {task}"], [f"{_short(t, d)} {partition}"]) for m, d, t in cells]
+        for task in reversed(TASKS)
+    )
+    return float(np.mean(multi) - np.mean(single))
+
+
+def printed_fusion(column: str, *targets: str) -> dict[str, str]:
+    """What fusion gains in print over the modality that is better on dev: for a target, or for one less another."""
+    number, sign, on = (1, 1, PRINTED_ON) if column == "CCC" else (2, -1, PRINTED_RMSE_ON)
+    gains: dict[str, list[float]] = {target: [] for target in targets}
+    for target, task, dimension in product(targets, TASKS, DIMENSIONS):
+        name = _short(target, dimension)
+        dev = {m: printed_mean(1, [f"{m} {task}"], [f"{name} dev"]) for m in MODALITIES}
+        best = max(dev, key=lambda m: dev[m])
+        fused, alone = (printed_mean(number, [f"{m} {task}"], [f"{name} test"]) for m in (FUSED, best))
+        gains[target].append(sign * (fused - alone))
+    first, *others = (float(np.mean(of)) for of in gains.values())
+    return {"printed": f"{first - sum(others):+.3f}", "printed_on": on}
 
 
 def implied_deviation(dimension: str) -> float:

@@ -1,0 +1,146 @@
+"""README's lines of code run as they stand there, on small stand-ins for what a reader would bring.
+
+Nothing is imported for them: what a block needs it has to import. The lines that find a face are tested in
+test_face_detection.py.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from paperlib.ddp import fit_ddp
+from paperlib.emofan_checkpoint import released_name
+from paperlib.models.emofan import EmoFAN
+from paperlib.training import make_fabric
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+FACES, CLASSES, BATCH = 60, 7, 8
+SIGNATURES = {"fit_ddp": fit_ddp, "make_fabric": make_fabric}  # of the lines that need several processes
+
+
+def blocks() -> list[str]:
+    """The indented blocks of code that import from paperlib."""
+    found = re.findall(r"(?:^(?: {4}.*)?\n)+", README, re.MULTILINE)
+    return [textwrap.dedent(block).strip() for block in found if "from paperlib" in block]
+
+
+def of(name: str) -> str:
+    """The one block with that name in it."""
+    (block,) = [block for block in blocks() if re.search(rf"\b{name}\b", block)]
+    return block
+
+
+def run(name: str, **stand_ins) -> dict:
+    """The names that the block leaves behind."""
+    exec(of(name), stand_ins)
+    return stand_ins
+
+
+def layer(outputs: int) -> nn.Module:
+    """A network of one layer for `pictures()`."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, outputs))
+
+
+def pictures() -> torch.Tensor:
+    return torch.rand(BATCH, 1, 4, 4)
+
+
+@pytest.fixture
+def valence_arousal(rng) -> np.ndarray:
+    return rng.uniform(-1, 1, size=(FACES, 2))
+
+
+def test_every_block_is_tested_here():
+    tested = [
+        of(name) for name in ("kl_continuous", "LDLVA", "fuse", "multi_task_mse", "Predictor", "fit_ddp")
+    ]
+    assert sorted(tested) == sorted(blocks())
+
+
+def test_the_loss_with_a_variance():
+    one = layer(4)
+    run(
+        "kl_continuous",
+        network=lambda x: one(x).chunk(2, dim=1),
+        pictures=pictures(),
+        target=torch.rand(BATCH, 2),
+    )
+    assert one[1].weight.grad.abs().sum() > 0
+
+
+def test_label_distributions_around_a_backbone(valence_arousal):
+    backbone = layer(32)
+    found = run(
+        "LDLVA",
+        valence_arousal=valence_arousal,
+        backbone=backbone,
+        features=32,
+        pictures=pictures(),
+        labels=torch.randint(0, CLASSES, (BATCH,)),
+        rows=torch.arange(BATCH),
+    )
+    assert found["near"].shape == (FACES, 8) and backbone[1].weight.grad.abs().sum() > 0
+    assert found["network"].eval()(pictures()).shape == (BATCH, CLASSES)
+
+
+def test_fused_labels(valence_arousal, rng):
+    found = run(
+        "fuse",
+        valence_arousal=valence_arousal,
+        labels=rng.integers(0, CLASSES, size=FACES),
+        names=[f"class {k}" for k in range(CLASSES)],
+        network=layer(CLASSES),
+        pictures=pictures(),
+        rows=torch.arange(BATCH),
+    )
+    target = torch.as_tensor(found["target"], dtype=torch.float32)
+    torch.testing.assert_close(target.sum(dim=1), torch.ones(FACES))
+    assert target.shape == (FACES, CLASSES) and found["loss"].requires_grad
+
+
+def test_gold_standard_and_loss_of_recordings(rng):
+    found = run(
+        "multi_task_mse",
+        ratings=rng.normal(size=(100, 6)),
+        network=nn.Linear(10, 2),
+        features=torch.rand(3, 100, 10),
+        target=torch.rand(3, 100, 2),
+        lengths=torch.tensor([100, 90, 50]),
+    )
+    assert found["state"].shape == found["sigma"].shape == (100,) and found["loss"].requires_grad
+
+
+def test_a_released_checkpoint_reads_faces(tmp_path, monkeypatch, rng):
+    """With a checkpoint of random weights, in the release's names and full size."""
+    monkeypatch.chdir(tmp_path)
+    state = EmoFAN(classes=8).state_dict()
+    torch.save({released_name(name): tensor for name, tensor in state.items()}, "emonet_8.pth")
+    picture = rng.integers(0, 256, size=(90, 120, 3), dtype=np.uint8)
+    Path("faces").mkdir()
+    Image.fromarray(picture).save("faces/0001.png")
+    landmarks = rng.uniform(30, 80, size=(68, 2))
+    found = run("Predictor", picture=picture, landmarks=landmarks, frames=picture[None])
+    assert found["crop"].shape == (256, 256, 3) and found["found"].affect.shape == (1, 2)
+    assert found["found"].landmarks.shape == (1, 68, 2)
+    affect = torch.rand(BATCH, 2)
+    assert found["concordance_loss"](affect, affect).max() < 1e-5
+
+
+def test_training_on_several_gpus_is_called_as_it_is_made():
+    """Without the processes: what is imported is there, and takes these arguments."""
+    tree = ast.parse(of("fit_ddp"))
+    for line in tree.body:
+        if isinstance(line, ast.ImportFrom):
+            exec(ast.unparse(line))
+    calls = {ast.unparse(c.func): c for c in ast.walk(tree) if isinstance(c, ast.Call)}
+    for name, function in SIGNATURES.items():
+        call = calls[name]
+        inspect.signature(function).bind(*call.args, **{k.arg: k.value for k in call.keywords})
