@@ -262,7 +262,8 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str, str]
         known = NOISY_AFFECT if parts.rater is not None else NOISY_AFFECT[2:]
         for condition in (*natural, NOISY):
             for affect in known:
-                for method in (EUCLID, GMM):
+                # one-hot too: the noisy places are the regression target as well, whatever the label
+                for method in TABLE3:
                     add(kind, condition, f"{method}, {affect}", plan.seeds, method=method, affect=affect)
         for name, (method, changes) in WEIGHTS.items():
             claimed = name == PLAIN_L2
