@@ -1159,27 +1159,19 @@ class Study:
                 self._add(kind, "figure6", row, "% without a place", 100 * flat[method].mean(axis=0), n=n)
             for method in (EUCLID, GMM):
                 claim = f"Grad-CAM changes less under wrong labels with fusion ({method}) than with one-hot ({kind})"
-                seen = ~(flat[method] | flat[ONE_HOT])
-                for row, use in (
-                    (f"{kind}: {method} - {ONE_HOT}", np.ones_like(seen)),
-                    (f"{kind}: {method} - {ONE_HOT}, maps with a place", seen),
-                ):
-                    told: dict[str, Any] = {"claim": claim, "claim_id": "attention"} if use.all() else {}
-                    sides = [np.stack([np.where(use, found[m], 0), use], axis=-1) for m in (method, ONE_HOT)]
-                    if not use.all() or told:
-                        about = f"{n} faces"
-                        self._compare(
-                            kind,
-                            "figure6",
-                            row,
-                            column,
-                            _mean,
-                            *sides,
-                            n=int(use.any(axis=1).sum()),
-                            about=about,
-                            **told,
-                        )
+                row, seen = f"{kind}: {method} - {ONE_HOT}", ~(flat[method] | flat[ONE_HOT])
+                told: dict[str, Any] = {"claim": claim, "claim_id": "attention"}
+                self._compare_maps(kind, row, np.ones_like(seen), found[method], found[ONE_HOT], **told)
+                if not seen.all():
+                    row = f"{row}, maps with a place"
+                    self._compare_maps(kind, row, seen, found[method], found[ONE_HOT])
         return self.ledger.table("figure6")
+
+    def _compare_maps(self, kind: str, row: str, use: NDArray, a: NDArray, b: NDArray, **told: Any) -> None:
+        """Mean correlation of one label's maps less another's, over the pairs (n, seeds) to be used."""
+        sides = [np.stack([np.where(use, each, 0), use], axis=-1) for each in (a, b)]
+        n, column = int(use.any(axis=1).sum()), "rank correlation of maps"
+        self._compare(kind, "figure6", row, column, _mean, *sides, n=n, about=f"{len(use)} faces", **told)
 
     def attention(self, kind: str, condition: str, method: str) -> list[NDArray[np.float64]]:
         """Grad-CAM of the explained test faces (n, h, w) for their right class, one array a seed."""
@@ -1263,11 +1255,11 @@ class Study:
             told = [w for w, e in found.items() if e.verdict == Verdict.HELD and "label smoothing" not in w]
             untouched = [w for w in told if "as wrong" not in w]
             if not untouched:
-                answer = "neither is seen to help"
+                answer = "softness alone helps" if soft else "neither is seen to help"
             elif soft:
-                answer = "both may help: softness alone does too"
+                answer = f"both may help: softness alone does, and {' and '.join(untouched)}"
             else:
-                answer = "the second opinion; softness alone is not seen to help"
+                answer = f"a second opinion, of {' and '.join(untouched)}; softness alone is not seen to help"
             details = "; ".join(f"{w} {_gained(e)}" for w, e in found.items())
             lines.append(
                 f"A better form of label, or a second opinion? With {condition} wrong labels: {answer}. "
@@ -1459,7 +1451,7 @@ def _chance(e: Entry) -> float:
     """
     arm = abs(e.measured - (e.low if e.measured > 0 else e.high))
     law = student(e.seeds - 1) if e.seeds > 1 else norm()
-    return float(2 * law.sf(abs(e.measured) / arm * law.ppf(0.975)))
+    return float(2 * law.sf(abs(e.measured) / arm * law.ppf(0.975))) if arm else 0.0
 
 
 def _alpha_cell(printed: pd.DataFrame, data: str, alpha: float, column: str) -> str:
