@@ -150,7 +150,14 @@ def test_table_3_is_macro_f1_with_the_printed_cell_beside_it(study):
     assert gain.interval == "95 % bootstrap over 20 groups of faces and 2 seeds"
 
 
+def let_noise_hurt(study):
+    """One-hot's networks of 30 % wrong labels name another class wherever they were right."""
+    for r in study.results["faces", "30 %", "one-hot"]:
+        r.arrays["log_probability"][:] = np.roll(r["log_probability"], 1, axis=1)
+
+
 def test_a_claim_is_of_the_variant_that_the_paper_has_ahead(study):
+    let_noise_hurt(study)
     table = study.table3()
     claimed = {(e.row, e.claim_id) for e in table.entries if e.claim and e.n}
     # AffectNet: the Euclidean variant at every share, and above one-hot without noise too
@@ -166,6 +173,7 @@ def test_a_claim_is_of_the_variant_that_the_paper_has_ahead(study):
 
 
 def test_noise_that_does_no_harm_and_weights_that_change_settle_nothing(study, monkeypatch):
+    let_noise_hurt(study)
     monkeypatch.setattr(study, "largest_weight", lambda kind, condition: {"0 %": 6.0}.get(condition, 3.0))
     claim = "Fusion (Euclid) gains more with 30 % wrong labels than with none (faces)"
     told = cell(study.table3(), claim, "")
