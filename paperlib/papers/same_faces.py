@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, xlogy
 from scipy.stats import rankdata
 
@@ -43,7 +44,7 @@ TASK = "paperlib.tasks.same_faces:train"
 PLAIN, ENSEMBLE = "plain network", "ensemble of three"
 MEMBERS = (100, 200)  # added to a seed: the members of its ensemble beside the plain network itself
 KEPT = 0.8  # share of the faces that is answered where a single coverage is asked for
-GROUPS = 100  # that faces are dealt into by lot where nobody knows whose they are
+GROUPS = 50  # that faces are dealt into by lot where nobody knows whose they are
 SPLITS = 20  # of the raters into halves
 # A run's method is called what it is: of EmoFAN's losses it has the cross-entropy and the CCC alone.
 CALLED = {"EmoFAN's losses": "categories + CCC"}
@@ -303,7 +304,8 @@ class Study:
 
         A network that learns wrong labels says less than it knows, and so the error of what comes out of it ranks
         confidence. Its temperature is fitted on one half of the persons and judged on the other, and the other way
-        round; a number is the mean of both. Intervals take the temperatures as they are.
+        round; a number is the mean of both. It is fitted to what is then judged, most raters' word or all votes.
+        Intervals take the temperatures as they are.
         """
         shares = self._shares(self._votes)
         of_log_p: dict[str, Callable[[NDArray, NDArray[np.int64]], float]] = {
@@ -318,24 +320,27 @@ class Study:
         for column, measure in of_log_p.items():
             found = {m: [_on_rows(measure, each) for each in of] for m, of in log_p.items()}
             self._compare("calibration", column, found)
-        for method, of in log_p.items():
-            mean = [float(np.mean(self._temperatures(each))) for each in of]
-            self.ledger.over_seeds(
-                "calibration", method, "temperature", mean, source="faces", n=len(self.label)
-            )
-        for column in (ERROR, NLL, TO_VOTES):
-            found = {m: [self._cooled(of_log_p[column], each) for each in of] for m, of in log_p.items()}
-            self._compare("calibration", column + AFTER, found, PLAIN)
+        said = np.eye(CLASSES)[self.label]
+        for name, target, columns in (("", said, (ERROR, NLL)), (" for the votes", shares, (TO_VOTES,))):
+            fitted = {m: [self._temperatures(each, target) for each in of] for m, of in log_p.items()}
+            for method, of in fitted.items():
+                mean = np.mean(of, axis=1)
+                self.ledger.over_seeds(
+                    "calibration", method, f"temperature{name}", mean, source="faces", n=len(self.label)
+                )
+            for column in columns:
+                found = {
+                    m: [
+                        self._cooled(of_log_p[column], each, at)
+                        for each, at in zip(of, fitted[m], strict=True)
+                    ]
+                    for m, of in log_p.items()
+                }
+                self._compare("calibration", column + AFTER, found, PLAIN)
         floor = float(_entropy(shares).mean())
         for column in (TO_VOTES, TO_VOTES + AFTER):
-            self.ledger.add(
-                "calibration",
-                "the votes themselves",
-                column,
-                source="faces",
-                n=len(self.label),
-                interval=floor,
-            )
+            about: dict[str, Any] = {"source": "faces", "n": len(self.label), "interval": floor}
+            self.ledger.add("calibration", "the votes themselves", column, **about)
         return self.ledger.table("calibration")
 
     @cached_property
@@ -345,17 +350,18 @@ class Study:
         count = units.max() + 1
         return (np.random.default_rng(0).permutation(count) < count // 2)[units]
 
-    def _temperatures(self, log_p: NDArray[np.float64]) -> tuple[float, float]:
-        """For the half and for the rest, each fitted on the other's faces."""
-        fitted = [calibration.fit_temperature(log_p[on], self.label[on]) for on in (~self._half, self._half)]
-        return fitted[0], fitted[1]
+    def _temperatures(self, log_p: NDArray[np.float64], target: NDArray[np.float64]) -> list[float]:
+        """For the half's faces and for the rest's, each fitted on the other's."""
+        return [fit_temperature(log_p[on], target[on]) for on in (~self._half, self._half)]
 
     def _cooled(
-        self, measure: Callable[[NDArray, NDArray[np.int64]], float], log_p: NDArray[np.float64]
+        self,
+        measure: Callable[[NDArray, NDArray[np.int64]], float],
+        log_p: NDArray[np.float64],
+        temperatures: Sequence[float],
     ) -> Measure:
         """The mean over both halves of a measure of log probabilities and rows, each at its temperature."""
-        for_half, for_rest = self._temperatures(log_p)
-        cooled = log_softmax(log_p / np.where(self._half, for_half, for_rest)[:, None], axis=1)
+        cooled = log_softmax(log_p / np.where(self._half, *temperatures)[:, None], axis=1)
 
         def mean(rows: NDArray[np.int64]) -> float:
             parts = (rows[self._half[rows]], rows[~self._half[rows]])
@@ -438,18 +444,19 @@ class Study:
     ) -> None:
         """Record every row, and its gain over the baseline's, taken so that a positive one is better.
 
-        Without a baseline no gain is asked for. The interval of either is over persons and seeds.
+        Without a baseline no gain is asked for. A gain's interval is over persons and seeds.
         """
         units = self._units[of]
-        sign = -1 if column in LOWER else 1
-        pulls = {
-            row: np.stack([pulled(m, units) for m in measures], axis=1) for row, measures in found.items()
-        }
         rest: dict[str, Any] = {"source": "faces", "n": len(units)}
+        rows = np.arange(len(units))
+        for row, measures in found.items():
+            self.ledger.over_seeds(artefact, row, column, [m(rows) for m in measures], **rest)
+        if not baseline:
+            return
+        sign = -1 if column in LOWER else 1
+        pulls = {row: np.stack([pulled(m, units) for m in of], axis=1) for row, of in found.items()}
         for row, each in pulls.items():
-            self.ledger.add(artefact, row, column, values=each.mean(axis=0), **self._interval(each), **rest)
-        for row, each in pulls.items():
-            if baseline and row != baseline:
+            if row != baseline:
                 gain = sign * (each - pulls[baseline])
                 within = self._interval(gain)
                 judged = verdict(within["interval"], 1) if within else Verdict.CANNOT_TELL
@@ -595,6 +602,17 @@ def _answer(candidates: Sequence[tuple[Entry, Entry]]) -> str:
 def _told(row: str) -> str:
     method = row.partition(":")[0]
     return TOLD[PLAIN if method == ENSEMBLE else method]
+
+
+def fit_temperature(log_p: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    """The T of least cross-entropy from (n, K) shares to log_p / T: `calibration.fit_temperature` for votes."""
+    found = minimize_scalar(
+        lambda inverse: -(target * log_softmax(inverse * log_p, axis=1)).sum(),
+        bounds=tuple(1 / t for t in reversed(calibration.TEMPERATURES)),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return float(1 / found.x)
 
 
 def pulled(measure: Measure, units: NDArray[np.int64]) -> NDArray[np.float64]:
