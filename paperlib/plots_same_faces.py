@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from paperlib.calibration import Reliability
 from paperlib.plots import GREY, LIGHT_GREY, LINES, PALETTE, _drawing, _figure, _look
-from paperlib.stats import mean_interval
 
 # What a method is told of a training face, and how its dots look; markers tell them apart without colour.
 LOOKS = {
@@ -30,40 +29,53 @@ def rows(
     panels: Mapping[str, Mapping[str, NDArray]],
     told: Mapping[str, str],
     *,
-    references: Mapping[str, Mapping[str, float]] | None = None,
+    baseline: str,
+    apart: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
+    references: Mapping[str, Mapping[str, tuple[float, bool]]] | None = None,
 ) -> Figure:
-    """One value a seed of every row, a panel a measure: small dots, their mean, and its 95 % t interval.
-
-    A panel is as wide as its dots: an interval over three seeds can be wider than all rows together, and is cut.
+    """One value a seed of every row, a panel a measure: small dots, their mean, and how surely it is apart.
 
     Args:
         panels: axis label -> row -> (seeds,).
         told: row -> what its method is told, a key of LOOKS.
-        references: axis label -> name -> a value that a dashed line marks, such as a ceiling.
+        baseline: the row whose mean the grey line marks.
+        apart: axis label -> row -> the interval of its difference from the baseline, laid off from the grey line; a
+            row whose bar misses the line surely differs.
+        references: axis label -> name -> (value, whether no measure can be expected to pass it): a ceiling is dashed, any
+            other value dotted.
     """
     if not panels or len({tuple(of) for of in panels.values()}) != 1:
         raise ValueError("every panel must have the same rows")
     names = list(next(iter(panels.values())))
-    _check(names, told)
-    figure = _figure(1.2 + 0.19 * len(names))
+    _check([*names, baseline], told)
+    apart, references = apart or {}, references or {}
+    figure = _figure(1.3 + 0.19 * len(names))
     figure.set_layout_engine("constrained", w_pad=0.08)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for ax, (label, of) in zip(axes, panels.items(), strict=True):
+        ax.axvline(
+            np.mean(of[baseline]), color=GREY, linewidth=0.8, label=f"mean of the {baseline}", zorder=0
+        )
         for i, name in enumerate(names):
             colour, marker = LOOKS[told[name]]
             values = np.asarray(of[name], dtype=np.float64)
             ax.plot(values, np.full(len(values), i), ".", color=LIGHT_GREY, markersize=4, zorder=1)
-            if len(values) > 1:
-                found = mean_interval(values)
-                ax.plot([found.low, found.high], [i, i], color=colour, linewidth=1.2, zorder=2)
+            if name in apart.get(label, {}):
+                ax.plot(apart[label][name], [i, i], color=colour, linewidth=1.2, zorder=2)
             ax.plot(values.mean(), i, marker, color=colour, markersize=4.5, zorder=3)
-        for style, (name, value) in zip(LINES[1:], (references or {}).get(label, {}).items(), strict=False):
-            ax.axvline(value, color=GREY, linestyle=style, linewidth=1, label=name, zorder=0)
+        for name, (value, ceiling) in references.get(label, {}).items():
+            named = f"{name} (a ceiling)" if ceiling else f"{name} (no ceiling)"
+            style = "--" if ceiling else ":"
+            ax.axvline(value, color=GREY, linestyle=style, linewidth=1.2, label=named, zorder=0)
         ax.set_xlabel(label)
         ax.grid(axis="y", color=LIGHT_GREY, linewidth=0.4)
-        shown = [*np.concatenate([of[name] for name in names]), *(references or {}).get(label, {}).values()]
+        shown = [
+            *np.concatenate([of[name] for name in names]),
+            *np.ravel(list(apart.get(label, {}).values())),
+            *(value for value, _ in references.get(label, {}).values()),
+        ]
         low, high = min(shown), max(shown)
-        room = 0.18 * (high - low or 1.0)
+        room = 0.06 * (high - low or 1.0)
         ax.set_xlim(low - room, high + room)
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
@@ -71,9 +83,16 @@ def rows(
     handles = [
         axes[0].plot([], [], LOOKS[kind][1], color=LOOKS[kind][0], label=WORDS[kind])[0] for kind in used
     ]
+    if apart:
+        words = f"95 % interval of the difference from the {baseline}"
+        handles.append(axes[0].plot([], [], color=GREY, linewidth=1.2, marker="o", label=words)[0])
     lines = {h.get_label(): h for ax in axes for h in ax.get_legend_handles_labels()[0]}
-    dashed = [h for name, h in lines.items() if name not in WORDS.values()]
-    figure.legend(handles=[*handles, *dashed], loc="outside lower center", ncols=3)
+    own = {h.get_label() for h in handles}
+    figure.legend(
+        handles=[*handles, *(h for name, h in lines.items() if name not in own)],
+        loc="outside lower center",
+        ncols=2,
+    )
     return figure
 
 
@@ -101,34 +120,44 @@ def reliability(panels: Mapping[str, Mapping[str, Reliability]]) -> Figure:
 
 
 @_drawing
-def risk_curves(curves: Mapping[str, NDArray], told: Mapping[str, str]) -> Figure:
-    """Share of errors among the faces a method answers, over the share that it answers.
+def risk_curves(
+    panels: Mapping[str, Mapping[str, NDArray]], told: Mapping[str, str], *, baseline: NDArray
+) -> Figure:
+    """Share of errors among the faces a method answers, over the share that it answers: a panel a method.
 
     Args:
-        curves: row -> (seeds, m), the risk of the surest 1, ..., m faces.
-        told: row -> what its method is told, a key of LOOKS.
+        panels: method -> measure -> (seeds, m), the risk of the surest 1, ..., m faces: their mean, and a band from the
+            least to the greatest seed.
+        told: method -> what it is told, a key of LOOKS.
+        baseline: (seeds, m), the curve whose mean is grey in every panel.
     """
-    _check(curves, told)
-    for name, seeds in curves.items():
-        if np.ndim(seeds) != 2 or not np.size(seeds):
-            raise ValueError(f"{name}: expected (seeds, m); got {np.shape(seeds)}")
-    figure = _figure(3.2)
-    ax = figure.subplots()
-    style: dict[str, int] = {}
+    _check(panels, told)
+    for name, of in {"the baseline": {"": baseline}, **panels}.items():
+        for seeds in of.values():
+            if np.ndim(seeds) != 2 or not np.size(seeds):
+                raise ValueError(f"{name}: expected (seeds, m); got {np.shape(seeds)}")
+    lines = -(-len(panels) // 3)
+    figure = _figure(0.6 + 1.6 * lines)
+    axes = figure.subplots(lines, 3, squeeze=False, sharex=True, sharey=True).ravel()
+    coverage = np.arange(1, np.shape(baseline)[1] + 1) / np.shape(baseline)[1]
+    shown = coverage >= 0.05  # a handful of faces says nothing
     top = 0.0
-    for name, seeds in curves.items():
+    for ax, (name, of) in zip(axes, panels.items(), strict=False):
         colour, _ = LOOKS[told[name]]
-        k = style[told[name]] = style.get(told[name], -1) + 1
-        mean = np.asarray(seeds, dtype=np.float64).mean(axis=0)
-        coverage = np.arange(1, len(mean) + 1) / len(mean)
-        shown = coverage >= 0.05  # a handful of faces says nothing
-        ax.plot(coverage[shown], mean[shown], color=colour, linestyle=LINES[k % len(LINES)], label=name)
-        top = max(top, float(mean[shown].max()))
-    ax.set(
-        xlim=(0, 1), ylim=(0, 1.05 * top or 1), xlabel="coverage (share of faces answered, the surest first)"
-    )
-    ax.set_ylabel("risk (share of errors)")
-    figure.legend(loc="outside right center")
+        ax.plot(coverage[shown], np.mean(baseline, axis=0)[shown], color=GREY, linewidth=0.8)
+        for (measure, seeds), style in zip(of.items(), LINES[:2] + LINES[3:], strict=False):
+            risk = np.asarray(seeds, dtype=np.float64)[:, shown]
+            ax.plot(coverage[shown], risk.mean(axis=0), color=colour, linestyle=style, label=measure)
+            band = (risk.min(axis=0), risk.max(axis=0))
+            ax.fill_between(coverage[shown], *band, color=colour, alpha=0.2, linewidth=0)
+            top = max(top, float(risk.max()))
+        ax.set_title(name)
+        ax.legend(loc="upper left", fontsize=6.5, handlelength=2, labelspacing=0.2)
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
+    axes[0].set(xlim=(0, 1), ylim=(0, 1.25 * top or 1))
+    figure.supxlabel("coverage (share of faces answered, the surest first)", fontsize=8)
+    figure.supylabel("risk (share of errors)", fontsize=8)
     return figure
 
 
