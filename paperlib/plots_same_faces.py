@@ -41,8 +41,8 @@ def rows(
         baseline: the row whose mean the grey line marks.
         apart: axis label -> row -> the interval of its difference from the baseline, laid off from the grey line; a
             row whose bar misses the line surely differs.
-        references: axis label -> name -> (value, whether no measure can be expected to pass it): a ceiling is dashed, any
-            other value dotted.
+        references: axis label -> name -> (value, whether no measure can be expected to pass it): a ceiling is dashed,
+            any other value dotted.
     """
     if not panels or len({tuple(of) for of in panels.values()}) != 1:
         raise ValueError("every panel must have the same rows")
