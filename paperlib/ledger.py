@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from paperlib.grid import REPLAY, ROOT, Result
-from paperlib.published import testable_claims
+from paperlib.published import claims_for_runs
 from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import Track
 
@@ -101,9 +101,9 @@ class Ledger:
         Raises:
             ValueError: a claim that names no statement of the paper in data/published/<key>/claims.csv.
         """
-        if rest.get("claim") and rest.get("claim_id") not in testable_claims(self.key):
+        if rest.get("claim") and rest.get("claim_id") not in claims_for_runs(self.key):
             raise ValueError(
-                f"{artefact}, {row}: claim_id must be one of {', '.join(testable_claims(self.key))}"
+                f"{artefact}, {row}: claim_id must be one of {', '.join(claims_for_runs(self.key))}"
             )
         measured: dict[str, Any]
         if values is not None:

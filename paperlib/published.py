@@ -108,7 +108,7 @@ def read_claims(key: str) -> pd.DataFrame:
 
 
 @cache
-def testable_claims(key: str) -> dict[str, str]:
+def claims_for_runs(key: str) -> dict[str, str]:
     """The claims of a paper that trainings can test, id to words; those about its printed numbers are the audit's."""
     claims = read_claims(key)
     return dict(claims.loc[claims["kind"] != "audit", "claim"])

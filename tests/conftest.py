@@ -10,7 +10,7 @@ from hypothesis import settings
 from paperlib.data.records import FaceSet
 from paperlib.grid import Result, Run
 from paperlib.ledger import Ledger, variant
-from paperlib.published import testable_claims
+from paperlib.published import claims_for_runs
 from paperlib.stats import Interval
 from paperlib.tracks import Track
 
@@ -60,7 +60,7 @@ def _write_ledger(figures, key="le2023", *, track="twin", profile="default", fol
     results = [Result(run=r, key=f"k{r.seed}", seconds=1.0, arrays={"x": np.array([r.seed])}) for r in runs]
     ledger = Ledger(key=key, track=of, data={"faces": "f00d"}, results={("ours", "0.1"): results})
     over = {"source": "faces", "n": 200}
-    first, _, third = list(testable_claims(key))[:3]
+    first, _, third = list(claims_for_runs(key))[:3]
     ledger.over_seeds(
         "table1",
         "ours - other",

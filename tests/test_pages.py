@@ -13,12 +13,13 @@ import pytest
 from bs4 import BeautifulSoup
 from scipy import stats as scipy_stats
 
-from paperlib import certificate, published, scoreboard
+from paperlib import certificate, scoreboard
 from paperlib.audit import papers as audited_papers
 from paperlib.audit import run_audit
 from paperlib.grid import ROOT, recorded_code
 from paperlib.ledger import ArtefactTable, Entry, Ledger, kept_pages
 from paperlib.provenance import code_of, digest
+from paperlib.published import claims_for_runs
 from paperlib.reproduce import OURS, SCOREBOARD_NOTEBOOK
 from paperlib.scoreboard import absent, claims, gather, summary
 from paperlib.stats import Interval, Verdict, verdict
@@ -336,7 +337,7 @@ def test_the_committed_certificate_is_that_of_the_committed_ledgers(board):
 def test_every_statement_of_a_paper_that_runs_can_test_is_on_its_page(page):
     """With a line that tests it, or one that says why none does."""
     ledger = json.loads((folder_of(page) / "ledger.json").read_text())
-    known = set() if key_of(page) in OURS else set(published.testable_claims(key_of(page)))
+    known = set() if key_of(page) in OURS else set(claims_for_runs(key_of(page)))
     assert {e["claim_id"] for e in ledger["entries"] if e["claim"]} == known
 
 

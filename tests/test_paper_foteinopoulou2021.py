@@ -115,7 +115,7 @@ def test_every_table_says_something_on_every_kind_of_track(study_of, faces, sequ
     for number in range(1, 6):
         assert ledger.table(f"table{number}").entries
     assert ledger.verdicts()["verdict"].ne("").all()
-    assert {e.claim_id for e in ledger.entries if e.claim} == set(published.testable_claims(paper.KEY))
+    assert {e.claim_id for e in ledger.entries if e.claim} == set(published.claims_for_runs(paper.KEY))
 
 
 def test_a_track_without_single_ratings_says_so(study_of, faces):
@@ -125,7 +125,7 @@ def test_a_track_without_single_ratings_says_so(study_of, faces):
     for name in ("table1", "figure4", "table2", "variance_size"):
         assert "no single ratings" in verdicts[name]
     assert "no recordings" in verdicts["table5"] and "no recordings" in verdicts["figure5"]
-    assert {e.claim_id for e in ledger.entries if e.claim} == set(published.testable_claims(paper.KEY))
+    assert {e.claim_id for e in ledger.entries if e.claim} == set(published.claims_for_runs(paper.KEY))
     assert "In short" in study.conclusion()
 
 

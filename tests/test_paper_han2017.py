@@ -985,7 +985,7 @@ def test_every_statement_has_a_line_on_every_track(study, changes):
     for name in MADE:
         getattr(made, name)()
     lines = [e for e in made.ledger.entries if e.claim]
-    assert {e.claim_id for e in lines} == set(published.testable_claims("han2017"))
+    assert {e.claim_id for e in lines} == set(published.claims_for_runs("han2017"))
     assert all(e.verdict for e in lines)
     assert all(not e.claim_id for e in made.ledger.entries if not e.claim)
     made.conclusion(), made.smallest_told()

@@ -10,7 +10,7 @@ from paperlib.data.records import FaceSet
 from paperlib.grid import Result
 from paperlib.models.backbones import build_backbone
 from paperlib.papers import le2023 as paper
-from paperlib.published import testable_claims as statements
+from paperlib.published import claims_for_runs as statements
 from paperlib.stats import Verdict
 from paperlib.tasks import noisy_labels
 from paperlib.tracks import Track

@@ -355,7 +355,7 @@ def test_every_statement_of_the_paper_has_a_line(study):
         for name in artefacts:
             getattr(one, name)()
         assert {e.claim_id for e in one.ledger.entries if e.claim} == set(
-            published.testable_claims("neo2023")
+            published.claims_for_runs("neo2023")
         )
 
 

@@ -800,7 +800,7 @@ def test_every_statement_of_the_paper_has_a_line_on_every_track(study, faces):
         for name in EVERY:
             getattr(made, name)()
         found = made.statements()
-        assert set(found) == set(on_file.testable_claims(paper.KEY)), changes
+        assert set(found) == set(on_file.claims_for_runs(paper.KEY)), changes
         first = made.conclusion().splitlines()[0]
         assert f"of {len(found)} statements of the paper" in first
 

@@ -28,7 +28,7 @@ from paperlib.data import requirements
 from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, is_noisy
 from paperlib.ledger import ArtefactTable, Entry, Ledger, _answer
-from paperlib.published import parse, read_table, testable_claims
+from paperlib.published import claims_for_runs, parse, read_table
 from paperlib.stats import Interval, Verdict
 from paperlib.tasks.emofan import alignment, clips, larger, problem
 from paperlib.tasks.label_variance import one_rating
@@ -977,7 +977,7 @@ class Study:
 
     def _not_attempted(self, artefact: str, claim_id: str, why: str, **rest: Any) -> None:
         """A statement of the paper, in the words of its list, that this track or profile cannot test."""
-        claim = testable_claims(KEY)[claim_id]
+        claim = claims_for_runs(KEY)[claim_id]
         self.ledger.not_attempted(artefact, claim, why, claim_id=claim_id, **rest)
 
     @property
