@@ -57,7 +57,7 @@ PARTITIONS = {"dev": "validation", "test": "test"}  # the paper's name -> ours
 NAMES = {"E": "emotional state", "sigma": "uncertainty"}
 FASTER = "The uncertainty changes faster than the emotional state"
 HARDER = "The uncertainty is harder to predict than the emotional state"
-VIDEO = "Video predicts better than audio, in CCC"  # both dev and test
+VIDEO = "Video predicts better than audio ({partition}), in CCC"
 BETTER = "Multi-task learning has the higher CCC than single-task learning"
 BOTH = "Emotional state and uncertainty are better learnt together than alone ({dimension}), in CCC"
 COSTS = "Multi-task learning has the higher RMSE where one modality is used alone"
@@ -70,7 +70,7 @@ TREND = "Predictions follow the gold standard's trend within a recording, in r"
 CLAIM_IDS = {
     FASTER: "sigma-faster",
     HARDER: "sigma-harder",
-    VIDEO: "video-better",
+    **{VIDEO.format(partition=p): "video-better" for p in PARTITIONS},
     BETTER: "multi-better",
     **{BOTH.format(dimension=d): "multi-both" for d in DIMENSIONS},
     COSTS: "multi-rmse",
@@ -85,8 +85,8 @@ OF_BOTH = [claim for claim, name in CLAIM_IDS.items() if name.startswith(("fusio
 PUT_IN = (
     FASTER,
     HARDER,
-    VIDEO,
     TREND,
+    *(VIDEO.format(partition=p) for p in PARTITIONS),
 )  # by whoever wrote the twin: what it finds there says nothing of the claim
 PUT_IN_TAG = " (on the twin: put in by its maker)"
 PRINTED_ON = "SEWA, mean of its cells"
@@ -920,7 +920,7 @@ class Study:
             _less(_ccc),
             *(np.stack(side, axis=2) for side in sides),
             among=partition,
-            claim=VIDEO,
+            claim=VIDEO.format(partition=partition),
             printed=f"{video - audio:+.3f}",
             printed_on=PRINTED_ON,
         )
