@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from paperlib.calibration import Reliability
 from paperlib.fusion import LabelParameters, posterior
-from paperlib.plots import COLORS, GREY, LIGHT_GREY, LINES, PAGE, _drawing, _figure, _look
+from paperlib.plots import COLORS, GREY, LIGHT_GREY, LINES, PAGE, PALETTE, _drawing, _figure, _look
 from paperlib.plots_le2023 import HATCHES, _picture
 
 # box -> (centre x, centre y) in the drawing of the framework
@@ -47,6 +47,16 @@ _ARROWS = (
     ("valence, arousal", "weighted L2"),
 )
 
+# one look a label on the whole page; two bars' names say after it which equation they come from
+_LABELS = ("one-hot", "Euclid", "GMM", "label smoothing", "votes", "fused")
+_DARK_YELLOW = "#a08a00"  # where a line or a dot must be seen on white
+
+
+def _rank(name: str, i: int) -> int:
+    """The place of a label in every figure's palette; of what is no such label, its own in this one."""
+    first = name.replace("category", "one-hot").replace("given label", "one-hot")
+    return next((k for k, label in enumerate(_LABELS) if first.startswith(label)), i)
+
 
 @_drawing
 def label_bars(
@@ -68,7 +78,14 @@ def label_bars(
             _picture(axes[0, face], images[face])
         for i, (name, shares) in enumerate(series.items()):
             at = x + (i - (len(series) - 1) / 2) * width
-            ax.bar(at, shares[face], width, label=name, color=COLORS[i], hatch=HATCHES[i])
+            ax.bar(
+                at,
+                shares[face],
+                width,
+                label=name,
+                color=COLORS[_rank(name, i)],
+                hatch=HATCHES[_rank(name, i) % len(HATCHES)],
+            )
         axes[0, face].set_title(caption, fontsize=8)
         ax.set(ylim=(0, 1), xticks=x)
         ax.set_xticklabels([n[:3] for n in names], rotation=90)
@@ -128,6 +145,7 @@ def class_gaussians(parameters: LabelParameters, affect: NDArray, label: NDArray
     figure = _figure(3.6)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     colors = [COLORS[1:][k % (len(COLORS) - 1)] if k else "#000000" for k in range(len(parameters.classes))]
+    colors = [_DARK_YELLOW if c == PALETTE["yellow"] else c for c in colors]
     for k, name in enumerate(parameters.classes):
         rows = np.flatnonzero(label == k)[:200]
         left.plot(*affect[rows].T, ".", markersize=2, color=colors[k], alpha=0.5, rasterized=True)
@@ -166,8 +184,9 @@ def class_gaussians(parameters: LabelParameters, affect: NDArray, label: NDArray
         extent=extent,
         interpolation="nearest",
     )
-    for ax, title in ((left, "class Gaussians, 1 and 2 sd"), (right, "likeliest class (paler: less sure)")):
-        ax.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal", xlabel="valence", title=title)
+    fitted = f"Gaussians as fitted (reading “{parameters.reading}”), 1 and 2 sd"
+    for ax, title in ((left, fitted), (right, "likeliest class (paler: less sure)")):
+        ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal", xlabel="valence", title=title)
     left.set_ylabel("arousal")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
@@ -213,7 +232,7 @@ def gains(values: Mapping[str, tuple[float, float, float]], *, unit: str) -> Fig
     figure = _figure(0.7 + 0.2 * len(values), width=0.85 * PAGE)
     ax = figure.subplots()
     ax.axvline(0, color=GREY, linewidth=0.8)
-    for i, (estimate, low, high) in enumerate(values.values()):
+    for i, (name, (estimate, low, high)) in enumerate(values.items()):
         ax.errorbar(
             estimate,
             i,
@@ -221,7 +240,7 @@ def gains(values: Mapping[str, tuple[float, float, float]], *, unit: str) -> Fig
             capsize=2.5,
             marker="o",
             ms=4,
-            color=COLORS[1],
+            color=COLORS[_rank(name.rpartition(": ")[2], 1)],
         )
     ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=unit, ylim=(len(values) - 0.5, -0.5))
     return figure
@@ -236,8 +255,9 @@ def reliability_diagrams(panels: Mapping[str, Mapping[str, Reliability]]) -> Fig
         ax.plot([0, 1], [0, 1], color=LIGHT_GREY, linewidth=0.8)
         for i, (name, found) in enumerate(by_label.items()):
             use = found.n >= 20  # a share of a handful says nothing
-            look = _look(i) | {"markersize": 4}
-            ax.plot(found.confidence[use], found.accuracy[use], linestyle=LINES[i], label=name, **look)
+            rank = _rank(name, i)
+            look = _look(rank) | {"markersize": 4}
+            ax.plot(found.confidence[use], found.accuracy[use], linestyle=LINES[rank], label=name, **look)
         ax.set(title=title, xlabel="confidence", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes[0].set_ylabel("accuracy")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=6)
@@ -257,7 +277,7 @@ def error_in_plane(errors: Mapping[str, NDArray], truth: NDArray) -> Figure:
         ax.axhline(0, color=LIGHT_GREY, linewidth=0.6)
         ax.axvline(0, color=LIGHT_GREY, linewidth=0.6)
         ax.set(
-            title=f"{name}: mean {values.mean():.3f}",
+            title=f"{name}:\nmean distance {values.mean():.3f}",
             xlabel="valence",
             aspect="equal",
             xlim=(-1, 1),

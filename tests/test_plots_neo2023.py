@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.patches import Ellipse
 
 from paperlib import plots_neo2023 as plots
@@ -39,6 +40,17 @@ def test_bars_stand_below_their_faces(rng):
     figure = plots.label_bars(labels, ["calm", "glad"], ["a", "b"], images=images)
     pictures = [ax for ax in figure.axes if ax.images]
     np.testing.assert_array_equal(pictures[1].images[0].get_array(), images[1])
+
+
+def test_a_label_has_one_colour_in_every_figure():
+    shares = np.array([[1.0, 0.0]])
+    bars = plots.label_bars({"category": shares, "GMM (eq. 2)": shares}, ["calm", "glad"], ["a"])
+    found = Reliability(np.array([0.5]), np.array([0.5]), np.array([500]))
+    line = plots.reliability_diagrams({"0 %": {"one-hot": found, "GMM": found}}).axes[0].lines[2]
+    gains = plots.gains({"30 %, one rater: GMM (3 seeds)": (0.1, 0.0, 0.3)}, unit="F1").axes[0]
+    colours = [bars.axes[0].containers[1][0].get_facecolor(), line.get_color()]
+    colours.append(gains.containers[0].lines[0].get_color())
+    assert len({to_hex(c) for c in colours}) == 1
 
 
 def test_ellipses_have_the_standard_deviations_of_the_classes(parameters):
@@ -100,7 +112,7 @@ def test_errors_are_averaged_where_they_lie(rng):
     figure = plots.error_in_plane(errors, truth)
     shown = sorted(figure.axes[0].collections[0].get_array().tolist())
     np.testing.assert_allclose(shown, [0.2, 0.6])
-    assert "plain: mean 0.400" in words(figure)
+    assert "plain:\nmean distance 0.400" in words(figure)
 
 
 def test_maps_are_scaled_to_their_own_maximum_and_an_empty_one_stays_empty(rng):
