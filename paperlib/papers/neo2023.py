@@ -454,12 +454,14 @@ class Study:
         *sides: NDArray[np.float64],
         beyond: float = 0.0,
         about: str = "",
+        moved: str = "",
         n: int | None = None,
         **rest: Any,
     ) -> Entry:
         """A measure `of` the first side's sums less that of the second, the third's added, and so on; with a verdict.
 
         One value a seed that all sides have; `beyond` is added. The interval resamples units and seeds together.
+        `moved` is why the row cannot say what its claim asks, whatever its interval.
         """
         seeds = min(side.shape[1] for side in sides)
         arrays = [side[:, :seeds].astype(np.float64) for side in sides]
@@ -468,13 +470,14 @@ class Study:
             signed = [(-1) ** i * of(part.sum(axis=0)) for i, part in enumerate(drawn)]
             return beyond + np.sum(signed, axis=0)
 
-        interval, over = None, ""
+        interval, over, judged = None, "", Verdict.CANNOT_TELL
         if seeds > 1:
             draws = protocol(self.track, kind).draws
             interval = stats.crossed_bootstrap(
                 lambda *drawn: float(difference(*drawn).mean()), *arrays, clusters=None, seed=0, draws=draws
             )
             over = f"95 % bootstrap over {about or self.units(kind)[1]} and {seeds} seeds"
+            judged = stats.verdict(interval, 1)
         return self.ledger.add(
             artefact,
             row,
@@ -482,18 +485,11 @@ class Study:
             values=[float(v) for v in difference(*arrays)],
             interval=interval,
             about=over,
-            verdict=str(stats.verdict(interval, 1) if interval else Verdict.CANNOT_TELL),
+            verdict=f"{Verdict.CANNOT_TELL}: {moved}" if moved else str(judged),
             source=kind,
             n=len(self.parts(kind).test) if n is None else n,
             **rest,
         )
-
-    def _cannot_tell(self, artefact: str, claim: str, why: str, claim_id: str) -> None:
-        """A claim whose rows are measured, and do not say what it asks, whatever their intervals."""
-        verdict = f"{Verdict.CANNOT_TELL}: {why}"
-        self.ledger.add(artefact, claim, "", source="", n=0, claim=claim, claim_id=claim_id, verdict=verdict)
-
-    # artefacts
 
     def parameters(self) -> ArtefactTable:
         """What is left open in the class Gaussians, by what it does to the labels: no network is trained."""
@@ -726,15 +722,21 @@ class Study:
             elif difference > 0:
                 claim = f"Fusion ({method}) classifies better without wrong labels too ({kind})"
                 claim_id = "clean-marginal"
-        told: dict[str, Any] = {"claim": claim, "claim_id": claim_id} if claim and not why else {}
+        told: dict[str, Any] = {"claim": claim, "claim_id": claim_id} if claim else {}
         if condition != NATURAL:
             told |= {"printed": f"{difference:+.4f}", "printed_on": KINDS[kind]}
         row = f"{kind}, {condition}: {method} - {ONE_HOT}"
         self._compare(
-            kind, "table3", row, "F1", _f1, sums[condition, method], sums[condition, ONE_HOT], **told
+            kind,
+            "table3",
+            row,
+            "F1",
+            _f1,
+            sums[condition, method],
+            sums[condition, ONE_HOT],
+            moved=why,
+            **told,
         )
-        if why:
-            self._cannot_tell("table3", claim, why, claim_id)
 
     def _growth(self, kind: str, method: str, sums: Mapping[Any, NDArray], harm: Entry) -> None:
         """What fusion gains with 30 % wrong labels beyond what it gains with none."""
@@ -748,14 +750,24 @@ class Study:
             why = f"{why}; {changed}" if why else changed
         growth = _printed_gain(data, NOISY, method) - _printed_gain(data, CLEAN, method)
         told: dict[str, Any] = {"printed": f"{growth:+.4f}", "printed_on": data}
-        if claimed and not why:
+        if claimed:
             told |= {"claim": claim, "claim_id": "gains-grow"}
         sides = (sums[NOISY, method], sums[NOISY, ONE_HOT], sums[CLEAN, method], sums[CLEAN, ONE_HOT])
         row = f"{kind}: gain of {method}, 30 % - 0 %"
         noisy_gain, noisy_base, clean_gain, clean_base = sides
-        self._compare(kind, "table3", row, "F1", _f1, noisy_gain, noisy_base, clean_base, clean_gain, **told)
-        if claimed and why:
-            self._cannot_tell("table3", claim, why, "gains-grow")
+        self._compare(
+            kind,
+            "table3",
+            row,
+            "F1",
+            _f1,
+            noisy_gain,
+            noisy_base,
+            clean_base,
+            clean_gain,
+            moved=why if claimed else "",
+            **told,
+        )
 
     def largest_weight(self, kind: str, condition: str) -> float:
         """The largest W_k of the given labels, mean over seeds; 1 where nothing is weighted."""
@@ -1217,7 +1229,9 @@ class Study:
 
     def _after_holm(self) -> str:
         """How many verdicts stay where all of the page's claims are judged together."""
-        judged = [e for e in self.ledger.entries if e.claim and np.isfinite(e.low)]
+        judged = [
+            e for e in self.ledger.entries if e.claim and np.isfinite(e.low) and e.verdict in set(Verdict)
+        ]
         if not judged:
             return "No claim has an interval."
         stays = multipletests([_chance(e) for e in judged], method="holm")[0]
