@@ -41,8 +41,8 @@ def rows(
         baseline: the row whose mean the grey line marks.
         apart: axis label -> row -> the interval of its difference from the baseline, laid off from the grey line; a
             row whose bar misses the line surely differs.
-        references: axis label -> name -> (value, whether no measure can be expected to pass it): a ceiling is dashed,
-            any other value dotted.
+        references: axis label -> name -> (value, whether no measure can be expected to pass it): a ceiling is
+            dashed, any other value dotted.
     """
     if not panels or len({tuple(of) for of in panels.values()}) != 1:
         raise ValueError("every panel must have the same rows")
@@ -64,7 +64,7 @@ def rows(
                 ax.plot(apart[label][name], [i, i], color=colour, linewidth=1.2, zorder=2)
             ax.plot(values.mean(), i, marker, color=colour, markersize=4.5, zorder=3)
         for name, (value, ceiling) in references.get(label, {}).items():
-            named = f"{name} (a ceiling)" if ceiling else f"{name} (no ceiling)"
+            named = f"{name} (a ceiling)" if ceiling else name
             style = "--" if ceiling else ":"
             ax.axvline(value, color=GREY, linestyle=style, linewidth=1.2, label=named, zorder=0)
         ax.set_xlabel(label)
@@ -84,7 +84,7 @@ def rows(
         axes[0].plot([], [], LOOKS[kind][1], color=LOOKS[kind][0], label=WORDS[kind])[0] for kind in used
     ]
     if apart:
-        words = f"95 % interval of the difference from the {baseline}"
+        words = "95 % interval of the difference from it"
         handles.append(axes[0].plot([], [], color=GREY, linewidth=1.2, marker="o", label=words)[0])
     lines = {h.get_label(): h for ax in axes for h in ax.get_legend_handles_labels()[0]}
     own = {h.get_label() for h in handles}

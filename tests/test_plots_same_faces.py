@@ -7,7 +7,6 @@ from matplotlib.text import Text
 
 from paperlib import plots_same_faces as plots
 from paperlib.calibration import Reliability
-from paperlib.stats import mean_interval
 from paperlib.tasks.same_faces import TOLD
 
 KINDS = {"A": "nothing", "B": "one rater", "C": "all raters"}
@@ -43,68 +42,64 @@ def test_everything_that_a_method_may_be_told_has_a_look_of_its_own():
         assert len(set(part)) == len(plots.LOOKS)
 
 
-def test_every_row_has_its_seeds_their_mean_and_its_interval(values):
-    figure = plots.rows({"accuracy": values, "F1": {k: v - 0.2 for k, v in values.items()}}, KINDS)
+def test_every_row_has_its_seeds_their_mean_and_its_bar(values):
+    bars = {"B": (0.4, 0.9), "C": (0.6, 0.8)}
+    panels = {"accuracy": values, "F1": {k: v - 0.2 for k, v in values.items()}}
+    figure = plots.rows(panels, KINDS, baseline="A", apart={"accuracy": bars})
     assert [ax.get_xlabel() for ax in figure.axes] == ["accuracy", "F1"]
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == list(values)
     for ax, less in zip(figure.axes, (0, 0.2), strict=True):
+        line_with(ax, [(values["A"] - less).mean()] * 2, [0, 1])
         for i, (name, of) in enumerate(values.items()):
             seeds = of - less
             line_with(ax, seeds, [i] * 3)
-            found = mean_interval(seeds)
-            interval = line_with(ax, [found.low, found.high], [i, i])
             mean = line_with(ax, [seeds.mean()], [i])
             colour, marker = plots.LOOKS[KINDS[name]]
-            assert mean.get_marker() == marker
-            assert to_hex(mean.get_color()) == to_hex(interval.get_color()) == colour.lower()
+            assert mean.get_marker() == marker and to_hex(mean.get_color()) == colour.lower()
             low, high = ax.get_xlim()
             assert low < seeds.min() and seeds.max() < high
         assert ax.get_ylim() == (2.5, -0.5)  # the first row is on top
-    assert legends(figure) == list(plots.WORDS.values())
-
-
-def test_a_far_seed_is_still_in_the_panel(values):
-    values["B"] = np.array([0.5, 0.5, 2.0])
-    (ax,) = plots.rows({"accuracy": values}, KINDS).axes
-    assert ax.get_xlim()[1] > 2
-
-
-def test_one_seed_has_no_interval(values):
-    (ax,) = plots.rows({"accuracy": {k: v[:1] for k, v in values.items()}}, KINDS).axes
-    assert not [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"]
+    first, second = figure.axes
+    for name, bar in bars.items():
+        i = list(values).index(name)
+        line = line_with(first, bar, [i, i])
+        assert to_hex(line.get_color()) == plots.LOOKS[KINDS[name]][0].lower()
+        assert first.get_xlim()[0] < bar[0] and bar[1] < first.get_xlim()[1]
+    assert not [ln for ln in second.lines if np.shape(ln.get_ydata()) == (2,) and ln.get_ydata()[0] == 1]
+    assert set(plots.WORDS.values()) < set(legends(figure)) and "mean of the A" in legends(figure)
 
 
 def test_rows_that_are_all_alike_have_room_and_one_kind_one_word():
-    figure = plots.rows({"cost": {"A": np.ones(2)}}, {"A": "nothing"})
+    figure = plots.rows({"cost": {"A": np.ones(2)}}, {"A": "nothing"}, baseline="A")
     low, high = figure.axes[0].get_xlim()
-    assert low < 1 < high and legends(figure) == [plots.WORDS["nothing"]]
+    assert low < 1 < high and legends(figure) == [plots.WORDS["nothing"], "mean of the A"]
 
 
-def test_references_are_dashed_named_and_in_sight(values):
-    references = {"first": {"a ceiling": 0.95, "another": 0.1}}
-    figure = plots.rows({"first": values, "second": values}, KINDS, references=references)
+def test_a_ceiling_is_dashed_and_another_value_dotted(values):
+    references = {"first": {"most": (0.95, True), "another": (0.1, False)}}
+    panels = {"first": values, "second": values}
+    figure = plots.rows(panels, KINDS, baseline="A", references=references)
     first, second = figure.axes
-    lines = {line.get_label(): line for line in first.lines if line.get_label() in references["first"]}
-    assert {name: line.get_xdata()[0] for name, line in lines.items()} == references["first"]
-    styles = {line.get_linestyle() for line in lines.values()}
-    assert len(styles) == 2 and "-" not in styles
-    assert legends(figure) == [*plots.WORDS.values(), "a ceiling", "another"]
+    lines = {line.get_label(): line for line in first.lines}
+    assert lines["most (a ceiling)"].get_xdata()[0] == 0.95 and lines["another"].get_xdata()[0] == 0.1
+    assert lines["most (a ceiling)"].get_linestyle() == "--" and lines["another"].get_linestyle() == ":"
+    assert {"most (a ceiling)", "another"} < set(legends(figure))
     assert first.get_xlim()[0] < 0.1 and first.get_xlim()[1] > 0.95 > second.get_xlim()[1]
 
 
 @pytest.mark.parametrize("panels", [{}, {"a": {"A": [1.0]}, "b": {"B": [1.0]}}])
 def test_no_panels_or_other_rows_are_refused(panels):
     with pytest.raises(ValueError, match="every panel must have the same rows"):
-        plots.rows(panels, KINDS)
+        plots.rows(panels, KINDS, baseline="A")
 
 
 def test_a_row_that_is_told_nothing_known_is_refused(values):
     with pytest.raises(ValueError, match="not so: B, C"):
-        plots.rows({"accuracy": values}, {"A": "nothing", "B": "everything"})
+        plots.rows({"accuracy": values}, {"A": "nothing", "B": "everything"}, baseline="A")
     with pytest.raises(ValueError, match="not so: D"):
-        plots.risk_curves({"D": np.ones((2, 30))}, KINDS)
+        plots.risk_curves({"D": {"entropy": np.ones((2, 30))}}, KINDS, baseline=np.ones((2, 30)))
     with pytest.raises(ValueError, match="no row"):
-        plots.risk_curves({}, KINDS)
+        plots.risk_curves({}, KINDS, baseline=np.ones((2, 30)))
 
 
 def test_reliability_is_a_line_a_method_and_the_diagonal():
@@ -125,39 +120,35 @@ def test_reliability_is_a_line_a_method_and_the_diagonal():
     assert first.get_ylabel() == "accuracy (share)" and second.get_xlabel() == "confidence (share)"
 
 
-def test_risk_is_the_mean_over_seeds_from_a_twentieth_of_the_faces_on(rng):
-    curves = {name: rng.uniform(0, 0.4, (3, 40)) for name in KINDS}
-    figure = plots.risk_curves(curves, KINDS)
-    (ax,) = figure.axes
+def test_risk_has_a_panel_a_method_with_bands_and_the_baseline(rng):
+    curves = {name: {"entropy": rng.uniform(0, 0.4, (3, 40))} for name in KINDS}
+    curves["B"]["variance"] = rng.uniform(0, 0.4, (3, 40))
+    curves["B"]["another"] = rng.uniform(0, 0.4, (3, 40))
+    baseline = rng.uniform(0, 0.4, (3, 40))
+    figure = plots.risk_curves(curves, KINDS, baseline=baseline)
+    assert [ax.get_title() for ax in figure.axes] == list(KINDS)
     coverage = np.arange(1, 41) / 40
-    for name, of in curves.items():
-        line = line_with(ax, coverage[1:], of.mean(axis=0)[1:])
-        assert line.get_label() == name and to_hex(line.get_color()) == plots.LOOKS[KINDS[name]][0].lower()
-    assert ax.get_xlim() == (0, 1)
-    assert ax.get_ylim() == (
-        0,
-        pytest.approx(1.05 * max(of.mean(axis=0)[1:].max() for of in curves.values())),
-    )
-    assert all(name in legends(figure) for name in KINDS)
+    for ax, (name, of) in zip(figure.axes, curves.items(), strict=True):
+        line_with(ax, coverage[1:], baseline.mean(axis=0)[1:])
+        lines = [line_with(ax, coverage[1:], seeds.mean(axis=0)[1:]) for seeds in of.values()]
+        assert [line.get_label() for line in lines] == list(of)
+        assert {to_hex(line.get_color()) for line in lines} == {plots.LOOKS[KINDS[name]][0].lower()}
+        assert len({line.get_linestyle() for line in lines}) == len(lines)
+        for band, seeds in zip(ax.collections, of.values(), strict=True):
+            spread = band.get_paths()[0].vertices[:, 1]
+            assert spread.min() == pytest.approx(seeds[:, 1:].min())
+            assert spread.max() == pytest.approx(seeds[:, 1:].max())
+    assert figure.axes[0].get_xlim() == (0, 1)
     assert "risk (share of errors)" in words(figure)
 
 
-def test_curves_that_are_told_as_much_differ_in_style():
-    curves = {f"m{i}": np.full((2, 30), 0.1 * i + 0.1) for i in range(7)}
-    (ax,) = plots.risk_curves(curves, dict.fromkeys(curves, "one rater")).axes
-    assert len({line.get_color() for line in ax.lines}) == 1
-    assert (
-        len({line._unscaled_dash_pattern[1] is None or str(line._unscaled_dash_pattern) for line in ax.lines})
-        == 7
-    )
-
-
 def test_a_network_without_errors_has_a_panel_too():
-    (ax,) = plots.risk_curves({"A": np.zeros((2, 30))}, KINDS).axes
+    none = np.zeros((2, 30))
+    ax = plots.risk_curves({"A": {"entropy": none}}, KINDS, baseline=none).axes[0]
     assert ax.get_ylim() == (0, 1)
 
 
 @pytest.mark.parametrize("shape", [(30,), (0, 30), (2, 0), (2, 3, 4)])
 def test_curves_of_a_wrong_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"A: expected \(seeds, m\); got"):
-        plots.risk_curves({"A": np.zeros(shape)}, KINDS)
+        plots.risk_curves({"A": {"entropy": np.zeros(shape)}}, KINDS, baseline=np.zeros((2, 30)))
