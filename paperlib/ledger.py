@@ -193,7 +193,7 @@ class Ledger:
         os.replace(temporary, path)
 
 
-def _answer(verdict: str) -> str:
+def answer(verdict: str) -> str:
     """A verdict in the words of a question that is ours: nothing was claimed that could hold or not."""
     for was, said in ((Verdict.HELD, "ahead"), (Verdict.DID_NOT_HOLD, "behind")):
         if verdict.partition(":")[0] == was:
@@ -233,7 +233,7 @@ class ArtefactTable:
                 "95 % interval": _interval(e),
                 "n": e.n or "",
                 "seeds": e.seeds or "",
-                "verdict": e.verdict if e.claim else _answer(e.verdict),
+                "verdict": e.verdict if e.claim else answer(e.verdict),
             }
             for e in self.entries
         ]

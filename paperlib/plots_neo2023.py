@@ -229,7 +229,7 @@ def scores_over_alpha(panels: Mapping[str, Mapping[float, NDArray]], *, ylabel: 
 @_drawing
 def gains(values: Mapping[str, tuple[float, float, float]], *, unit: str) -> Figure:
     """Estimate, low and high by name, in the given order; right of the line is a gain."""
-    figure = _figure(0.7 + 0.2 * len(values), width=0.85 * PAGE)
+    figure = _figure(0.7 + 0.2 * len(values), width=PAGE)
     ax = figure.subplots()
     ax.axvline(0, color=GREY, linewidth=0.8)
     for i, (name, (estimate, low, high)) in enumerate(values.items()):

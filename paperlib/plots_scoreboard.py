@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from paperlib.plots import GREY, LIGHT_GREY, PALETTE, _drawing, _figure
-from paperlib.scoreboard import MIXED
-from paperlib.stats import Verdict
+from paperlib.stats import MIXED, Verdict
 
 # What a bar is called where nothing was claimed that could hold or not.
 _OF_OURS = {str(Verdict.HELD): "ahead", str(Verdict.DID_NOT_HOLD): "behind"}

@@ -28,7 +28,7 @@ from paperlib.papers import TRACKS_OF
 from paperlib.published import read_claims
 from paperlib.readme import README, markdown_table, put_between
 from paperlib.reproduce import NOTEBOOKS, OURS, PAPERS
-from paperlib.stats import Verdict
+from paperlib.stats import MIXED, Verdict, combined
 from paperlib.tracks import Track
 
 COLUMNS = (
@@ -58,7 +58,6 @@ COLUMNS = (
     "anchor",
 )
 VERDICTS = tuple(str(v) for v in Verdict)
-MIXED = "mixed"  # of a statement that several lines test: their verdicts differ
 ON_STATEMENTS = (VERDICTS[0], MIXED, *VERDICTS[1:])
 FRONT = ("<!-- scoreboard: from the last run -->", "<!-- end of scoreboard -->")
 KEPT = {"twin": "the twin", "ferplus": "FER+"}  # tracks whose pages are kept -> what they are called
@@ -225,14 +224,6 @@ def statements(frame: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(found, columns=["paper", "id", "statement", "where", "verdict", "lines", "artefacts"])
-
-
-def combined(verdicts: Iterable[str]) -> str:
-    """The verdict on a statement by those of its lines."""
-    attempted = set(verdicts) - {str(Verdict.NOT_ATTEMPTED)}
-    if not attempted:
-        return str(Verdict.NOT_ATTEMPTED)
-    return attempted.pop() if len(attempted) == 1 else MIXED
 
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ single seed, has NaN bounds and leads to `Verdict.CANNOT_TELL`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
@@ -29,6 +29,9 @@ class Verdict(StrEnum):
     DID_NOT_HOLD = "did not hold"
     CANNOT_TELL = "cannot tell"
     NOT_ATTEMPTED = "not attempted here"
+
+
+MIXED = "mixed"  # of a statement that several claims test: their verdicts differ
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,14 @@ def verdict(difference: Interval, expected_sign: int) -> Verdict:
     if low > 0:
         return Verdict.HELD
     return Verdict.DID_NOT_HOLD if high < 0 else Verdict.CANNOT_TELL
+
+
+def combined(verdicts: Iterable[str]) -> str:
+    """The verdict on a statement by those of its claims that were attempted, or MIXED; the words of a `Verdict`."""
+    attempted = set(map(str, verdicts)) - {str(Verdict.NOT_ATTEMPTED)}
+    if not attempted:
+        return str(Verdict.NOT_ATTEMPTED)
+    return attempted.pop() if len(attempted) == 1 else MIXED
 
 
 # Means: over seeds, between samples, from printed summaries

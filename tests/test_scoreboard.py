@@ -142,21 +142,6 @@ def test_counts_add_up_and_the_sentence_is_made_of_them(figures):
     )
 
 
-@pytest.mark.parametrize(
-    ("verdicts", "said"),
-    [
-        (["held", "held"], "held"),
-        (["held", "not attempted here"], "held"),
-        (["held", "cannot tell"], "mixed"),
-        (["did not hold", "held"], "mixed"),
-        (["not attempted here"] * 2, "not attempted here"),
-        (["cannot tell"], "cannot tell"),
-    ],
-)
-def test_a_statement_has_the_verdict_of_its_lines_or_is_mixed(verdicts, said):
-    assert scoreboard.combined(verdicts) == said
-
-
 def test_a_statement_is_counted_once_however_many_lines_test_it(figures):
     frame = gather(figures=figures)
     frame = pd.concat([frame, frame[:1].assign(verdict="cannot tell", artefact="table3")], ignore_index=True)

@@ -15,6 +15,7 @@ from paperlib.stats import (
     _fourth_k_statistic,
     annotator_correlations,
     cluster_bootstrap,
+    combined,
     compare_correlations,
     correlation_interval,
     crossed_bootstrap,
@@ -430,3 +431,18 @@ def test_ceiling_says_how_many_items_have_too_few_ratings():
         variance_ceiling_from_ratings(ratings)
     with pytest.raises(ValueError, match="two raters"):
         variance_ceiling([0.1, 0.2], raters=1)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["held", "held"], "held"),
+        (["held", "not attempted here"], "held"),
+        (["held", "cannot tell"], "mixed"),
+        (["did not hold", "held"], "mixed"),
+        (["not attempted here"] * 2, "not attempted here"),
+        (["cannot tell"], "cannot tell"),
+    ],
+)
+def test_a_statement_has_the_verdict_of_its_lines_or_is_mixed(verdicts, said):
+    assert combined(verdicts) == said

@@ -27,7 +27,7 @@ from paperlib import metrics, stats
 from paperlib.data import requirements
 from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, is_noisy
-from paperlib.ledger import ArtefactTable, Entry, Ledger, _answer
+from paperlib.ledger import ArtefactTable, Entry, Ledger, answer
 from paperlib.published import claims_for_runs, parse, read_table
 from paperlib.stats import Interval, Verdict
 from paperlib.tasks.emofan import alignment, clips, larger, problem
@@ -117,7 +117,6 @@ BY_OTHERS = "cleaned by other annotators"
 CLIPS = "small set: "
 GIVEN = ("given label", "given label, smoothed evenly")
 VOTES_RMSE = "RMSE to the raters' votes"
-MIXED = "mixed"  # a statement whose lines met different verdicts
 OVER_FACES = "95 % bootstrap over {unit}"
 CAVEATS = {
     "twin": "**The data are generated, and the networks small.** Faces with known landmarks are cropped by them; each "
@@ -899,7 +898,7 @@ class Study:
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
         found = self.statements()
-        kinds = (Verdict.HELD, Verdict.DID_NOT_HOLD, MIXED, Verdict.CANNOT_TELL, Verdict.NOT_ATTEMPTED)
+        kinds = (Verdict.HELD, Verdict.DID_NOT_HOLD, stats.MIXED, Verdict.CANNOT_TELL, Verdict.NOT_ATTEMPTED)
         had = list(found.values())
         counts = ", ".join(f"{had.count(kind)} {kind}" for kind in kinds if kind in had)
         where = f"track {self.track.name}, profile {self.track.profile}"
@@ -967,13 +966,12 @@ class Study:
         return "\n".join(lines)
 
     def statements(self) -> dict[str, str]:
-        """The paper's statements on the page, by id: the verdict that all attempted lines share, or MIXED."""
-        found: dict[str, set[str]] = {}
+        """The paper's statements on the page, by id: the verdict of the claims that test it, see `stats.combined`."""
+        found: dict[str, list[str]] = {}
         for e in self.ledger.entries:
             if e.claim:
-                found.setdefault(e.claim_id, set()).add(e.verdict.partition(":")[0])
-        attempted = {c: v - {Verdict.NOT_ATTEMPTED} or v for c, v in found.items()}
-        return {c: str(*v) if len(v) == 1 else MIXED for c, v in attempted.items()}
+                found.setdefault(e.claim_id, []).append(e.verdict.partition(":")[0])
+        return {claim_id: stats.combined(verdicts) for claim_id, verdicts in found.items()}
 
     def _not_attempted(self, artefact: str, claim_id: str, why: str, **rest: Any) -> None:
         """A statement of the paper, in the words of its list, that this track or profile cannot test."""
@@ -1083,7 +1081,7 @@ def _least(entry: Entry) -> float:
 
 def _said(entry: Entry) -> str:
     """A verdict as the tables show it, for a conclusion."""
-    word = entry.verdict if entry.claim else _answer(entry.verdict)
+    word = entry.verdict if entry.claim else answer(entry.verdict)
     return f", {word}" if word else ""
 
 
