@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from paperlib.plots import GREY, LIGHT_GREY, PALETTE, _drawing, _figure
-from paperlib.stats import MIXED, Verdict
+from paperlib.stats import IN_PART, MIXED, Verdict
 
 # What a bar is called where nothing was claimed that could hold or not.
 _OF_OURS = {str(Verdict.HELD): "ahead", str(Verdict.DID_NOT_HOLD): "behind"}
 # Colour, hatch and colour of the letters; the hatches tell the verdicts apart in print without colour.
 _LOOKS = {
     str(Verdict.HELD): (PALETTE["blue"], "", "white"),
-    MIXED: (PALETTE["sky"], "\\\\\\\\", "black"),
+    IN_PART: (PALETTE["sky"], "", "black"),
+    MIXED: (PALETTE["yellow"], "\\\\\\\\", "black"),
     str(Verdict.DID_NOT_HOLD): (PALETTE["orange"], "////", "black"),
     str(Verdict.CANNOT_TELL): (LIGHT_GREY, "", "black"),
     str(Verdict.NOT_ATTEMPTED): ("white", "....", "black"),

@@ -28,7 +28,7 @@ from paperlib.papers import TRACKS_OF
 from paperlib.published import read_claims
 from paperlib.readme import README, markdown_table, put_between
 from paperlib.reproduce import NOTEBOOKS, OURS, PAPERS
-from paperlib.stats import MIXED, Verdict, combined
+from paperlib.stats import IN_PART, MIXED, Verdict, combined
 from paperlib.tracks import Track
 
 COLUMNS = (
@@ -58,7 +58,7 @@ COLUMNS = (
     "anchor",
 )
 VERDICTS = tuple(str(v) for v in Verdict)
-ON_STATEMENTS = (VERDICTS[0], MIXED, *VERDICTS[1:])
+ON_STATEMENTS = (VERDICTS[0], IN_PART, MIXED, *VERDICTS[1:])
 FRONT = ("<!-- scoreboard: from the last run -->", "<!-- end of scoreboard -->")
 KEPT = {"twin": "the twin", "ferplus": "FER+"}  # tracks whose pages are kept -> what they are called
 
@@ -203,7 +203,7 @@ def statements(frame: pd.DataFrame) -> pd.DataFrame:
     """One line a statement of a paper, of those that `frame` has lines on, in the papers' order.
 
     Columns: paper, id and statement (of claims.csv, in our words), where (the paper makes it), verdict, lines (how many
-    have which verdict), artefacts. A statement has the verdict of its lines, of those that were attempted, or is MIXED.
+    have which verdict), artefacts. See `stats.combined` for the verdict.
     """
     found = []
     for key, of_paper in claims(frame).groupby("paper", sort=False):
@@ -229,7 +229,7 @@ def statements(frame: pd.DataFrame) -> pd.DataFrame:
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """How many of the papers' statements met each verdict, a line a paper and one for all; then our own questions.
 
-    Columns: the verdicts and MIXED, "statements" (their sum), "lines" (of tables, that test them), "questions of ours"
+    Columns: ON_STATEMENTS, "statements" (their sum), "lines" (of tables, that test them), "questions of ours"
     (verdicts that rest on no statement of the paper) and "numbers" (measured ones).
     """
     stated = statements(frame)

@@ -31,7 +31,9 @@ class Verdict(StrEnum):
     NOT_ATTEMPTED = "not attempted here"
 
 
-MIXED = "mixed"  # of a statement that several claims test: their verdicts differ
+# Of a statement that several claims test, whose verdicts differ: some held, and of the rest none can be told; or some
+# held and some did not.
+IN_PART, MIXED = "held in part", "mixed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +99,17 @@ def verdict(difference: Interval, expected_sign: int) -> Verdict:
 
 
 def combined(verdicts: Iterable[str]) -> str:
-    """The verdict on a statement by those of its claims that were attempted, or MIXED; the words of a `Verdict`."""
+    """The verdict on a statement, in a word of `Verdict`, IN_PART or MIXED, by those of its claims that were attempted.
+
+    One that did not hold speaks against the statement, whether others can be told or not, unless some held.
+    """
     attempted = set(map(str, verdicts)) - {str(Verdict.NOT_ATTEMPTED)}
     if not attempted:
         return str(Verdict.NOT_ATTEMPTED)
-    return attempted.pop() if len(attempted) == 1 else MIXED
+    held, failed = (str(v) in attempted for v in (Verdict.HELD, Verdict.DID_NOT_HOLD))
+    if held and len(attempted) > 1:
+        return MIXED if failed else IN_PART
+    return str(Verdict.HELD if held else Verdict.DID_NOT_HOLD if failed else Verdict.CANNOT_TELL)
 
 
 # Means: over seeds, between samples, from printed summaries

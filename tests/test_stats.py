@@ -438,7 +438,8 @@ def test_ceiling_says_how_many_items_have_too_few_ratings():
     [
         (["held", "held"], "held"),
         (["held", "not attempted here"], "held"),
-        (["held", "cannot tell"], "mixed"),
+        (["held", "cannot tell", "not attempted here"], "held in part"),
+        (["did not hold", "cannot tell"], "did not hold"),
         (["did not hold", "held"], "mixed"),
         (["not attempted here"] * 2, "not attempted here"),
         (["cannot tell"], "cannot tell"),

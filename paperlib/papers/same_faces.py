@@ -132,7 +132,8 @@ def protocol(track: Track) -> Protocol:
     if track.profile == "smoke":
         return Protocol(schedule=schedule | {"epochs": 1}, reading=reading, seeds=2, draws=100, **small)
     epochs = (2 if track.brief else 8) if track.name == "twin" else 5
-    return Protocol(schedule=schedule | {"epochs": epochs}, reading=reading, **small)
+    draws = 400 if track.brief else 1000
+    return Protocol(schedule=schedule | {"epochs": epochs}, reading=reading, draws=draws, **small)
 
 
 def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:

@@ -898,7 +898,8 @@ class Study:
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
         found = self.statements()
-        kinds = (Verdict.HELD, Verdict.DID_NOT_HOLD, stats.MIXED, Verdict.CANNOT_TELL, Verdict.NOT_ATTEMPTED)
+        held, *others = Verdict
+        kinds = (held, stats.IN_PART, stats.MIXED, *others)
         had = list(found.values())
         counts = ", ".join(f"{had.count(kind)} {kind}" for kind in kinds if kind in had)
         where = f"track {self.track.name}, profile {self.track.profile}"
