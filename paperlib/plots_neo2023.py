@@ -243,6 +243,7 @@ def gains(values: Mapping[str, tuple[float, float, float]], *, unit: str) -> Fig
             color=COLORS[_rank(name.rpartition(": ")[2], 1)],
         )
     ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=unit, ylim=(len(values) - 0.5, -0.5))
+    ax.tick_params(axis="y", labelsize="small")
     return figure
 
 

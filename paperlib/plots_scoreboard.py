@@ -34,7 +34,7 @@ def verdict_bars(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Figur
         raise ValueError("there are no verdicts to draw")
     if unknown := {v for of in counts.values() for line in of.values() for v in line} - _LOOKS.keys():
         raise ValueError(f"unknown verdicts {sorted(unknown)}; there are {', '.join(_LOOKS)}")
-    figure = _figure(0.95 + 0.34 * len(papers))
+    figure = _figure(1.15 + 0.34 * len(papers))
     panels = figure.subplots(1, len(headings), sharey=True, squeeze=False)[0]
     for ax, heading in zip(panels, headings, strict=True):
         sums = [sum(counts[heading].get(key, {}).values()) for key in papers]
@@ -62,7 +62,7 @@ def verdict_bars(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Figur
         ax.tick_params(axis="y", length=0)
     panels[0].invert_yaxis()
     handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), handlelength=1.6)
+    figure.legend(handles, names, loc="outside lower center", ncols=3, handlelength=1.6)
     return figure
 
 

@@ -70,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
             else:
                 _say(f"{key}: nothing to do, these data have none of the labels that it learns")
         if options.paper in ("", SCOREBOARD):
+            if track.caution:
+                _say("\n" + track.caution.replace("**", "").strip())
             _say(f"\n{SCOREBOARD}, of all papers that have a page on track {track.name}")
             _say(f"  page     {os.path.relpath(make_scoreboard(track), ROOT)}")
             _say(f"  beside   {os.path.relpath(outputs(track, SCOREBOARD).parent, ROOT)}/certificate.json")

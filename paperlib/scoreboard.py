@@ -342,7 +342,7 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
         for key, line in counts.loc[counts.index.isin(OURS)].iterrows()
     ]
     words += [f"- **{key}**: not on this page; {why}." for key, why in lacking.items()]
-    return "\n".join([words[0], "", *words[1:]])
+    return _track(track, profile).caution + "\n".join([words[0], "", *words[1:]])
 
 
 def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:

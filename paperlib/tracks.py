@@ -81,6 +81,17 @@ class Track:
         return "time; profile thorough does more" if self.brief else "time"
 
     @property
+    def caution(self) -> str:
+        """A paragraph in Markdown for pages whose networks learn for an epoch or two; "" for the others."""
+        if self.profile != "smoke" and not (self.brief and self.name == "twin"):
+            return ""
+        return (
+            f"**Trained too briefly to judge by.** Profile {self.profile} shows within minutes that everything runs "
+            "on this machine. A network that has hardly learnt can make any claim fail, or hold: the verdicts to go "
+            "by are those of profile thorough.\n\n"
+        )
+
+    @property
     def amount(self) -> str:
         """The profile that says how much of the data is used: "thorough" spends more runs than "default", not faces."""
         return "default" if self.profile == "thorough" else self.profile

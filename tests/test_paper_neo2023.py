@@ -321,7 +321,7 @@ def test_conclusion_and_caveat_are_made_of_the_ledger(study):
     assert "With natural wrong labels: a second opinion, of the votes of the people who rated and" in text
     # label smoothing is made as good as one-hot less a slower fall; votes and fusion are made better
     assert "; softness alone is not seen to help" in text
-    assert study.caveat() == paper.CAVEATS["twin"]
+    assert study.caveat() == study.track.caution + paper.CAVEATS["twin"]
 
 
 def test_holm_leaves_the_surest_and_p_is_a_twentieth_where_the_bound_is_zero(study):

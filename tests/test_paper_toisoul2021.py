@@ -845,7 +845,7 @@ def test_a_conclusion_has_no_line_for_what_was_not_made(study):
 
 
 def test_caveats_say_what_the_data_are(study):
-    assert study().caveat() == paper.CAVEATS["twin"] and "**" in paper.CAVEATS["twin"]
+    assert study().caveat() == study().track.caution + paper.CAVEATS["twin"] and "**" in paper.CAVEATS["twin"]
     assert "official layout of affectnet" in study(name="affectnet", truth=None).caveat()
 
 

@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from paperlib import plots_scoreboard, scoreboard
 from paperlib.grid import ROOT
 from paperlib.scoreboard import absent, artefacts, claims, find_cells, gather, link, sentence, summary
+from paperlib.tracks import Track
 
 
 @pytest.fixture
@@ -126,7 +127,8 @@ def test_counts_add_up_and_the_sentence_is_made_of_them(figures):
         "numbers": 3,
     }
     assert summary(frame).loc["all"].equals(line.rename("all"))
-    said = sentence(frame, {"neo2023": "not made yet"})
+    caution, _, said = sentence(frame, {"neo2023": "not made yet"}).partition("\n\n")
+    assert caution == Track().caution.strip()
     assert said.startswith(
         "On track `twin`, profile `default`, 1 paper and 2 statements, tested in 2 lines of their tables: 1 *held*, "
         "1 *not attempted here*."

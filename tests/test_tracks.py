@@ -188,3 +188,19 @@ def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_
         RuntimeError, match="files of track manifest changed while they were used.* start again"
     ):
         track.faces()
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "cautious"),
+    [
+        ("twin", "smoke", True),
+        ("twin", "default", True),
+        ("twin", "thorough", False),
+        ("twin", "paper", False),
+        ("ferplus", "smoke", True),
+        ("ferplus", "default", False),  # as many epochs as thorough has
+    ],
+)
+def test_pages_whose_networks_hardly_learn_say_so(name, profile, cautious):
+    said = Track(name=name, profile=profile, root="anywhere").caution
+    assert said.startswith("**Trained too briefly to judge by.** ") if cautious else said == ""

@@ -1166,7 +1166,7 @@ class Study:
 
     def caveat(self) -> str:
         """What a reader of this track's page must know first, in Markdown."""
-        return CAVEATS.get(
+        return self.track.caution + CAVEATS.get(
             self.track.name, f"Licensed data, read from the official layout of {self.track.name}."
         )
 

@@ -1132,7 +1132,7 @@ class Study:
         """What a reader of this track's page must know first, in Markdown."""
         pairs, seconds = TWIN_CHATS[self.track.amount]
         licensed = f"Licensed data, read from the official layout of {self.track.name}."
-        return CAVEATS.get(self.track.name, licensed).format(
+        return self.track.caution + CAVEATS.get(self.track.name, licensed).format(
             n=2 * pairs, seconds=seconds, lag=float(LAGS.mean())
         )
 

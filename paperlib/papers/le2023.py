@@ -896,7 +896,7 @@ class Study:
             f"Licensed data, read from the official layout of {self.track.name}. A set without a validation split "
             "keeps a tenth of its training faces for that."
         )
-        return CAVEATS.get(self.track.name, licensed)
+        return self.track.caution + CAVEATS.get(self.track.name, licensed)
 
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""

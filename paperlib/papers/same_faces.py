@@ -426,7 +426,7 @@ class Study:
 
     def caveat(self) -> str:
         """What a reader of this track's page must know first, in Markdown."""
-        return CAVEATS[self.track.name]
+        return self.track.caution + CAVEATS[self.track.name]
 
     def conclusion(self) -> str:
         """Which would you use for what? Put together from the ledger alone."""

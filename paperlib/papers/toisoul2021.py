@@ -893,7 +893,7 @@ class Study:
     def caveat(self) -> str:
         """What a reader of this track's page must know first, in Markdown."""
         licensed = f"Licensed data, read from the official layout of {self.track.name}."
-        return CAVEATS.get(self.track.name, licensed)
+        return self.track.caution + CAVEATS.get(self.track.name, licensed)
 
     def conclusion(self) -> str:
         """The page's answer in Markdown, put together from the ledger's numbers and verdicts."""
