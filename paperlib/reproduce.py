@@ -27,7 +27,7 @@ from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
 from paperlib.ledger import outputs, variant
 from paperlib.papers import TRACKS_OF
 from paperlib.provenance import digest, source_fingerprint
-from paperlib.tracks import PROFILES, TRACKS, Track
+from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
 
 if TYPE_CHECKING:
     from paperlib.cluster import Cluster
@@ -241,12 +241,14 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
             )
     except papermill.PapermillExecutionError as error:
+        check_unchanged(track)  # a kernel that found other files than ours fails in other words
         raise RuntimeError(
             f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}"
         ) from None
     executed: Any = nbformat.read(temporary, as_version=4)
     faults = list(_faults(executed))
     if faults:
+        check_unchanged(track)
         raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
     _replace(page, nbformat.writes(_without_times(executed)) + "\n")
     temporary.unlink()

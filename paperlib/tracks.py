@@ -152,6 +152,19 @@ def expect(known: Mapping[Track, str]) -> None:
     _VERSIONS.update({**known, **_VERSIONS})
 
 
+def check_unchanged(track: Track) -> None:
+    """Are a track's files those that this process, or its parent, first saw?
+
+    Raises:
+        RuntimeError: they are not.
+    """
+    if track in _VERSIONS and _state(track) != _VERSIONS[track]:
+        raise RuntimeError(
+            f"the files of track {track.name} changed while they were used. What is finished was made of the older "
+            "ones; start again (in a notebook: restart the kernel) to use the newer ones"
+        )
+
+
 def _state(track: Track) -> str:
     from paperlib.data.cache import data_root, state
 
@@ -162,13 +175,9 @@ def _state(track: Track) -> str:
 def _of_one_version(load: Callable[..., Data]) -> Callable[..., Data]:
     @wraps(load)
     def checked(track: Track, *arguments: str) -> Data:
-        first = _VERSIONS.setdefault(track, _state(track))
+        _VERSIONS.setdefault(track, _state(track))
         loaded = load(track, *arguments)
-        if _state(track) != first:
-            raise RuntimeError(
-                f"the files of track {track.name} changed while they were used. What is finished was made of the older "
-                "ones; start again (in a notebook: restart the kernel) to use the newer ones"
-            )
+        check_unchanged(track)
         return loaded
 
     return checked

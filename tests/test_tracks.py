@@ -204,3 +204,15 @@ def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_
 def test_pages_whose_networks_hardly_learn_say_so(name, profile, cautious):
     said = Track(name=name, profile=profile, root="anywhere").caution
     assert said.startswith("**Trained too briefly to judge by.** ") if cautious else said == ""
+
+
+def test_files_that_changed_since_they_were_first_seen_are_told(monkeypatch):
+    track = Track(name="manifest", root="anywhere")
+    seen = iter(["old", "old", "new"])
+    monkeypatch.setattr(tracks, "_VERSIONS", {})
+    monkeypatch.setattr(tracks, "_state", lambda _: next(seen))
+    tracks.check_unchanged(track)  # not seen yet
+    tracks.expect({track: tracks._state(track)})
+    tracks.check_unchanged(track)
+    with pytest.raises(RuntimeError, match="files of track manifest changed while they were used"):
+        tracks.check_unchanged(track)

@@ -69,7 +69,7 @@ def test_no_page_mixes_two_versions_of_the_data(recordings, expected, tmp_path, 
         time.sleep(0.01)
     recordings(data, 2)
     if process.wait(timeout=1800):
-        assert "changed while they were used" in tree.said.strip().splitlines()[-1]
+        assert "changed while they were used" in tree.said.strip().splitlines()[-1], tree.said
     else:
         assert tree.made() in expected.values()
     tree.wait_until_alone()
