@@ -22,6 +22,7 @@ WORDS = {
     "one rater": "told one rater's place too",
     "all raters": "told all raters",
 }
+POINTS = 200  # of a curve
 
 
 @_drawing
@@ -139,8 +140,10 @@ def risk_curves(
     lines = -(-len(panels) // 3)
     figure = _figure(0.6 + 1.6 * lines)
     axes = figure.subplots(lines, 3, squeeze=False, sharex=True, sharey=True).ravel()
-    coverage = np.arange(1, np.shape(baseline)[1] + 1) / np.shape(baseline)[1]
-    shown = coverage >= 0.05  # a handful of faces says nothing
+    m = np.shape(baseline)[1]
+    coverage = np.arange(1, m + 1) / m
+    # A handful of faces says nothing, and more points than print can show make files of megabytes.
+    shown = np.unique(np.ceil(np.linspace(0.05, 1, POINTS) * m).astype(int)) - 1
     top = 0.0
     for ax, (name, of) in zip(axes, panels.items(), strict=False):
         colour, _ = LOOKS[told[name]]

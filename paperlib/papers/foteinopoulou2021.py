@@ -386,12 +386,19 @@ class Study:
         )
         return gap, len(faces), "faces", about
 
+    def kinds(self) -> list[tuple[str, FaceSet | SequenceSet, str]]:
+        """What the track has: its name, the data, and the backbone whose results stand for it."""
+        every = ("sequences", self.sequences, "NetVLAD"), ("faces", self.faces, self.main)
+        return [(source, record, backbone) for source, record, backbone in every if record is not None]
+
+    def with_ratings(self) -> list[tuple[str, FaceSet | SequenceSet, str]]:
+        """Those of `kinds` that single raters rated."""
+        return [kind for kind in self.kinds() if kind[1].ratings is not None]
+
     def figure4(self) -> ArtefactTable:
         """Figure 4 in numbers: are most of the raters' variances low, and more of arousal's among the high ones?"""
         of = "disagreement-mostly-low"
-        for source, record in (("sequences", self.sequences), ("faces", self.faces)):
-            if record is None or record.ratings is None:
-                continue
+        for source, record, _ in self.with_ratings():
             items, observed = _rated(record)
             clusters = None if record.subject is None else record.subject[items]
             about = f"95 % bootstrap of {'pictures' if clusters is None else 'subjects'}"
@@ -419,7 +426,7 @@ class Study:
                     claim_id=of,
                     verdict=stats.verdict(interval, 1),
                 )
-        if all(r is None or r.ratings is None for r in (self.sequences, self.faces)):
+        if not self.with_ratings():
             claim = "most items have a low variance of the raters, and arousal more of the high ones"
             self.ledger.not_attempted("figure4", claim, "no single ratings", claim_id=of)
         return self.ledger.table("figure4")
@@ -427,12 +434,8 @@ class Study:
     def table2(self) -> ArtefactTable:
         """Table II: PCC of learned and raters' variance, the ceiling that K raters set, and the truth's where known."""
         printed = read_table(KEY, 2)
-        for source, record, backbone in (
-            ("sequences", self.sequences, "NetVLAD"),
-            ("faces", self.faces, self.main),
-        ):
-            if record is None or record.ratings is None:
-                continue
+        for source, record, backbone in self.with_ratings():
+            assert record.ratings is not None
             items, observed = _rated(record)
             predicted = self.predicted(backbone, PROPOSED)
             about = f"95 % bootstrap of {'subjects' if record.subject is not None else 'pictures'}"
@@ -513,7 +516,7 @@ class Study:
                         results=predicted.results,
                     )
             self._order_of_table2(source, record, predicted)
-        if all(r is None or r.ratings is None for r in (self.sequences, self.faces)):
+        if not self.with_ratings():
             for claim, of in {
                 "learned and raters' variance correlate positively": "variance-follows-raters",
                 "they correlate more for arousal than for valence": "variance-pcc-higher-where-agreement-lower",
@@ -566,12 +569,7 @@ class Study:
 
     def readings(self) -> ArtefactTable:
         """Table II under other readings of what was correlated: log variance, deviation, or averaged per subject."""
-        for source, record, backbone in (
-            ("sequences", self.sequences, "NetVLAD"),
-            ("faces", self.faces, self.main),
-        ):
-            if record is None or record.ratings is None:
-                continue
+        for source, record, backbone in self.with_ratings():
             items, observed = _rated(record)
             predicted = self.predicted(backbone, PROPOSED)
             for d in DIMENSIONS:
@@ -597,7 +595,7 @@ class Study:
                         values=values,
                         results=predicted.results,
                     )
-        if all(r is None or r.ratings is None for r in (self.sequences, self.faces)):
+        if not self.with_ratings():
             self._nothing("table2_readings", "no single ratings")
         return self.ledger.table("table2_readings")
 
@@ -607,12 +605,7 @@ class Study:
         A variance half or twice the true one gives intervals that are meant to cover 95 % and cover 83 or 99 %.
         """
         of = "variance-is-label-uncertainty"
-        for source, record, backbone in (
-            ("sequences", self.sequences, "NetVLAD"),
-            ("faces", self.faces, self.main),
-        ):
-            if record is None or record.ratings is None:
-                continue
+        for source, record, backbone in self.with_ratings():
             items, observed = _rated(record)
             predicted = self.predicted(backbone, PROPOSED)
             for d in DIMENSIONS:
@@ -642,17 +635,15 @@ class Study:
                     verdict=stats.verdict(stats.mean_interval(room), 1),
                     **given,
                 )
-        if all(r is None or r.ratings is None for r in (self.sequences, self.faces)):
+        if not self.with_ratings():
             claim = "the learned variance is that of the raters, within a factor of two"
             self.ledger.not_attempted("variance_size", claim, "no single ratings", claim_id=of)
         return self.ledger.table("variance_size")
 
     def figure5(self) -> ArtefactTable:
         """Figure 5 for every subject: raters' variance where the learned one is highest, less where it is lowest."""
-        claim, of = (
-            "of one person's segments, raters differ more on the one with the highest variance",
-            ("low-variance-clip-agrees"),
-        )
+        claim = "of one person's segments, raters differ more on the one with the highest variance"
+        of = "low-variance-clip-agrees"
         record = self.sequences
         if record is None or record.ratings is None or record.subject is None:
             why = "no recordings" if record is None else "no single ratings of known people"
@@ -1029,12 +1020,7 @@ class Study:
 
     def loss_forms(self) -> ArtefactTable:
         """Beyond: does the jump of the printed loss at |error| = 1 matter? Paired with the continuous form."""
-        for source, record, backbone in (
-            ("sequences", self.sequences, "NetVLAD"),
-            ("faces", self.faces, self.main),
-        ):
-            if record is None:
-                continue
+        for source, record, backbone in self.kinds():
             forms = {m: self.predicted(backbone, m) for m in (PROPOSED, "KL continuous")}
             labelled = np.isfinite(record.affect).all(axis=1)
             observed = None if record.ratings is None else stats.observed_variance(record.ratings)

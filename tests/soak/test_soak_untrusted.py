@@ -200,7 +200,7 @@ def test_a_name_in_a_table_does_not_leave_the_folder(
 
 
 @pytest.mark.parametrize(
-    "name", ["../../outside/secret", "/etc/hostname", "..", "00000/../../../outside/secret"]
+    "name", ["../../outside/secret", "/outside/secret", "..", "00000/../../../outside/secret"]
 )
 def test_a_frame_of_afew_va_does_not_leave_the_folder(tmp_path, outside, name, survived):
     folder = tmp_path / "data"
@@ -215,7 +215,7 @@ def test_a_frame_of_afew_va_does_not_leave_the_folder(tmp_path, outside, name, s
 
 
 @pytest.mark.parametrize(
-    "name", ["../../outside/secret.jpg 3", "/etc/hostname 3", "train_00001_aligned/../x.jpg 3"]
+    "name", ["../../outside/secret.jpg 3", "/outside/secret.jpg 3", "train_00001_aligned/../x.jpg 3"]
 )
 def test_a_line_of_raf_db_does_not_leave_the_folder(tmp_path, outside, name, survived):
     folder = tmp_path / "data"
@@ -293,7 +293,7 @@ def test_the_whole_folder_may_be_a_link(tmp_path, layout):
 # archives
 
 
-@pytest.mark.parametrize("member", ["../../001/evil.png", "/tmp/001/evil.png", "a/../../../002/002.json"])
+@pytest.mark.parametrize("member", ["../../001/evil.png", "/001/evil.png", "a/../../../002/002.json"])
 def test_an_archive_of_afew_va_is_listed_and_never_unpacked(tmp_path, member, survived):
     folder = tmp_path / "data"
     LAYOUTS["afewva"].write(folder)
