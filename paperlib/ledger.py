@@ -66,6 +66,11 @@ class Entry:
     def seeds(self) -> int:
         return len(self.values)
 
+    @property
+    def said(self) -> str:
+        """The verdict as a page shows it: ahead or behind where nothing was claimed that could hold or not."""
+        return self.verdict if self.claim else answer(self.verdict)
+
 
 @dataclass
 class Ledger:
@@ -177,7 +182,7 @@ class Ledger:
         return _html(self.verdicts(), caption, f"verdicts_{self.key}")
 
     def write(self, path: Path) -> None:
-        """Write the ledger as JSON, whole or not at all; NaN becomes null."""
+        """Write the ledger as JSON, whole or not at all; NaN becomes null, and verdicts are in the page's words."""
         payload = {
             "key": self.key,
             "track": self.track.name,
@@ -185,7 +190,7 @@ class Ledger:
             "data": self.data,
             "replayed": REPLAY in os.environ,  # its runs were recorded ones, and their keys say nothing
             "runs": [_about(name, result) for name, group in self.results.items() for result in group],
-            "entries": [_plain(asdict(e)) for e in self.entries],
+            "entries": [_plain(asdict(e) | {"verdict": e.said}) for e in self.entries],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}")
@@ -233,7 +238,7 @@ class ArtefactTable:
                 "95 % interval": _interval(e),
                 "n": e.n or "",
                 "seeds": e.seeds or "",
-                "verdict": e.verdict if e.claim else answer(e.verdict),
+                "verdict": e.said,
             }
             for e in self.entries
         ]

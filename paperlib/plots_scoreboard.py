@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from paperlib.ledger import answer
 from paperlib.plots import GREY, LIGHT_GREY, PALETTE, _drawing, _figure
 from paperlib.stats import IN_PART, MIXED, Verdict
 
-# What a bar is called where nothing was claimed that could hold or not.
-_OF_OURS = {str(Verdict.HELD): "ahead", str(Verdict.DID_NOT_HOLD): "behind"}
 # Colour, hatch and colour of the letters; the hatches tell the verdicts apart in print without colour.
 _LOOKS = {
     str(Verdict.HELD): (PALETTE["blue"], "", "white"),
@@ -32,8 +31,9 @@ def verdict_bars(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Figur
     papers = list(dict.fromkeys(key for of in counts.values() for key in of))
     if not papers:
         raise ValueError("there are no verdicts to draw")
-    if unknown := {v for of in counts.values() for line in of.values() for v in line} - _LOOKS.keys():
-        raise ValueError(f"unknown verdicts {sorted(unknown)}; there are {', '.join(_LOOKS)}")
+    known = {*_LOOKS, *map(answer, _LOOKS)}
+    if unknown := {v for of in counts.values() for line in of.values() for v in line} - known:
+        raise ValueError(f"unknown verdicts {sorted(unknown)}; there are {', '.join(sorted(known))}")
     figure = _figure(1.15 + 0.34 * len(papers))
     panels = figure.subplots(1, len(headings), sharey=True, squeeze=False)[0]
     for ax, heading in zip(panels, headings, strict=True):
@@ -41,7 +41,8 @@ def verdict_bars(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Figur
         longest = max(max(sums), 1)
         left = [0] * len(papers)
         for name, (colour, hatch, letters) in _LOOKS.items():
-            widths = [counts[heading].get(key, {}).get(name, 0) for key in papers]
+            names = {name, answer(name)}
+            widths = [sum(counts[heading].get(key, {}).get(n, 0) for n in names) for key in papers]
             ax.barh(
                 range(len(papers)),
                 widths,
@@ -51,7 +52,7 @@ def verdict_bars(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Figur
                 hatch=hatch,
                 edgecolor="black",
                 linewidth=0.5,
-                label=f"{name}, or {_OF_OURS[name]}" if name in _OF_OURS else name,
+                label=", or ".join(dict.fromkeys((name, answer(name)))),
             )
             _label(ax, left, widths, letters, colour, longest)
             left = [at + width for at, width in zip(left, widths, strict=True)]

@@ -169,7 +169,7 @@ def test_a_table_of_nothing_is_named(ledger):
         ledger.table("table7")
 
 
-def test_over_seeds_judges_differences_and_claims_and_nothing_else():
+def test_over_seeds_judges_differences_and_claims_and_nothing_else(tmp_path):
     ledger = Ledger(key="neo2023", track=Track(), data={"faces": "f00d"})
     ledger.over_seeds("table3", "one-hot", "F1", VALUES, source="faces", n=9)
     ledger.over_seeds("table3", "GMM - one-hot", "F1", [0.1, 0.2, 0.15], source="faces", n=9)
@@ -185,6 +185,10 @@ def test_over_seeds_judges_differences_and_claims_and_nothing_else():
     )
     assert [e.verdict for e in ledger.entries] == ["", Verdict.HELD, Verdict.CANNOT_TELL]
     assert ledger.entries[1].data == "f00d" and ledger.entries[1].n == 9
+    assert [e.said for e in ledger.entries] == ["", "ahead", "cannot tell"]
+    ledger.write(tmp_path / "ledger.json")
+    written = json.loads((tmp_path / "ledger.json").read_text())["entries"]
+    assert [e["verdict"] for e in written] == ["", "ahead", "cannot tell"]
     assert list(ledger.verdicts()["claim"]) == ["It gains"]
     assert list(ledger.table("table3").frame["verdict"]) == [
         "",

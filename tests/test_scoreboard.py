@@ -30,7 +30,7 @@ def test_a_line_says_what_the_ledger_says(figures):
         3,
     )
     assert held["measured"] == pytest.approx(0.11) and held["spread"] == pytest.approx(0.01)
-    assert (ours["claim"], ours["verdict"]) == ("", "did not hold")
+    assert (ours["claim"], ours["verdict"]) == ("", "behind")
     assert (printed["printed"], printed["printed_on"], printed["verdict"]) == ("0.31", "Set", "")
     assert (printed["low"], printed["high"], printed["interval"]) == (0.2, 0.4, "z")
     assert (left["verdict"], left["reason"]) == ("not attempted here", "needs a GPU: a big one")

@@ -27,7 +27,7 @@ from paperlib import metrics, stats
 from paperlib.data import requirements
 from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, is_noisy
-from paperlib.ledger import ArtefactTable, Entry, Ledger, answer
+from paperlib.ledger import ArtefactTable, Entry, Ledger
 from paperlib.published import claims_for_runs, parse, read_table
 from paperlib.stats import Interval, Verdict
 from paperlib.tasks.emofan import alignment, clips, larger, problem
@@ -1082,7 +1082,7 @@ def _least(entry: Entry) -> float:
 
 def _said(entry: Entry) -> str:
     """A verdict as the tables show it, for a conclusion."""
-    word = entry.verdict if entry.claim else answer(entry.verdict)
+    word = entry.said
     return f", {word}" if word else ""
 
 
