@@ -460,6 +460,22 @@ def test_halves_are_of_persons(study, faces):
     assert abs(made._half.mean() - 0.5) < 0.05
 
 
+def test_each_half_is_judged_at_the_temperature_of_the_other(study, rng):
+    made = study()
+    here, label = made._half, made.label
+    # one half's network is far too sure, the other's far too timid: its own temperature would mend either
+    log_p = np.where(here, 4.0, 0.25)[:, None] * np.log(rng.dirichlet(np.ones(paper.CLASSES), len(label)))
+    log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    first, second = made._temperatures(log_p, np.eye(paper.CLASSES)[label])
+    assert first == pytest.approx(calibration.fit_temperature(log_p[~here], label[~here]), rel=1e-3)
+    assert second == pytest.approx(calibration.fit_temperature(log_p[here], label[here]), rel=1e-3)
+    assert abs(np.log(first / second)) > 0.5
+    told = made._cooled(lambda cooled, rows: float(cooled[:, 0].mean()), log_p, [2.0, 5.0])
+    cooled = [part / t for part, t in ((log_p[here], 2.0), (log_p[~here], 5.0))]
+    by_hand = [(p[:, 0] - np.log(np.exp(p).sum(axis=1))).mean() for p in cooled]
+    assert told(np.arange(len(label))) == pytest.approx(np.mean(by_hand))
+
+
 def test_a_temperature_for_labels_is_calibration_s(rng):
     log_p = np.log(rng.dirichlet(np.ones(7), 200))
     label = rng.integers(7, size=200)
