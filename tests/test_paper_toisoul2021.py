@@ -689,7 +689,11 @@ def test_selection_alone_raises_a_score(happy_and_sad):
         assert known["cleaned by the rules"] > known["all faces"] + 0.03
         gained = cell(table, paper.CLEANED_LESS_ALL, column)
         assert gained.measured == pytest.approx(known["cleaned by the rules"] - known["all faces"], abs=0.01)
-        assert gained.low > 0 and gained.interval == "95 % bootstrap over faces" and gained.n == 3_998
+        assert (
+            gained.low > 0
+            and gained.interval == "95 % bootstrap over faces and 2 seeds"
+            and gained.n == 3_998
+        )
     assert {e.measured for e in table.entries if e.column == "% wrong categories"} == {0.0}
 
 
@@ -1021,8 +1025,26 @@ def test_cleaning_s_differences_are_those_of_its_cells(study):
         entry = cell(table, f"{paper.CLEANED} - all faces", column)
         assert entry.measured == pytest.approx(np.mean(np.subtract(clean, every)))
         assert entry.low <= entry.measured <= entry.high and not entry.values
+        assert entry.interval.endswith(" and 2 seeds")
         assert bool(entry.claim) == column.endswith("given labels")
         assert entry.claim_id == ("cleaning" if entry.claim else "")
+
+
+def test_networks_that_differ_widen_what_is_said_of_cleaning_and_one_alone_cannot_tell(study):
+    def width(made):
+        entry = cell(made.cleaning(), f"{paper.CLEANED} - all faces", "CCC valence, given labels")
+        return entry.high - entry.low
+
+    apart, alike = study(), study()
+    one, other = alike.results[alike.best]
+    guesses = {**one.arrays, "affect": one["affect"][::-1].copy()}
+    apart.results[apart.best] = [one, replace(other, arrays=guesses)]
+    alike.results[alike.best] = [one, replace(other, arrays=one.arrays)]
+    assert width(apart) > 1.5 * width(alike)
+    alone = study()
+    alone.results[alone.best] = alone.results[alone.best][:1]
+    entry = cell(alone.cleaning(), f"{paper.CLEANED} - all faces", "CCC valence, given labels")
+    assert entry.verdict == "cannot tell" and np.isnan(entry.low)
 
 
 def test_table_3_pools_the_folds_and_tells_first_training_from_the_network(study, faces):

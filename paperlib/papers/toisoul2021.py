@@ -785,7 +785,7 @@ class Study:
                 }
                 claimed |= self._printed_cleaning(f"CCC {dimension}")
             arrays = predicted[:, :, d], target[:, d], self.clean
-            self._over_faces("cleaning", CLEANED_LESS_ALL, column, _gain_of_rows, *arrays, **claimed)
+            self._over_networks(CLEANED_LESS_ALL, column, _gain_of_rows, *arrays, **claimed)
         if truth is None:
             self._not_attempted("cleaning", "crucial", unknown)
             return self.ledger.table("cleaning")
@@ -794,16 +794,8 @@ class Study:
             claim = f"Cleaning brings the score nearer to that with the right labels (CCC {dimension})"
             both = self.affect[:, d], targets["truth"][:, d]
             claimed = {"claim": claim, "claim_id": "crucial"}
-            self._over_faces(
-                "cleaning",
-                f"all faces - {CLEANED}",
-                column,
-                _nearer_the_truth,
-                predicted[:, :, d],
-                *both,
-                self.clean,
-                **claimed,
-            )
+            row, of_faces = f"all faces - {CLEANED}", (*both, self.clean)
+            self._over_networks(row, column, _nearer_the_truth, predicted[:, :, d], *of_faces, **claimed)
         return self.ledger.table("cleaning")
 
     @staticmethod
@@ -919,8 +911,8 @@ class Study:
         if untold := self._untold():
             hidden = sum(_printed_gain(e) <= _least(e) for e in untold)
             lines.append(
-                f"- Of table 5's gains, {len(untold)} cannot be told; in {hidden} of these one as large as the printed "
-                "one could not have been, with so few seeds."
+                f"- Of table 5's gains, {len(untold)} cannot be told; in {hidden} of these a measured gain as large as "
+                "the printed one would not have been told either, with so few seeds."
             )
         ours = [name for name in TABLE5 if ("table5", f"{name} - {FAIR}", "CCC valence") in cells]
         for better, worse, table, what in (
@@ -1005,9 +997,8 @@ class Study:
 
     def _over_test(self, statistic: Callable[..., float], *of: NDArray) -> Interval:
         """Over the test faces, whole persons where they are known; fewer draws, each is some hundred correlations."""
-        clusters = None if self.parts.faces.subject is None else self.parts.faces.subject[self.parts.test]
         draws = max(self.plan.draws // 5, 20)
-        return stats.cluster_bootstrap(statistic, *of, clusters=clusters, seed=0, draws=draws)
+        return stats.cluster_bootstrap(statistic, *of, clusters=self._persons, seed=0, draws=draws)
 
     def _judged(self, artefact: str, row: str, column: str, found: Interval, **rest: Any) -> None:
         about, verdict = OVER_FACES.format(unit=self.unit), str(stats.verdict(found, 1))
@@ -1025,13 +1016,44 @@ class Study:
         **rest: Any,
     ) -> None:
         """With a verdict where it is `judged`, or a claim."""
-        clusters = None if self.parts.faces.subject is None else self.parts.faces.subject[self.parts.test]
-        found = stats.cluster_bootstrap(statistic, *arrays, clusters=clusters, seed=0, draws=self.plan.draws)
+        found = stats.cluster_bootstrap(
+            statistic, *arrays, clusters=self._persons, seed=0, draws=self.plan.draws
+        )
         verdict = str(stats.verdict(found, 1)) if judged or rest.get("claim") else ""
         common: dict[str, Any] = {"interval": found, "about": OVER_FACES.format(unit=self.unit)}
         self.ledger.add(
             artefact, row, column, source="faces", n=len(arrays[0]), verdict=verdict, **common, **rest
         )
+
+    def _over_networks(
+        self,
+        row: str,
+        column: str,
+        statistic: Callable[..., float],
+        predicted: NDArray[np.float64],
+        *of_faces: NDArray,
+        **rest: Any,
+    ) -> None:
+        """What cleaning does to networks, `predicted` (n, seeds): over faces and seeds; one seed cannot tell."""
+        n, seeds = predicted.shape
+        arrays = predicted, *(np.repeat(of[:, None], seeds, axis=1) for of in of_faces)
+        found: dict[str, Any] = {"interval": statistic(*arrays)}
+        judged = Verdict.CANNOT_TELL
+        if seeds > 1:
+            clusters = self._persons
+            interval = stats.crossed_bootstrap(
+                statistic, *arrays, clusters=clusters, seed=0, draws=self.plan.draws
+            )
+            judged = stats.verdict(interval, 1)
+            about = f"{OVER_FACES.format(unit=self.unit)} and {seeds} seeds"
+            found = {"interval": interval, "about": about}
+        verdict = str(judged) if rest.get("claim") else ""
+        self.ledger.add("cleaning", row, column, source="faces", n=n, verdict=verdict, **found, **rest)
+
+    @property
+    def _persons(self) -> NDArray | None:
+        """Of the test faces; None where every face is somebody's own."""
+        return None if self.parts.faces.subject is None else self.parts.faces.subject[self.parts.test]
 
     def _printed(self, artefact: str, number: int, data: str) -> None:
         """Every cell as printed."""
@@ -1104,8 +1126,9 @@ def _sign(measure: str) -> int:
 def _gain_of_rows(
     predicted: NDArray[np.float64], target: NDArray[np.float64], use: NDArray[np.bool_]
 ) -> float:
-    """CCC on the rows `use` less that on all: mean over networks, `predicted` (n, seeds)."""
-    return float(np.mean([metrics.ccc(p[use], target[use]) - metrics.ccc(p, target) for p in predicted.T]))
+    """CCC on the rows `use` less that on all: mean over networks, all arrays (n, seeds)."""
+    networks = zip(predicted.T, target.T, use.T, strict=True)
+    return float(np.mean([metrics.ccc(p[rows], t[rows]) - metrics.ccc(p, t) for p, t, rows in networks]))
 
 
 def _nearer_the_truth(
@@ -1114,12 +1137,16 @@ def _nearer_the_truth(
     truth: NDArray[np.float64],
     use: NDArray[np.bool_],
 ) -> float:
-    """How far CCC with the given labels is from that with the truth: of all rows, less that of the rows `use`."""
+    """How far CCC with the given labels is from that with the truth: of all rows, less that of the rows `use`.
 
-    def off(p: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
-        return float(abs(metrics.ccc(p[rows], given[rows]) - metrics.ccc(p[rows], truth[rows])))
+    The mean over networks; all arrays (n, seeds).
+    """
 
-    return float(np.mean([off(p, np.ones_like(use)) - off(p, use) for p in predicted.T]))
+    def off(p: NDArray[np.float64], g: NDArray[np.float64], t: NDArray[np.float64]) -> float:
+        return float(abs(metrics.ccc(p, g) - metrics.ccc(p, t)))
+
+    networks = zip(predicted.T, given.T, truth.T, use.T, strict=True)
+    return float(np.mean([off(p, g, t) - off(p[rows], g[rows], t[rows]) for p, g, t, rows in networks]))
 
 
 def _smoothed(hard: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
