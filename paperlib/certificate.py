@@ -11,8 +11,13 @@ A certificate holds every number of the scoreboard. Two runs are compared number
   an interval must lie in the certificate's. One with neither, such as a p value, cannot be judged and is only counted.
 - By chance one in twenty numbers trained anew lies outside. They are counted as differing all the same, and the
   summary says how many chance alone would give.
-- What was printed, units, claims, numbers of items and the data's fingerprints must be equal. A verdict that changed is
-  always named, also where its numbers are within tolerance.
+- What was printed, units, claims and the statements that they test, numbers of items, and the fingerprints of the data,
+  of a paper's and of each number's, must be equal; so must a number's runs, where nothing was trained anew. A verdict
+  that changed is always named, also where its numbers are within tolerance.
+- Runs that only one of the two has, or that gave them something else, are counted among the circumstances.
+
+A file that contradicts itself, such as a mean that is not that of its values, is no certificate and is refused. Whoever
+changes a number and all that follows from it is not found out by the file alone, but by a new run.
 """
 
 from __future__ import annotations
@@ -40,7 +45,8 @@ from paperlib.grid import CACHE, ROOT
 from paperlib.ledger import Entry, outputs, variant
 from paperlib.provenance import libraries, native_precision, source_fingerprint
 from paperlib.reproduce import NOTEBOOKS, PAPERS, SCOREBOARD
-from paperlib.scoreboard import absent, command, entry_of, ledger_path, read_ledger, relative
+from paperlib.scoreboard import absent, command, entry_of, ledger_path, read_json, read_ledger, relative
+from paperlib.stats import mean_interval
 from paperlib.tracks import PROFILES, TRACKS, Track
 
 FORMAT = 2
@@ -190,16 +196,15 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is no JSON, of another format, or a field is missing or of the wrong type; names file and field.
+        ValueError: it is no JSON, of another format, contradicts itself, or a field is missing or of the wrong type;
+            names file and field.
     """
     name = relative(path)
     if not path.is_file():
         raise FileNotFoundError(f"{name}: there is no certificate; `make reproduce` writes one")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         check(content)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{name}: no JSON: {error}") from None
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     return content
@@ -209,7 +214,7 @@ def check(content: Any) -> None:
     """Is this a certificate?
 
     Raises:
-        ValueError: it is not; names the first field that is wrong.
+        ValueError: it is not, or contradicts itself; names the first field that is wrong.
     """
     if not isinstance(content, dict):
         raise ValueError("a certificate is an object with fields")
@@ -228,19 +233,49 @@ def check(content: Any) -> None:
     for field in ("runs", "notebooks"):
         if content[field].keys() != content["data"].keys():
             raise ValueError(f"{field} has not the papers that data has: {', '.join(content['data'])}")
+    for key, of in content["runs"].items():
+        if len(of["seeds"]) > len(of["fingerprints"]):
+            raise ValueError(
+                f"runs.{key} has {len(of['seeds'])} seeds, and fingerprints of {len(of['fingerprints'])} runs"
+            )
     seen: set[tuple[str, str, str]] = set()
     for number, values in enumerate(content["numbers"]):
         try:
             entry = entry_of(values)
+            _check_entry(entry, content)
         except ValueError as error:
             raise ValueError(f"numbers[{number}]: {error}") from None
-        if entry.artefact.partition("/")[0] not in content["data"]:
-            raise ValueError(
-                f"numbers[{number}]: artefact {entry.artefact} is of a paper that data does not name"
-            )
         if _name(entry) in seen:
             raise ValueError(f"numbers[{number}]: {', '.join(_name(entry))} is there twice")
         seen.add(_name(entry))
+
+
+def _check_entry(entry: Entry, content: Mapping[str, Any]) -> None:
+    """Is a number the certificate's, and does it agree with itself? A ValueError says what does not."""
+    name, key = ", ".join(_name(entry)), entry.artefact.partition("/")[0]
+    if key not in content["data"]:
+        raise ValueError(f"artefact {entry.artefact} is of a paper that data does not name")
+    for field in ("track", "profile"):
+        if getattr(entry, field) != content[field]:
+            raise ValueError(f"{name}: of {field} {getattr(entry, field)}, not {content[field]}")
+    if entry.data not in ("", *content["data"][key].values()):
+        raise ValueError(f"{name}: made of data {entry.data}, which data.{key} does not name")
+    if wrong := _at_odds(entry):
+        raise ValueError(f"{name}: {wrong}")
+
+
+def _at_odds(entry: Entry) -> str:
+    """What in an entry is not what its own values give, in words; "" where nothing is."""
+    if not entry.values:
+        return ""
+    over = mean_interval(entry.values)
+    given = {"measured": over.estimate, "spread": over.sd}
+    if entry.interval == f"95 % t interval over {entry.seeds} seeds":
+        given |= {"low": over.low, "high": over.high}
+    for field, value in given.items():
+        if not _same(getattr(entry, field), value):
+            return f"{field} is {getattr(entry, field):.6g}, by its values it is {value:.6g}"
+    return ""
 
 
 # Comparing
@@ -266,7 +301,9 @@ def verify(old: Mapping[str, Any], new: Mapping[str, Any]) -> Report:
             continue
         of_kept = bool(entry.runs) and entry.runs == after[name].runs and kept.issuperset(entry.runs)
         trained = name[0].partition("/")[0] in anew and not of_kept
-        lines.append(_compared(entry, after[name], anew=trained))
+        key = name[0].partition("/")[0]
+        runs_say = not (trained or old["runs"][key]["replayed"] or new["runs"][key]["replayed"])
+        lines.append(_compared(entry, after[name], anew=trained, runs_say=runs_say))
         was, now = entry.verdict, after[name].verdict
         if was != now:
             verdicts.append(f"{', '.join(name)}: {was or 'none'} became {now or 'none'}")
@@ -275,8 +312,9 @@ def verify(old: Mapping[str, Any], new: Mapping[str, Any]) -> Report:
         lines=tuple(lines),
         verdicts=tuple(verdicts),
         data=tuple(_changed_data(old["data"], new["data"])),
-        circumstances=tuple(
-            _changes({k: old[k] for k in _CIRCUMSTANCES}, {k: new[k] for k in _CIRCUMSTANCES})
+        circumstances=(
+            *_changed_runs(old["runs"], new["runs"]),
+            *_changes({k: old[k] for k in _CIRCUMSTANCES}, {k: new[k] for k in _CIRCUMSTANCES}),
         ),
     )
 
@@ -290,24 +328,32 @@ def tolerance(old: Entry, seeds: int) -> float:
     return quantile * old.spread * math.sqrt(1 / old.seeds + 1 / seeds)
 
 
-def _compared(old: Entry, new: Entry, *, anew: bool) -> Line:
+def _compared(old: Entry, new: Entry, *, anew: bool, runs_say: bool) -> Line:
     name = ", ".join(_name(old))
-    words = ("printed", "printed_on", "unit", "claim", "n") + (() if anew else ("interval",))
+    words = ("printed", "printed_on", "unit", "claim", "claim_id", "data", "track", "profile", "n")
     changed = [
         f"{field} {getattr(old, field)!r} became {getattr(new, field)!r}"
-        for field in words
+        for field in (*words, *(() if anew else ("interval",)))
         if getattr(old, field) != getattr(new, field)
     ]
+    if runs_say and old.runs != new.runs:
+        changed.append(
+            f"it names {len(old.runs)} runs behind it, and in this run {len(new.runs)}, other ones"
+        )
     if changed:
         return Line(name=name, outcome=Outcome.DIFFERS, detail="; ".join(changed))
     if moved := _moved(old, new):
         if not anew:
             return Line(name=name, outcome=Outcome.DIFFERS, detail=moved)
+        if wrong := _at_odds(new) or _left_its_interval(old, new):
+            return Line(name=name, outcome=Outcome.DIFFERS, detail=wrong)
         return Line(name=name, outcome=_judged(old, new), detail=moved, trained_anew=True)
     return Line(name=name, outcome=Outcome.SAME)
 
 
 def _judged(old: Entry, new: Entry) -> Outcome:
+    """Of a number trained anew, by `measured` alone: how far its seeds spread and how wide its interval is, may change
+    by any amount, if they are what its values give; a verdict that they change is named."""
     if math.isnan(old.measured) != math.isnan(new.measured):
         return Outcome.DIFFERS
     room = tolerance(old, new.seeds)
@@ -318,6 +364,19 @@ def _judged(old: Entry, new: Entry) -> Outcome:
     else:
         return Outcome.CANNOT_TELL
     return Outcome.WITHIN if within else Outcome.DIFFERS
+
+
+def _left_its_interval(old: Entry, new: Entry) -> str:
+    """Said of a number outside its own interval, unless the certificate's is too: that of a biased statistic may be."""
+
+    def outside(e: Entry) -> bool:
+        return e.measured < e.low or e.measured > e.high
+
+    return (
+        f"measured {new.measured:.6g} lies outside its own interval, {new.low:.6g} to {new.high:.6g}"
+        if outside(new) and not outside(old)
+        else ""
+    )
 
 
 def _moved(old: Entry, new: Entry) -> str:
@@ -343,6 +402,22 @@ def _trained_anew(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> b
         return False
     before, after = (of["runs"][key]["fingerprints"] for of in (old, new))
     return old["data"][key] != new["data"][key] or any(after.get(run) != was for run, was in before.items())
+
+
+def _changed_runs(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """How many of each paper's runs the two have not in common; of recorded runs the keys say nothing."""
+    for key in old:
+        if key not in new or old[key]["replayed"] or new[key]["replayed"]:
+            continue
+        before, after = old[key]["fingerprints"], new[key]["fingerprints"]
+        both = before.keys() & after.keys()
+        for number, said in (
+            (len(before) - len(both), "of the certificate are not in this run"),
+            (len(after) - len(both), "of this run are not in the certificate"),
+            (sum(before[run] != after[run] for run in both), "gave something else"),
+        ):
+            if number:
+                yield f"runs.{key}: {number} {said}"
 
 
 def _kept(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:

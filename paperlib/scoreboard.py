@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -126,7 +127,7 @@ def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, 
     if not path.is_file():
         raise FileNotFoundError(f"{key} has no ledger on track {track}, profile {profile}: {again}")
     try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
+        stated = read_json(path)
         if not isinstance(stated, dict) or not isinstance(stated.get("entries"), list):
             raise ValueError("it has no list of entries")
         if not isinstance(stated.get("data"), dict):
@@ -142,6 +143,24 @@ def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, 
             found = ", ".join(sorted(map(str, others - {value})))
             raise ValueError(f"{name} is of {field} {found}, not {value}; make it again: {again}")
     return {**stated, "entries": entries}
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        ValueError: it is no JSON; has NaN or Infinity, which JSON has not; or nests deeper than Python reads.
+    """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number of JSON")
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("no JSON that can be read: it nests too deep") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error}") from None
 
 
 def _is_run(values: Any) -> bool:
@@ -165,22 +184,31 @@ def entry_of(values: Any) -> Entry:
         if wrong:
             kind = "unknown" if wrong[0] in values else "missing"
             raise ValueError(f"entry {where}: field {wrong[0]} is {kind}")
-    read = {}
+    read: dict[str, Any] = {}
     for name, value in values.items():
         kind = str(known[name].type)
         if kind == "float" and value is None:
-            value = math.nan
+            read[name] = math.nan
+            continue
         if kind.startswith("tuple"):
-            inner: Any = str if "str" in kind else (int, float)
-            fits = isinstance(value, list) and all(isinstance(v, inner) for v in value)
+            inner = "str" if "str" in kind else "float"
+            fits = isinstance(value, list) and all(_is(v, inner) for v in value)
             value = tuple(value) if fits else value
         else:
-            allowed: Any = {"str": str, "int": int, "float": (int, float)}[kind]
-            fits = isinstance(value, allowed) and not isinstance(value, bool)
+            fits = _is(value, kind)
         if not fits:
-            raise ValueError(f"entry {where}: field {name} is {value!r}, which is no {kind}")
+            raise ValueError(f"entry {where}: field {name} is {value!r:.60}, which is no {kind}")
         read[name] = value
     return Entry(**read)
+
+
+def _is(value: Any, kind: str) -> bool:
+    """Is it a "str", an "int", or a finite number that a "float" can hold?"""
+    if kind == "str":
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
+        return False
+    return kind == "int" or abs(value) <= sys.float_info.max
 
 
 def absent(track: str = "twin", profile: str = "default", figures: Path | None = None) -> dict[str, str]:
@@ -203,7 +231,8 @@ def statements(frame: pd.DataFrame) -> pd.DataFrame:
     """One line a statement of a paper, of those that `frame` has lines on, in the papers' order.
 
     Columns: paper, id and statement (of claims.csv, in our words), where (the paper makes it), verdict, lines (how many
-    have which verdict), artefacts. See `stats.combined` for the verdict.
+    have which verdict), artefacts. See `stats.combined` for the verdict, in which lines that were not attempted do not
+    count: beside it, "1 held, 1 not attempted here" says that what held is a part of the statement.
     """
     found = []
     for key, of_paper in claims(frame).groupby("paper", sort=False):

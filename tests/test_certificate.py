@@ -106,6 +106,11 @@ def test_any_number_that_moved_without_training_is_found(made, which, field, amo
         lambda e: e.update(printed_on="Other"),
         lambda e: e.update(unit="%"),
         lambda e: e.update(claim="another"),
+        lambda e: e.update(claim_id="another"),
+        lambda e: e.update(data=""),
+        lambda e: e.update(track="ferplus"),
+        lambda e: e.update(profile="smoke"),
+        lambda e: e.update(runs=["k0"]),
         lambda e: e.update(interval="another"),
         lambda e: e.update(measured=None),
     ],
@@ -196,6 +201,55 @@ def test_recorded_runs_must_give_the_same_numbers(changed):
     assert outcomes(verify(changed, new))[:2] == [Outcome.DIFFERS, Outcome.DIFFERS]
 
 
+def test_keys_of_recorded_runs_are_not_compared(made, changed):
+    changed["runs"]["le2023"].update(replayed=True, fingerprints={"other": "f"})
+    changed["numbers"][CLAIM]["runs"] = ["other"]
+    report = verify(made, changed)
+    assert report.ok and not report.circumstances
+
+
+def test_runs_that_are_not_the_same_are_counted(made, changed):
+    fingerprints = changed["runs"]["le2023"]["fingerprints"]
+    fingerprints.update(k1="other", k3="more", k4="more")
+    assert verify(made, changed).circumstances == (
+        "runs.le2023: 2 of this run are not in the certificate",
+        "runs.le2023: 1 gave something else",
+    )
+    fingerprints.clear()
+    said = "runs.le2023: 3 of the certificate are not in this run"
+    assert verify(made, changed).circumstances == (said,) and said in verify(made, changed).text()
+
+
+@pytest.mark.parametrize(
+    ("entry", "change", "message"),
+    [
+        (CLAIM, {"spread": 999.0}, "spread is 999, by its values it is 0.01"),
+        (CLAIM, {"low": -999.0}, "low is -999, by its values it is 0.085"),
+        (CLAIM, {"values": [0.1] * 3}, "measured is 0.11, by its values it is 0.1"),
+        (PRINTED, {"measured": 0.39, "high": 0.35}, "0.39 lies outside its own interval, 0.2 to 0.35"),
+    ],
+)
+def test_a_number_trained_anew_that_contradicts_itself_differs(changed, entry, change, message):
+    new = retrained(changed)
+    new["numbers"][entry].update(change)
+    line = verify(changed, new).lines[entry]
+    assert line.outcome is Outcome.DIFFERS and message in line.detail and not line.trained_anew
+
+
+def test_an_interval_may_lie_beside_its_number_where_the_certified_one_does(changed):
+    new = retrained(changed)
+    changed["numbers"][PRINTED].update(measured=0.41)  # of a biased statistic, say; certified are 0.2 to 0.4
+    new["numbers"][PRINTED].update(measured=0.39, high=0.38)
+    assert outcomes(verify(changed, new))[PRINTED] is Outcome.WITHIN
+
+
+def test_only_the_mean_is_judged_where_values_give_the_spread(changed):
+    new = retrained(changed)
+    entry = new["numbers"][CLAIM]
+    entry.update(values=[entry["measured"]] * 3, spread=0.0, low=entry["measured"], high=entry["measured"])
+    assert outcomes(verify(changed, new))[CLAIM] is Outcome.WITHIN
+
+
 def test_the_same_runs_must_give_the_same_number_though_others_were_trained(changed):
     for entry, runs in zip(changed["numbers"], (["k0", "k1"], ["k2"]), strict=False):
         entry["runs"] = runs
@@ -252,6 +306,21 @@ def test_two_tracks_are_not_compared(made, changed):
         (lambda c: c["numbers"][0].update(artefact="x/y"), "of a paper that data does not name"),
         (lambda c: c["audit"].update(x={}), "audit.x is of a paper that data does not name"),
         (lambda c: c["runs"].pop("le2023"), "runs has not the papers that data has"),
+        (
+            lambda c: c["runs"]["le2023"]["fingerprints"].clear(),
+            "runs.le2023 has 3 seeds, and fingerprints of 0 runs",
+        ),
+        (lambda c: c["numbers"][2].update(data="cafe"), r"numbers\[2\]: .* data cafe, which data.le2023"),
+        (lambda c: c["numbers"][2].update(track="ferplus"), r"numbers\[2\]: .*: of track ferplus, not twin"),
+        (lambda c: c["numbers"][3].update(profile="smoke"), r"numbers\[3\]: .* profile smoke, not default"),
+        (lambda c: c["numbers"][0].update(spread=999), r"numbers\[0\]: .* spread is 999, by its values"),
+        (lambda c: c["numbers"][1].update(measured=None), "measured is nan, by its values it is -0.11"),
+        (lambda c: c["numbers"][0].update(high=0.3), "high is 0.3, by its values it is 0.13"),
+        (lambda c: c["numbers"][2].update(measured=10**400), r"numbers\[2\]: .* measured is 1000.*no float"),
+        (lambda c: c["numbers"][0]["values"].append(-(10**400)), r"numbers\[0\]: .* field values is"),
+        (lambda c: c["numbers"][0]["values"].append(True), r"numbers\[0\]: .* field values is"),
+        (lambda c: c["numbers"][2].update(low=math.inf), "Infinity is no number of JSON"),
+        (lambda c: c["numbers"][2].update(low=math.nan), "NaN is no number of JSON"),
     ],
 )
 def test_what_is_no_certificate_is_refused_by_file_and_field(changed, tmp_path, change, message):
@@ -265,7 +334,13 @@ def test_what_is_no_certificate_is_refused_by_file_and_field(changed, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "no JSON"), ("[1]", "object with fields"), ("", "no JSON")]
+    ("text", "message"),
+    [
+        ("{", "c.json: no JSON"),
+        ("[1]", "object with fields"),
+        ("", "no JSON"),
+        ("[" * 100_000, "c.json: no JSON that can be read: it nests too deep"),
+    ],
 )
 def test_what_is_no_json_object_is_refused(tmp_path, text, message):
     (tmp_path / "c.json").write_text(text)
@@ -287,16 +362,20 @@ def test_verify_says_yes_or_names_the_difference(tree, capsys):
     said = capsys.readouterr().out
     assert f"beside {tree.parent}/figures/twin-default\n4 numbers: 4 same" in said
     content = read(tree)
-    content["numbers"][CLAIM]["measured"] += 0.5
+    move(content["numbers"][CLAIM], 0.5)
     write(content, tree)
     assert main([str(tree)]) == 1
     said = capsys.readouterr().out
     assert "le2023/table1, ours - other, accuracy: differs (measured 0.61 became 0.11)" in said
 
 
-@pytest.mark.parametrize("name", ["nowhere.json", "broken.json"])
+@pytest.mark.parametrize("name", ["nowhere.json", "broken.json", "deep.json", "beyond.json"])
 def test_verify_ends_with_one_line_when_there_is_nothing_to_compare(tree, name):
     (tree.parent / "broken.json").write_text("{")
+    (tree.parent / "deep.json").write_text("[" * 100_000)
+    beyond = tree.read_text().replace('"measured": 0.3,', '"measured": 1e999,')
+    (tree.parent / "beyond.json").write_text(beyond)
+    assert "1e999" in beyond
     with pytest.raises(SystemExit) as stopped:
         main([str(tree.parent / name)])
     assert name in str(stopped.value) and "\n" not in str(stopped.value)

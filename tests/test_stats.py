@@ -13,6 +13,7 @@ from paperlib.stats import (
     Interval,
     Verdict,
     _fourth_k_statistic,
+    _jackknife_variance,
     annotator_correlations,
     cluster_bootstrap,
     combined,
@@ -51,6 +52,10 @@ def rng():
         (-0.3, 0.0, 1, Verdict.CANNOT_TELL),
         (np.nan, np.nan, 1, Verdict.CANNOT_TELL),
         (np.nan, np.nan, -1, Verdict.CANNOT_TELL),
+        (0.1, np.nan, 1, Verdict.CANNOT_TELL),
+        (np.nan, 0.1, 1, Verdict.CANNOT_TELL),
+        (np.nan, -0.1, 1, Verdict.CANNOT_TELL),
+        (-0.1, np.nan, 1, Verdict.CANNOT_TELL),
     ],
 )
 def test_verdict(low, high, sign, expected):
@@ -254,6 +259,51 @@ def test_columns_that_agree_leave_the_t_interval_of_the_clusters():
     assert_allclose([twice.low, twice.high], [ours.low, ours.high])
 
 
+def test_clusters_that_agree_leave_the_t_interval_of_the_columns():
+    """Forty clusters and eight columns: degrees of freedom of the wrong ones, 39 for 7, would be found by the width."""
+    x = stats.norm.ppf((np.arange(8) + 0.5) / 8)
+    columns = np.repeat(x[None], 40, axis=0)
+    ours = crossed_bootstrap(lambda a: a.mean(), columns, clusters=None, seed=0, draws=20_000)
+    expected = mean_interval(x)
+    assert (ours.high - ours.low) / (expected.high - expected.low) == pytest.approx(1, abs=0.04)
+
+
+def test_jackknife_variance_of_a_mean_is_its_squared_standard_error(rng):
+    x = rng.normal(size=8)
+    left_out = [np.delete(x, i).mean() for i in range(8)]
+    assert _jackknife_variance(left_out) == pytest.approx(x.var(ddof=1) / 8)
+
+
+def test_what_rows_and_columns_have_together_widens_the_crossed_interval(rng):
+    """As documented: of independent cells it is about twice as wide as their t interval."""
+    widths = []
+    for seed in range(30):
+        x = rng.normal(size=(20, 5))
+        found = crossed_bootstrap(lambda a: a.mean(), x, clusters=None, seed=seed, draws=300)
+        expected = mean_interval(x.ravel())
+        widths.append((found.high - found.low) / (expected.high - expected.low))
+    assert 1.6 < np.mean(widths) < 2.2
+
+
+def test_crossed_bootstrap_passes_nan_on(rng):
+    """A statistic that cannot be had without one row, here the one that differs, or in some draws, tells nothing."""
+    x = np.ones((6, 3)) + rng.normal(size=(6, 3)) / 10
+    whole = set(x[:, 0])
+
+    def without_one(a):
+        return np.nan if len(a) == 5 and set(a[:, 0]) == whole - {x[2, 0]} else a.mean()
+
+    found = crossed_bootstrap(without_one, x, clusters=None, seed=0, draws=2)
+    assert found.estimate == pytest.approx(x.mean()) and np.isnan([found.low, found.high]).all()
+    assert verdict(found, 1) is Verdict.CANNOT_TELL
+    some = crossed_bootstrap(
+        lambda a: np.nan if len(set(a[:, 0])) == 1 else a.mean(), x[:3], clusters=None, seed=0, draws=200
+    )
+    assert np.isnan([some.low, some.high]).all()
+    same = crossed_bootstrap(lambda a: 0.3, x, clusters=None, seed=0, draws=20)
+    assert (same.low, same.high) == (0.3, 0.3)
+
+
 def test_few_columns_that_vary_are_covered_where_clusters_alone_deceive(rng):
     hit = {crossed_bootstrap: 0, cluster_bootstrap: 0}
     for seed in range(150):
@@ -443,7 +493,17 @@ def test_ceiling_says_how_many_items_have_too_few_ratings():
         (["did not hold", "held"], "mixed"),
         (["not attempted here"] * 2, "not attempted here"),
         (["cannot tell"], "cannot tell"),
+        (["held", "not attempted here: y"], "held"),
+        (["held: y", "held"], "held"),
+        (["held", "cannot tell: x: y"], "held in part"),
+        (["not attempted here: x", "not attempted here: y"], "not attempted here"),
+        ([], "not attempted here"),
     ],
 )
 def test_a_statement_has_the_verdict_of_its_lines_or_is_mixed(verdicts, said):
     assert combined(verdicts) == said
+
+
+def test_words_of_other_questions_are_no_verdicts_on_a_statement():
+    with pytest.raises(ValueError, match="'ahead' is not a valid Verdict"):
+        combined(["held", "ahead"])
