@@ -90,6 +90,8 @@ def test_a_ledger_of_another_profile_track_or_paper_is_refused(figures, write_le
         (lambda d: d["entries"][0].update(measured="0.1"), "field measured is '0.1', which is no float"),
         (lambda d: d["entries"][0].update(n=True), "field n is True, which is no int"),
         (lambda d: d["entries"][0].update(values=["a"]), "field values is"),
+        (lambda d: d["entries"][0].update(values=[0.1, False]), "field values is"),
+        (lambda d: d["entries"][0].update(low=-(10**400)), "field low is -1000.* which is no float"),
         (lambda d: d["entries"][0].update(row=None), "field row is None"),
     ],
 )
@@ -107,8 +109,29 @@ def test_damage_is_named_with_file_field_and_command(figures, change, message):
 def test_half_a_file_is_damaged(figures):
     path = figures / "twin-default" / "le2023" / "ledger.json"
     path.write_text(path.read_text()[:100])
-    with pytest.raises(ValueError, match="is damaged"):
+    with pytest.raises(ValueError, match="is damaged: no JSON"):
         gather(figures=figures)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "nests too deep"),
+        ('{"entries": [NaN]}', "NaN is no number of JSON"),
+    ],
+)
+def test_what_only_python_reads_or_cannot_read_is_damaged(figures, text, message):
+    path = figures / "twin-default" / "le2023" / "ledger.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"ledger.json is damaged: .*{message}.*; make it again"):
+        gather(figures=figures)
+
+
+def test_a_part_that_was_not_attempted_stands_beside_the_verdict(figures):
+    frame = gather(figures=figures)
+    left = frame[frame["verdict"] == "not attempted here"].assign(claim_id="noise-all-cases")
+    line = scoreboard.statements(pd.concat([frame[:1], left], ignore_index=True)).iloc[0]
+    assert (line["verdict"], line["lines"]) == ("held", "1 held, 1 not attempted here")
 
 
 def test_counts_add_up_and_the_sentence_is_made_of_them(figures):

@@ -94,6 +94,8 @@ def test_paired_difference_is_scipys(rng):
     assert_allclose([ours.statistic, ours.p, ours.df], [theirs.statistic, theirs.pvalue, 7], rtol=1e-12)
     assert_allclose([ours.low, ours.high], theirs.confidence_interval(), rtol=1e-12)
     assert ours.cohens_dz == pytest.approx(np.mean(a - b) / np.std(a - b, ddof=1))
+    narrower = paired_difference(a, b, 0.8)
+    assert_allclose([narrower.low, narrower.high], theirs.confidence_interval(0.8), rtol=1e-12)
 
 
 def test_differences_that_do_not_vary():
@@ -137,11 +139,17 @@ def test_foteinopoulou2021_table_3_under_both_readings_of_its_spread(clean, nois
     [
         (lambda: mean_interval([]), "n >= 1"),
         (lambda: mean_interval([0.1, np.nan]), "values: 1 of 2 values are NaN"),
+        (lambda: mean_interval([0.1, np.inf]), "values: 1 of 2 values are NaN or infinite"),
+        (lambda: mean_interval([[0.1, 0.2]]), r"got shape \(1, 2\)"),
         (lambda: paired_difference([0.1, 0.2], [0.1]), "paired; got 2 and 1"),
         (lambda: t_test([0.1], [0.1, 0.2], equal_variance=True), "a must be .* n >= 2"),
         (lambda: t_test([0.1, 0.1], [0.2, 0.2], equal_variance=True), "some spread"),
         (lambda: correlation_interval(1.2, 10), r"\[-1, 1\]; got 1.2"),
+        (lambda: correlation_interval(-1.2, 10), r"\[-1, 1\]; got -1.2"),
         (lambda: compare_correlations(0.3, 3, 0.2, 50), "more than 3 pairs"),
+        (lambda: compare_correlations(0.3, 50, 0.2, 3), "more than 3 pairs"),
+        (lambda: compare_correlations(0.3, 50, -1.0, 50), r"\|r\| < 1"),
+        (lambda: compare_correlations(0.3, 50, 1.1, 50), r"\[-1, 1\]; got 1.1"),
     ],
 )
 def test_bad_input_is_named(call, message):
@@ -165,6 +173,19 @@ def test_correlation_interval_where_there_is_none():
         assert np.isnan([interval.low, interval.high]).all()
     perfect = correlation_interval(-1.0, 10)
     assert (perfect.low, perfect.high) == (-1, -1)
+
+
+def test_two_values_a_side_and_four_pairs_are_enough():
+    a, b = [0.1, 0.3], [0.2, 0.7]
+    assert t_test(a, b, equal_variance=False).p == pytest.approx(
+        stats.ttest_ind(a, b, equal_var=False).pvalue
+    )
+    four = correlation_interval(0.5, 4)  # standard error 1 / sqrt(4 - 3)
+    assert_allclose([four.low, four.high], np.tanh(np.arctanh(0.5) + stats.norm.ppf([0.025, 0.975])))
+    # Standard error sqrt(1 / 1 + 1 / 9), of 4 and 12 pairs.
+    assert compare_correlations(0.5, 4, 0.3, 12).statistic == pytest.approx(
+        0.239786 / (10 / 9) ** 0.5, rel=1e-5
+    )
 
 
 def test_compare_correlations_by_hand():
@@ -201,6 +222,22 @@ def test_bootstrap_of_few_clusters_is_as_wide_as_the_t_interval():
     ours, expected = cluster_bootstrap(np.mean, x, clusters=None, seed=0, draws=20_000), mean_interval(x)
     # The plain percentile interval would have 0.78 of the width.
     assert (ours.high - ours.low) / (expected.high - expected.low) == pytest.approx(1, abs=0.04)
+
+
+@pytest.mark.parametrize("bootstrap", [cluster_bootstrap, crossed_bootstrap])
+def test_bootstraps_have_the_level_that_is_asked_for(bootstrap):
+    x = np.repeat(stats.norm.ppf((np.arange(12) + 0.5) / 12)[:, None], 2, axis=1)
+    ours = bootstrap(lambda a: a.mean(), x, clusters=None, seed=0, draws=8000, level=0.8)
+    expected = mean_interval(x[:, 0], 0.8)
+    assert (ours.high - ours.low) / (expected.high - expected.low) == pytest.approx(1, abs=0.05)
+    assert ours.level == 0.8
+
+
+@pytest.mark.parametrize("bootstrap", [cluster_bootstrap, crossed_bootstrap])
+def test_two_clusters_can_be_resampled(bootstrap):
+    x = np.repeat([[0.0], [1.0], [1.0]], 2, axis=1)
+    found = bootstrap(lambda a: a.mean(), x, clusters=["a", "b", "b"], seed=0, draws=200)
+    assert (found.estimate, found.low <= 0, found.high >= 1) == (pytest.approx(2 / 3), True, True)
 
 
 def test_clusters_of_unequal_size_come_whole():
@@ -356,6 +393,9 @@ def test_annotator_correlations_are_pairwise_complete(rng):
     assert matrix[0, 1] == pytest.approx(stats.pearsonr(ratings[10:, 0], ratings[10:, 1]).statistic)
     constant = annotator_correlations(np.column_stack([np.full(50, 0.3), ratings[:, 0]]))
     assert np.isnan(constant[0]).all() and constant[1, 1] == 1
+    few = np.array([[0.1, 0.4, np.nan], [0.2, 0.3, 0.5], [np.nan, np.nan, 0.7]])
+    two, one = annotator_correlations(few)[0, 1:]
+    assert two == pytest.approx(-1) and np.isnan(one)
 
 
 SHROUT_FLEISS = np.array(
@@ -412,6 +452,11 @@ def test_ceiling_by_hand_in_the_limit_and_per_column():
     assert variance_ceiling([1.0, 3.0], raters=3) == pytest.approx((2 / (2 + 5)) ** 0.5)
     assert variance_ceiling([1.0, 3.0], raters=10**9) == pytest.approx(1)
     assert variance_ceiling([0.3, 0.3, 0.3], raters=3) == 0
+    # variances 0 and 2: Var v = 2, 2 E[v^2] / (K - 1) = 4; of none at all there is nothing to explain.
+    assert variance_ceiling([0.0, 2.0], raters=2) == pytest.approx((2 / (2 + 4)) ** 0.5)
+    assert variance_ceiling([0.0, 0.0], raters=2) == 0
+    with pytest.raises(ValueError, match="variance >= 0"):
+        variance_ceiling([-0.1, 0.2], raters=2)
     assert_allclose(variance_ceiling([[1.0, 0.3], [3.0, 0.3]], raters=3), [(2 / 7) ** 0.5, 0])
 
 
