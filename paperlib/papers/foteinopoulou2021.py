@@ -1490,8 +1490,8 @@ class Study:
             ]
             first = next(iter(shares.values()))
             said.append(
-                f"- By {first.row}, {first.measured:.1f} % of the faces are noisy ({first.printed} % in the paper); by the "
-                f"{source}, {share.measured:.1f} %, and noisy less clean predicted variance is {', '.join(each)}."
+                f"- By {first.row}, {first.measured:.1f} % of the faces are noisy ({first.printed} % in the paper); by "
+                f"the {source}, {share.measured:.1f} %, and noisy less clean predicted variance is {', '.join(each)}."
             )
         return said
 
