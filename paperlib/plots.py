@@ -158,16 +158,19 @@ def variance_scatter(
     *,
     correlation: ArrayLike,
     ceiling: ArrayLike,
+    ceiling_bounds: ArrayLike | None = None,
     items: str = "segments",
     title: str | None = None,
 ) -> Figure:
     """Learned against the raters' variance, both (n, 2), on square-root axes (Table II, drawn).
 
-    `correlation` (2,) and its noise `ceiling` (2,), NaN where it is not known, stand above the panels. Black
-    marks are means of tenths of the rows with t intervals that take rows as independent.
+    `correlation` (2,) and its noise `ceiling` (2,), NaN where it is not known, stand above the panels, and so do
+    `ceiling_bounds` (2, 2), the ceiling's interval, where given. Black marks are means of tenths of the rows with
+    t intervals that take rows as independent.
     """
     x, y = _two_columns(predicted=predicted, observed=observed)
     r, highest = np.asarray(correlation, dtype=float), np.asarray(ceiling, dtype=float)
+    bounds = None if ceiling_bounds is None else np.asarray(ceiling_bounds, dtype=float)
     figure, panels = _affect_panels(title, height=3.4)
     opacity = float(np.clip(300 / len(x), 0.08, 0.6))
     for column, ax in panels:
@@ -185,6 +188,8 @@ def variance_scatter(
         ax.set(xlim=_padded(x[:, column]), ylim=_padded(y[:, column]))
         ax.locator_params(axis="x", nbins=5)
         known = f"{highest[column]:.2f}" if np.isfinite(highest[column]) else "not known"
+        if bounds is not None:
+            known += f" [{bounds[column][0]:.2f}, {bounds[column][1]:.2f}]"
         ax.set_title(f"{AFFECT[column].capitalize()}: r = {r[column]:.2f}, ceiling {known}")
         ax.set_xlabel(f"predicted variance ({UNIT})")
     panels[0][1].set_ylabel(f"variance of raters ({UNIT})")

@@ -86,7 +86,7 @@ ARTEFACTS = (
     "figure7",
     "ttest",
 )
-ARTEFACTS += ("table4", "table5", "loss_forms", "rivals", "against_rivals")
+ARTEFACTS += ("category_source", "table4", "table5", "loss_forms", "rivals", "against_rivals")
 
 
 def artefacts(study):
@@ -114,6 +114,7 @@ def test_every_table_says_something_on_every_kind_of_track(study_of, faces, sequ
     ledger = artefacts(study_of(**{k: given[k] for k in has}))
     for number in range(1, 6):
         assert ledger.table(f"table{number}").entries
+    assert ledger.table("category_source").entries
     assert ledger.verdicts()["verdict"].ne("").all()
     assert {e.claim_id for e in ledger.entries if e.claim} == set(published.claims_for_runs(paper.KEY))
 
@@ -242,3 +243,190 @@ def test_correlation_within_subjects_leaves_out_who_never_differs():
     v = np.array([1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
     y = np.array([1.0, 2.0, 3.0, 5.0, 5.0, 5.0])
     assert paper._per_subject(v, y, np.repeat(["a", "b"], 3)) == pytest.approx(1.0)
+
+
+def test_every_printed_cell_of_two_raters_is_beside_ours(study_of, sequences):
+    entries = study_of(sequences=sequences).table1().entries
+    printed = [e.printed for e in entries if e.column == "PCC"]
+    assert printed == ["0.54", "0.62", "0.51", "0.7", "0.73", "0.63"]
+
+
+@pytest.mark.parametrize("asked", ["row == 'nobody'", "row == '#1'"])
+def test_a_printed_cell_that_is_not_one_is_refused(asked):
+    with pytest.raises(LookupError, match="one printed cell"):
+        paper._printed(published.read_table(paper.KEY, 1).query(asked))
+
+
+def test_the_twin_does_not_judge_how_its_raters_were_made(study_of, faces, sequences, monkeypatch):
+    study = study_of(faces, sequences)
+    made = [*study.table1().entries, *study.figure4().entries]
+    judged = [e for e in made if e.claim]
+    assert all(e.verdict.startswith("not attempted here: the twin") for e in judged)
+    assert all(np.isfinite(e.measured) for e in judged)
+    elsewhere = paper.Study(Track(profile="smoke", name="manifest", root="there"))
+    assert not any("not attempted" in e.verdict for e in elsewhere.figure4().entries)
+
+
+@pytest.mark.parametrize(
+    ("learned", "error", "expected"),
+    [
+        (1.0, 4.0, "held"),  # of the raters' size, and not of the error's
+        (1.0, 1.1, "cannot tell"),  # of both
+        (3.0, 3.1, "cannot tell"),  # too large, as a badly trained network's would be
+        (3.0, 9.0, "did not hold"),
+        (0.3, 0.3, "did not hold"),  # too small already
+        (0.3, 1.0, "did not hold"),
+    ],
+)
+def test_a_size_that_the_network_s_own_error_explains_is_no_one_s(learned, error, expected):
+    said = paper.size_verdict(seeds(learned, 0.01), 1.0, seeds(error, 0.01))
+    assert said.partition(":")[0] == expected
+
+
+def test_variance_size_has_the_label_s_variance_and_the_error(study_of, faces):
+    study = study_of(faces)
+    cells = {(e.row, e.column): e for e in study.variance_size().entries}
+    rows = faces.split == "test"
+    predicted = study.predicted(study.main, paper.PROPOSED)
+    error = [np.square(m[:, 1] - faces.affect[rows, 1]).mean() for m in predicted.mean]
+    assert cells["faces: arousal", "own test MSE"].values == pytest.approx(error)
+    expected = faces.ratings[rows, :, 1].var(axis=1, ddof=1).mean() / 10
+    assert cells["faces: arousal", "the same / K, of the label"].measured == pytest.approx(expected)
+
+
+def test_a_correlation_s_interval_stays_below_one():
+    low_one_out = [0.596, 0.429, 0.019]
+    interval = paper.in_range("PCC", low_one_out)["interval"]
+    z = np.arctanh(low_one_out)
+    half = 4.302652729911275 * z.std(ddof=1) / np.sqrt(3)  # t(0.975; 2), from tables
+    assert (interval.low, interval.high) == pytest.approx(tuple(np.tanh([z.mean() - half, z.mean() + half])))
+    assert stats.mean_interval(low_one_out).high > 1 > interval.high
+    assert interval.estimate == pytest.approx(np.mean(low_one_out))
+
+
+def test_a_share_s_interval_is_cut_only_where_it_leaves_the_range():
+    inside, outside = [0.4, 0.5, 0.6], [0.99, 1.0, 1.0]
+    assert paper.in_range("95 % coverage of the label", inside) == {}
+    assert paper.in_range("95 % coverage of the label", outside)["interval"].high == 1.0
+    assert paper.in_range("NLL of the label", [-1.0, -0.5]) == {}
+
+
+def test_networks_that_did_not_learn_are_named(study_of, faces, sequences):
+    study = study_of(faces, sequences)
+    study.table4()
+    assert study.unlearned() == []
+    arrays = study.results["tiny_vgg", paper.PROPOSED][1].arrays
+    arrays["mean"] = -arrays["mean"]
+    study.ledger.entries.clear()
+    study.table4()
+    assert study.unlearned() == ["tiny_vgg with KL as printed, seed 1"]
+    assert study.by_seed().filter(like="seed ").shape == (12, 2)  # three networks, two losses, two dimensions
+
+
+def test_images_alone_are_judged_once(study_of, faces):
+    study = study_of(faces)
+    study.table4()
+    study.table5()
+    claims = [(e.claim, e.row) for e in study.ledger.entries if e.claim]
+    assert len(set(claims)) == len(claims)
+    assert sum(c == "PCC: better with the proposed loss in every cell (images)" for c, _ in claims) == 1
+
+
+def test_what_lines_rest_on_is_counted_once(study_of, faces):
+    study = study_of(faces, sign=-1.0)
+    study.table3()
+    study.figure7()
+    study.ttest()
+    claims = [e for e in study.ledger.entries if e.claim]
+    by_row = {(e.artefact.partition("/")[2], e.row): study.rests_on(e) for e in claims}
+    valence = ["variance of noisy less clean faces, valence"]
+    assert by_row["table3", "valence: noisy - clean"] == by_row["ttest", "valence, 95 %"] == valence
+    both = next(e for e in claims if e.row == "both dimensions, 95 %")
+    alone = next(e for e in claims if e.row == "valence, 95 %")
+    assert (study.rests_on(both) == valence) == (both.values == alone.values)
+
+
+def test_the_test_s_rejections_are_counted_for_both_dimensions(study_of, faces):
+    from scipy.stats import ttest_ind
+
+    study = study_of(faces)
+    judged, noisy = study.noisy()
+    cells = {e.row: e for e in study.ttest().entries if e.column.startswith("networks whose")}
+    for d, j, printed in (("arousal", 1, "0 of 1"), ("valence", 0, "1 of 1")):
+        p = [
+            ttest_ind(
+                v[judged, j][noisy], v[judged, j][~noisy], equal_var=False, alternative="greater"
+            ).pvalue
+            for v in study.predicted(study.main, paper.PROPOSED).variance
+        ]
+        assert cells[f"{d}, 95 %"].measured == sum(x < 0.05 for x in p)
+        assert cells[f"{d}, 95 %"].printed == printed
+
+
+def test_the_winner_of_votes_is_the_only_one_with_most():
+    votes = np.zeros((4, 8), dtype=int)
+    votes[0, 3], votes[1, [2, 5]], votes[2, [1, 4]] = 7, 5, (6, 4)
+    assert paper._winner(votes).tolist() == [3, -1, 1, -1]
+
+
+def test_every_source_of_the_category_has_its_own_subsets(study_of, faces):
+    voted = np.zeros((60, 8), dtype=np.int16)
+    voted[np.arange(60), np.arange(60) % 8] = 5
+    study = study_of(replace(faces, votes=voted))
+    sources = study.category_sources()
+    assert list(sources) == ["the twin's single label", paper.VOTED]
+    cells = {(e.row, e.column): e for e in study.category_source().entries}
+    for source in sources:
+        judged, noisy = study.noisy(source)
+        assert cells[source, "noisy faces, %"].measured == pytest.approx(100 * noisy.mean())
+        assert cells[source, "noisy faces, %"].printed == "3.5"  # 141 of 3999
+        label = np.abs(study.faces.affect[judged, 0])[noisy].mean()
+        assert cells[f"{source}: valence, noisy", "mean |label|"].measured == pytest.approx(label)
+
+
+def test_the_printed_spread_is_beside_ours_under_both_readings(study_of, faces):
+    study = study_of(faces)
+    cells = {(e.row, e.column): e.printed for e in study.table3().entries}
+    given = [
+        cells[f"{d}: {s}", "standard deviation over faces"]
+        for d in paper.DIMENSIONS
+        for s in ("clean", "noisy")
+    ]
+    assert given == ["0.0025", "0.003", "0.004", "0.002"]
+    # 0.0025 / 0.0775 and sqrt(0.0025) / 0.0775
+    assert cells["arousal: clean", paper.SPREAD] == "0.03 if a deviation, 0.65 if a variance"
+    assert "nearer to" in study.reading_of_spread()
+
+
+def test_the_ceiling_has_an_interval_around_it(study_of, sequences):
+    study = study_of(sequences=sequences)
+    for e in study.table2().entries:
+        if e.column.startswith("ceiling"):
+            assert 0 <= e.low <= e.high <= 1
+            assert e.low <= e.measured <= e.high or np.isnan(e.measured)
+
+
+def test_the_chance_of_telling_a_difference_is_that_of_simulated_runs(rng):
+    runs, sd, k = 4000, 1.0, 5
+    found = rng.normal(1.2, sd, size=(runs, k))
+    half = 2.7764451051977987 * sd / np.sqrt(k)  # t(0.975; 4)
+    told = [stats.mean_interval(x).low > 0 for x in found]
+    assert paper._chance_of_telling(1.2, half, k - 1) == pytest.approx(np.mean(told), abs=0.03)
+    assert paper._chance_of_telling(paper._told_often(half, k - 1), half, k - 1) == pytest.approx(
+        0.8, abs=1e-6
+    )
+    assert paper._chance_of_telling(1.0, 1.0, np.inf) == pytest.approx(0.5)
+
+
+def test_small_numbers_keep_two_digits_and_counts_none(study_of, faces, sequences):
+    study = study_of(faces, sequences)
+    study.ledger.add("small", "a", "MSE", source="faces", n=1, values=[0.0004, 0.0006])
+    study.ledger.add("small", "b", "networks whose test rejects, of 5", source="faces", n=1, interval=5.0)
+    study.ledger.add("small", "c", "PCC", source="faces", n=1, values=[0.3, 0.5])
+    study.ledger.add("small", "d", "MSE", source="faces", n=1, interval=0.0021)
+    assert list(study.shown("small").frame["measured"]) == [
+        "0.00050 ± 0.00014",
+        "5",
+        "0.400 ± 0.141",
+        "0.0021",
+    ]
