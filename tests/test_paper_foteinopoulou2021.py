@@ -221,6 +221,46 @@ def test_pairs_tails_and_extremes_by_hand():
     assert gaps == pytest.approx([0.6, -0.3])
 
 
+def test_no_gain_is_no_proof_of_every_gain():
+    with pytest.raises(ValueError, match="no gain to judge"):
+        paper.every([])
+
+
+def test_ensembles_that_share_members_are_not_judged(study_of, faces):
+    study = study_of(faces)
+    names = [m for m in study.methods() if m != paper.PROPOSED]
+    entries = study.against_rivals().entries
+    assert {e.row for e in entries} == {f"less {m}" for m in names}
+    for e in entries:
+        assert (e.verdict == "") == ("ensemble" in e.row) == np.isnan(e.low), e.row
+
+
+def test_claims_about_the_method_have_intervals_over_subjects_and_seeds(study_of, faces, sequences):
+    """The known answer: item gaps that all networks share leave the seeds nothing; networks that differ add theirs."""
+    study = study_of(faces, sequences)
+    for entries in (
+        study.table2().entries,
+        study.figure5().entries,
+        study.table3().entries,
+        study.figure7().entries,
+    ):
+        for e in entries:
+            if e.claim and "bootstrap" in e.interval:
+                assert e.interval.endswith(" and 2 seeds"), e.row
+
+    def width(gaps):
+        found = study._over_items_and_seeds(paper._mean, gaps, clusters=np.arange(len(gaps)))["interval"]
+        return found.high - found.low
+
+    of_subjects = np.random.default_rng(3).normal(size=(30, 1))
+    alike = np.repeat(of_subjects, 5, axis=1)
+    half = stats.mean_interval(of_subjects[:, 0])
+    assert width(alike) == pytest.approx(half.high - half.low, rel=0.25)
+    assert width(alike + np.array([-1, -0.5, 0, 0.5, 1.0])) > 1.5 * width(alike)
+    alone = study._over_items_and_seeds(paper._mean, of_subjects, clusters=None)["interval"]
+    assert np.isnan(alone.low) and stats.verdict(alone, 1) is stats.Verdict.CANNOT_TELL
+
+
 def test_an_ensemble_has_the_mean_and_variance_of_its_mixture():
     members = paper.Predicted(
         mean=[np.full((1, 2), m) for m in (0.0, 2.0, 4.0)],
