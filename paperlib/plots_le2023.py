@@ -6,17 +6,32 @@ where they may not be shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from paperlib.plots import COLUMN, GREY, LIGHT_GREY, LINES, PAGE, PALETTE, _drawing, _figure, _look
 
 HATCHES = ("", "////", "....", "xxxx")
+# A method, and its measure of doubt, have one colour and marker in all figures; black is people's votes elsewhere.
+LOOKS = {
+    **dict.fromkeys(("baseline", "plain loss"), 1),
+    **dict.fromkeys(("LDLVA", "factor"), 2),
+    "label smoothing": 3,
+    **dict.fromkeys(("SCN", "SCN's weight"), 4),
+    **dict.fromkeys(("RUL", "RUL's uncertainty"), 5),
+    **dict.fromkeys(("LDLVA, bounded scores", "factor, bounded scores"), 6),
+    "as released": 0,
+}
+RIGHT, WRONG = "black", GREY  # of labels, with a hatch or a dashed line for wrong ones: no method's colours
+AREA = 600  # of a marker for all of the scores, in square points
+SHARES = (0.1, 0.5)  # of the scores, in the legend of sizes
 
 
 @_drawing
@@ -49,7 +64,7 @@ def vote_distributions(
             _picture(axes[row, column], images[face])
         for i, (name, shares) in enumerate(series.items()):
             look = (
-                {"color": PALETTE["black"]} if i == 0 else {"color": _look(i)["color"], "hatch": HATCHES[i]}
+                {"color": PALETTE["black"]} if i == 0 else {"color": _of(name)["color"], "hatch": HATCHES[i]}
             )
             ax.bar(x + (i - (len(series) - 1) / 2) * width, shares[face], width, label=name, **look)
         ax.set(ylim=(0, 1), xticks=x)
@@ -65,16 +80,21 @@ def vote_distributions(
 
 @_drawing
 def divergence_by_method(
-    values: Mapping[str, tuple[float, float, float]], *, unit: str, floor: float | None = None
+    values: Mapping[str, tuple[float, float, float]],
+    *,
+    unit: str,
+    references: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Estimate, low and high by method, in the given order; `floor` is what no prediction can be expected to beat."""
-    figure = _figure(0.8 + 0.28 * len(values), width=0.7 * PAGE)
+    """Estimate, low and high by method, in the given order; `references` are drawn as vertical lines."""
+    references = references or {}
+    figure = _figure(0.9 + 0.28 * len(values) + 0.2 * bool(references), width=0.8 * PAGE)
     ax = figure.subplots()
-    for i, (estimate, low, high) in enumerate(values.values()):
-        ax.errorbar(estimate, i, xerr=[[estimate - low], [high - estimate]], capsize=3, **_look(i))
-    if floor is not None:
-        ax.axvline(floor, color=GREY, linestyle="--", label="ten other raters")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25))
+    for i, (name, (estimate, low, high)) in enumerate(values.items()):
+        ax.errorbar(estimate, i, xerr=[[estimate - low], [high - estimate]], capsize=3, **_of(name))
+    for (name, at), line in zip(references.items(), LINES[1:], strict=False):
+        ax.axvline(at, color=GREY, linestyle=line, label=name)
+    if references:
+        figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=len(references))
     ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=unit, ylim=(len(values) - 0.5, -0.5))
     return figure
 
@@ -105,7 +125,7 @@ def neighbours_in_plane(
     affect: NDArray, own: NDArray, near: NDArray, share: NDArray, category: NDArray, names: Sequence[str]
 ) -> Figure:
     """The same in the valence-arousal plane: all faces faint, neighbours as large as their share of the scores."""
-    figure = _figure(2.9)
+    figure = _figure(3.2)
     panels = figure.subplots(1, len(own), squeeze=False)[0]
     shown = sorted(set(category[near].ravel().tolist()))
     for ax, i, js, scores in zip(panels, own, near, share, strict=True):
@@ -115,7 +135,7 @@ def neighbours_in_plane(
             look = _look(c)
             ax.scatter(
                 *affect[js[rows]].T,
-                s=600 * scores[rows],
+                s=AREA * scores[rows],
                 alpha=0.7,
                 marker=look["marker"],
                 color=look["color"],
@@ -131,7 +151,10 @@ def neighbours_in_plane(
     handles = [
         panels[0].plot([], [], linestyle="none", label=names[c], alpha=0.7, **_look(c))[0] for c in shown
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(shown), handlelength=1)
+    for share_ in SHARES:
+        size = {"markersize": (AREA * share_) ** 0.5, "color": LIGHT_GREY, "marker": "o"}
+        handles += panels[0].plot([], [], linestyle="none", label=f"share of the scores {share_}", **size)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=2.4, labelspacing=1)
     return figure
 
 
@@ -142,10 +165,11 @@ def recovered_labels(
     right: NDArray,
     names: Sequence[str],
     *,
+    about: str = "",
     images: NDArray[np.uint8] | None = None,
 ) -> Figure:
     """Figure 5: rebuilt distributions (faces, categories) of wrongly labelled faces; which label was given, which is
-    right."""
+    right. `about` says which distribution of which training it is."""
     per = 1 if images is None else 2
     figure = _figure(2.1 if images is None else 3.0)
     heights = [1.0] if images is None else [0.7, 1.0]
@@ -155,21 +179,31 @@ def recovered_labels(
             _picture(axes[0, i], images[i])
         ax = axes[-1, i]
         bars = ax.barh(np.arange(len(names)), shares, color=LIGHT_GREY, edgecolor=GREY, linewidth=0.5)
-        bars[given[i]].set(facecolor=PALETTE["vermillion"], hatch="////")
-        bars[right[i]].set(facecolor=PALETTE["blue"])
+        bars[given[i]].set(facecolor="white", edgecolor=WRONG, hatch="////")
+        bars[right[i]].set(facecolor=RIGHT)
         ax.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)), xticks=(0, 1))
         ax.set_yticklabels(names if i == 0 else [])
-    figure.supxlabel("share of the rebuilt distribution", fontsize=8)
-    handles = [axes[-1, 0].bar(0, 0, color=PALETTE["blue"], label="consensus")]
-    handles += [axes[-1, 0].bar(0, 0, color=PALETTE["vermillion"], hatch="////", label="given label")]
+    figure.supxlabel(f"share of the rebuilt distribution{about and ', '}{about}", fontsize=8)
+    handles = [Patch(color=RIGHT, label="consensus")]
+    handles += [Patch(facecolor="white", edgecolor=WRONG, hatch="////", label="given label")]
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
     return figure
 
 
 @_drawing
-def factors_by_class(factor: NDArray, given: NDArray, names: Sequence[str], *, wrong: NDArray) -> Figure:
-    """The factor (n,) by given label: medians, quartiles, 5th and 95th percentiles, of right labels and wrong ones."""
-    figure = _figure(2.4)
+def factors_by_class(
+    factor: NDArray, given: NDArray, names: Sequence[str], *, wrong: NDArray, about: str = ""
+) -> Figure:
+    """The factor (n,) by given label: medians, quartiles, 5th and 95th percentiles, of right labels and wrong ones.
+
+    `about` says whose factor it is.
+    """
+    figure = _figure(2.6)
+    handles: list[Patch] = []
+    looks: tuple[dict[str, Any], ...] = (
+        {"facecolor": "white", "hatch": ""},
+        {"facecolor": LIGHT_GREY, "hatch": "////"},
+    )
     ax = figure.subplots()
     for i, (name, rows) in enumerate((("right label", ~wrong), ("wrong label", wrong))):
         at = np.arange(len(names)) + (i - 0.5) * 0.36
@@ -184,19 +218,29 @@ def factors_by_class(factor: NDArray, given: NDArray, names: Sequence[str], *, w
             medianprops={"color": "black"},
         )
         for box in boxes["boxes"]:
-            box.set(facecolor=(PALETTE["sky"], PALETTE["orange"])[i], hatch=("", "////")[i])
-        ax.bar(0, 0, color=(PALETTE["sky"], PALETTE["orange"])[i], hatch=("", "////")[i], label=name)
+            box.set(**looks[i])
+        handles.append(Patch(**looks[i], edgecolor="black", label=name))
     ax.set(xticks=range(len(names)), xlabel="given label", ylabel="uncertainty factor λ", ylim=(-0.03, 1.03))
     ax.set_xticklabels(names)
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    title = f"boxes: quartiles and median; whiskers: 5 to 95 % of the faces{about and '; '}{about}"
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, title=title)
     return figure
 
 
 @_drawing
 def factor_pictures(
-    images: NDArray[np.uint8], factor: NDArray, given: NDArray, names: Sequence[str], *, rows: int = 4
+    images: NDArray[np.uint8],
+    factor: NDArray,
+    given: NDArray,
+    names: Sequence[str],
+    *,
+    rows: int = 4,
+    about: str = "",
 ) -> Figure:
-    """Figure 6: a column a given label, pictures at evenly spaced ranks from the highest factor to the lowest."""
+    """Figure 6: a column a given label, pictures at evenly spaced ranks from the highest factor to the lowest.
+
+    `about` says whose factor it is.
+    """
     figure = _figure(1.1 * rows + 0.3)
     axes = figure.subplots(rows, len(names), squeeze=False)
     for k, name in enumerate(names):
@@ -206,18 +250,22 @@ def factor_pictures(
         for ax, i in zip(axes[:, k], chosen, strict=True):
             _picture(ax, images[i], name if ax is axes[0, k] else "")
             ax.set_xlabel(f"λ = {factor[i]:.2f}")
+    if about:
+        figure.supxlabel(about, fontsize=8)
     return figure
 
 
 @_drawing
 def accuracy_over_k(k: Sequence[int], accuracy: Mapping[str, NDArray]) -> Figure:
-    """Figure 7: accuracy in per cent (len(k), seeds) by series; bars are standard errors."""
-    figure = _figure(2.2, width=COLUMN)
+    """Figure 7: LDLVA's accuracy in per cent (len(k), seeds) by series; bars are standard errors."""
+    figure = _figure(2.4, width=COLUMN)
     ax = figure.subplots()
     for i, (name, values) in enumerate(accuracy.items()):
-        _line(ax, np.arange(len(k)) + 0.04 * i, values, name, i)
+        look = {**_of("LDLVA"), "marker": _look(i)["marker"], "linestyle": LINES[i]}
+        _line(ax, np.arange(len(k)) + 0.04 * i, values, name, look)
     ax.set(xticks=range(len(k)), xticklabels=list(k), xlabel="neighbours K", ylabel="accuracy (%)")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    title = f"bars: standard errors, {_seeds(accuracy.values())}"
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2, title=title)
     return figure
 
 
@@ -229,31 +277,39 @@ def accuracy_over_noise(
 
     `natural` (seeds,) by method stands apart, at the right.
     """
-    figure = _figure(2.8)
+    figure = _figure(3.1)
     left, right = (
         figure.subplots(1, 2, sharey=True, width_ratios=(4, 1)) if natural else (figure.subplots(), None)
     )
     for i, (name, values) in enumerate(accuracy.items()):
         shift = i - (len(accuracy) - 1) / 2
-        _line(left, np.asarray(noise) + 0.3 * shift, values, name, i)
+        look = {**_of(name, i), "linestyle": LINES[i]}
+        _line(left, np.asarray(noise) + 0.3 * shift, values, name, look)
         if natural and name in natural and right is not None:
-            _line(right, np.array([0.12 * shift]), natural[name][None], name, i)
+            _line(right, np.array([0.12 * shift]), natural[name][None], name, look)
     left.set(xlabel="flipped labels (%)", ylabel="accuracy (%)", xticks=list(noise))
     if right is not None:
         right.set(xticks=[0], xticklabels=["natural labels"], xlim=(-0.6, 0.6))
-    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=len(accuracy))
+    title = f"bars: standard errors, {_seeds(accuracy.values())}"
+    columns = min(len(accuracy), 4)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=columns, title=title)
     return figure
 
 
 @_drawing
-def detection(score: Mapping[str, NDArray], wrong: NDArray, *, factor: str = "factor") -> Figure:
-    """How well each score (n,) finds wrong labels (n,): ROC curves, beside the densities of the one named `factor`."""
+def detection(
+    score: Mapping[str, NDArray], wrong: NDArray, *, factor: str = "factor", about: str = ""
+) -> Figure:
+    """How well each score (n,) finds wrong labels (n,): ROC curves, beside the densities of the one named `factor`.
+
+    `about` says of which training.
+    """
     figure = _figure(2.9)
     left, right = figure.subplots(1, 2)
     edges = np.linspace(0, 1, 31)
     for name, rows, color, line in (
-        ("right labels", ~wrong, PALETTE["blue"], "-"),
-        ("wrong labels", wrong, PALETTE["vermillion"], "--"),
+        ("right labels", ~wrong, RIGHT, "-"),
+        ("wrong labels", wrong, WRONG, "--"),
     ):
         density = np.histogram(score[factor][rows], bins=edges, density=True)[0]
         left.stairs(
@@ -264,16 +320,29 @@ def detection(score: Mapping[str, NDArray], wrong: NDArray, *, factor: str = "fa
     for i, (name, values) in enumerate(score.items()):
         false, true, _ = roc_curve(wrong, values)
         area = roc_auc_score(wrong, values)
-        right.plot(false, true, color=_look(i)["color"], linestyle=LINES[i], label=f"{name} ({area:.2f})")
+        right.plot(false, true, color=_of(name, i)["color"], linestyle=LINES[i], label=f"{name} ({area:.2f})")
     right.plot([0, 1], [0, 1], color=LIGHT_GREY, linewidth=0.8)
     right.set(xlabel="right labels flagged (share)", ylabel="wrong labels found (share)", aspect="equal")
-    figure.legend(*right.get_legend_handles_labels(), title="AUROC", loc="outside right center")
+    figure.legend(
+        *right.get_legend_handles_labels(), title=f"AUROC{about and ', '}{about}", loc="outside right center"
+    )
     return figure
 
 
-def _line(ax: Axes, x: NDArray, values: NDArray, name: str, i: int) -> None:
+def _of(name: str, i: int = 0) -> dict[str, Any]:
+    """Colour and marker of a method, or of the i-th thing where it is none of the page's."""
+    return _look(LOOKS.get(name, i))
+
+
+def _seeds(series: Iterable[NDArray]) -> str:
+    """Over which seeds the bars are: arrays (points, seeds), whose seeds are the first ones."""
+    counts = sorted({values.shape[1] for values in series})
+    return "or ".join(f"seeds 0 to {n - 1} " if n > 1 else "seed 0 " for n in counts).strip()
+
+
+def _line(ax: Axes, x: NDArray, values: NDArray, name: str, look: Mapping[str, Any]) -> None:
     error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1]) if values.shape[1] > 1 else None
-    ax.errorbar(x, values.mean(axis=1), yerr=error, label=name, capsize=3, linestyle=LINES[i], **_look(i))
+    ax.errorbar(x, values.mean(axis=1), yerr=error, label=name, capsize=3, **look)
 
 
 def _picture(ax: Axes, image: NDArray[np.uint8], title: str = "", *, bold: bool = False) -> None:

@@ -39,12 +39,45 @@ def test_votes_and_predictions_stand_side_by_side(images):
 
 
 def test_divergences_keep_their_order_intervals_and_floor():
-    figure = plots.divergence_by_method({"b": (0.3, 0.2, 0.5), "a": (0.1, 0.1, 0.1)}, unit="bits", floor=0.05)
+    values = {"b": (0.3, 0.2, 0.5), "a": (0.1, 0.1, 0.1)}
+    figure = plots.divergence_by_method(values, unit="bits", references={"ten raters": 0.05, "all": 0.6})
     (ax,) = figure.axes
     assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
     segment = ax.containers[0].lines[2][0].get_segments()[0]
     np.testing.assert_allclose(segment[:, 0], [0.2, 0.5])
-    assert ax.get_xlabel() == "bits" and "ten other raters" in words(figure)
+    assert ax.get_xlabel() == "bits" and {"ten raters", "all"} <= words(figure)
+    upright = [
+        line.get_xdata()[0]
+        for line in ax.lines
+        if len(set(line.get_xdata())) == 1 and line.get_label() in ("ten raters", "all")
+    ]
+    assert upright == [0.05, 0.6]
+
+
+def test_a_method_has_one_colour_in_all_figures():
+    """In whatever order it is drawn, among whichever others."""
+    few = plots.accuracy_over_noise([0, 30], {"LDLVA": np.ones((2, 2)), "RUL": np.ones((2, 2))})
+    other = plots.divergence_by_method({m: (1, 1, 1) for m in ("RUL", "SCN", "LDLVA")}, unit="bits")
+    found = plots.detection(
+        {"factor": np.linspace(0, 1, 9), "RUL's uncertainty": np.ones(9)}, np.arange(9) > 4
+    )
+    ldlva, rul = (c.lines[0].get_color() for c in few.axes[0].containers)
+    assert [c.lines[0].get_color() for c in other.axes[0].containers][::2] == [rul, ldlva]
+    assert [line.get_color() for line in found.axes[1].lines[:2]] == [ldlva, rul]
+    assert len({ldlva, rul}) == 2 and plots.LOOKS.keys() > {"LDLVA", "as released", "baseline"}
+    over_k = plots.accuracy_over_k([4, 8], {"clean": np.ones((2, 3))})
+    assert over_k.axes[0].containers[0].lines[0].get_color() == ldlva
+
+
+def test_figures_say_what_bars_are_and_whose_they_are(category):
+    mixed = {"baseline": np.ones((2, 5)), "RUL": np.ones((2, 3))}
+    assert "bars: standard errors, seeds 0 to 2 or seeds 0 to 4" in words(
+        plots.accuracy_over_noise([0, 30], mixed)
+    )
+    wrong = category == 1
+    by_class = plots.factors_by_class(np.linspace(0, 1, 12), category, NAMES, wrong=wrong, about="seed 0")
+    assert "boxes: quartiles and median; whiskers: 5 to 95 % of the faces; seed 0" in words(by_class)
+    assert "AUROC, seed 0" in words(plots.detection({"factor": np.linspace(0, 1, 12)}, wrong, about="seed 0"))
 
 
 def test_neighbours_stand_by_falling_score(images, category):
@@ -67,6 +100,12 @@ def test_neighbours_in_the_plane_are_as_large_as_their_share(rng, category):
     for row, s in zip(near[0], share[0], strict=True):
         assert drawn[tuple(affect[row])] == pytest.approx(600 * s)
     assert ax.get_title() == "+ neutral"
+    (legend,) = figure.legends
+    sizes = {
+        t.get_text(): h.get_markersize() ** 2
+        for t, h in zip(legend.get_texts(), legend.legend_handles, strict=True)
+    }
+    assert sizes["share of the scores 0.5"] == pytest.approx(300) and "share of the scores 0.1" in sizes
 
 
 def test_given_and_right_labels_are_marked(images):
