@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from paperlib.grid import REPLAY, ROOT, Result
 from paperlib.published import claims_for_runs
 from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import Track
+
+AHEAD, BEHIND = "ahead", "behind"  # answers to a question of ours: nothing was claimed that could hold or not
 
 
 def variant(track: Track) -> str:
@@ -59,7 +61,7 @@ class Entry:
     printed_on: str = ""
     claim: str = ""  # of the paper, in our words; a verdict without one answers a question of ours
     claim_id: str = ""  # the statement of the paper that it tests, a part or case of it; in claims.csv
-    verdict: str = ""
+    verdict: str = ""  # and the reason, after a colon; ahead or behind where there is no claim
     runs: tuple[str, ...] = ()  # keys of the runs behind it where they are of one kind; the ledger has all
 
     @property
@@ -67,9 +69,14 @@ class Entry:
         return len(self.values)
 
     @property
-    def said(self) -> str:
-        """The verdict as a page shows it: ahead or behind where nothing was claimed that could hold or not."""
-        return self.verdict if self.claim else answer(self.verdict)
+    def ahead(self) -> bool:
+        """Surely on the side that is claimed or asked for."""
+        return answer(self.verdict) == AHEAD
+
+    @property
+    def behind(self) -> bool:
+        """Surely on the other."""
+        return answer(self.verdict) == BEHIND
 
 
 @dataclass
@@ -144,6 +151,8 @@ class Ledger:
             **measured,
             **rest,
         )
+        if not entry.claim:
+            entry = replace(entry, verdict=answer(entry.verdict))
         self.entries.append(entry)
         return entry
 
@@ -182,7 +191,7 @@ class Ledger:
         return _html(self.verdicts(), caption, f"verdicts_{self.key}")
 
     def write(self, path: Path) -> None:
-        """Write the ledger as JSON, whole or not at all; NaN becomes null, and verdicts are in the page's words."""
+        """Write the ledger as JSON, whole or not at all; NaN becomes null."""
         payload = {
             "key": self.key,
             "track": self.track.name,
@@ -190,7 +199,7 @@ class Ledger:
             "data": self.data,
             "replayed": REPLAY in os.environ,  # its runs were recorded ones, and their keys say nothing
             "runs": [_about(name, result) for name, group in self.results.items() for result in group],
-            "entries": [_plain(asdict(e) | {"verdict": e.said}) for e in self.entries],
+            "entries": [_plain(asdict(e)) for e in self.entries],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}")
@@ -199,8 +208,8 @@ class Ledger:
 
 
 def answer(verdict: str) -> str:
-    """A verdict in the words of a question that is ours: nothing was claimed that could hold or not."""
-    for was, said in ((Verdict.HELD, "ahead"), (Verdict.DID_NOT_HOLD, "behind")):
+    """A verdict in the words of a question that is ours."""
+    for was, said in ((Verdict.HELD, AHEAD), (Verdict.DID_NOT_HOLD, BEHIND)):
         if verdict.partition(":")[0] == was:
             return said + verdict.removeprefix(was)
     return verdict
@@ -238,7 +247,7 @@ class ArtefactTable:
                 "95 % interval": _interval(e),
                 "n": e.n or "",
                 "seeds": e.seeds or "",
-                "verdict": e.said,
+                "verdict": e.verdict,
             }
             for e in self.entries
         ]

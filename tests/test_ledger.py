@@ -183,9 +183,9 @@ def test_over_seeds_judges_differences_and_claims_and_nothing_else(tmp_path):
         claim="It gains",
         claim_id="fusion-gain",
     )
-    assert [e.verdict for e in ledger.entries] == ["", Verdict.HELD, Verdict.CANNOT_TELL]
     assert ledger.entries[1].data == "f00d" and ledger.entries[1].n == 9
-    assert [e.said for e in ledger.entries] == ["", "ahead", "cannot tell"]
+    assert [e.verdict for e in ledger.entries] == ["", "ahead", "cannot tell"]
+    assert [e.ahead for e in ledger.entries] == [False, True, False]
     ledger.write(tmp_path / "ledger.json")
     written = json.loads((tmp_path / "ledger.json").read_text())["entries"]
     assert [e["verdict"] for e in written] == ["", "ahead", "cannot tell"]

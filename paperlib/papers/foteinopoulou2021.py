@@ -25,7 +25,7 @@ from paperlib import metrics, stats
 from paperlib.data.records import FaceSet, SequenceSet, subset
 from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
-from paperlib.ledger import ArtefactTable, Entry, Ledger, answer
+from paperlib.ledger import ArtefactTable, Entry, Ledger
 from paperlib.published import parse, read_table, read_text
 from paperlib.tracks import Track
 
@@ -1428,8 +1428,8 @@ class Study:
                 and g.column.rpartition(" ")[2] in asked
                 and KINDS[g.artefact.partition("/")[2]] in name
             ]
-            ahead = [g for g in gains if answer(g.verdict) == "ahead"]
-            behind = [g for g in gains if answer(g.verdict) == "behind"]
+            ahead = [g for g in gains if g.ahead]
+            behind = [g for g in gains if g.behind]
             decided = behind if e.verdict == stats.Verdict.DID_NOT_HOLD else gains
             if e.verdict == stats.Verdict.CANNOT_TELL:
                 decided = [g for g in gains if g not in ahead]

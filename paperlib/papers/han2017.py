@@ -24,7 +24,7 @@ from paperlib.annotations import rater_weights
 from paperlib.data.records import RecordingSet
 from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT
-from paperlib.ledger import ArtefactTable, Entry, Ledger
+from paperlib.ledger import AHEAD, BEHIND, ArtefactTable, Entry, Ledger, answer
 from paperlib.postprocessing import PostProcessing, fit_postprocessing, steps
 from paperlib.published import read_table
 from paperlib.stats import Interval, Verdict
@@ -50,7 +50,7 @@ COUNTED_BY = (
     "with recordings as n",
     "by the bootstrap over pairs and seeds",
 )
-ANSWERS = {Verdict.HELD: "Yes", Verdict.DID_NOT_HOLD: "No", Verdict.CANNOT_TELL: "That cannot be told"}
+ANSWERS = {AHEAD: "Yes", BEHIND: "No", Verdict.CANNOT_TELL: "That cannot be told"}
 FOOTINGS = {"both": FUSED, "both, rescaled": RESCALED}
 COUNTED = ("frames as n", "recordings as n", "bootstrap")  # ways to call a difference significant
 PARTITIONS = {"dev": "validation", "test": "test"}  # the paper's name -> ours
@@ -1146,7 +1146,7 @@ class Study:
             ("sigma, all cells: both, rescaled - the better one", "The uncertainty?"),
         ):
             if e := found.get(("fusion", row, "CCC")):
-                lines.append(f"- {ask} {ANSWERS[Verdict(e.verdict)]}: CCC {_told(e)}, both stretched alike.")
+                lines.append(f"- {ask} {ANSWERS[answer(e.verdict)]}: CCC {_told(e)}, both stretched alike.")
         for (artefact, row, column), e in found.items():
             if artefact == "significance" and column == f"{COUNTED[0]}: better":
                 ways = [
@@ -1241,7 +1241,7 @@ class Study:
             for words in ("), dev: ", "), test: ")
         ]
         lines = [
-            f"- Does it help to learn both? {ANSWERS[Verdict(e.verdict)]}: on the test multi-task learning gains "
+            f"- Does it help to learn both? {ANSWERS[answer(e.verdict)]}: on the test multi-task learning gains "
             f"{_told(e)} in CCC on average. It is ahead in {sum(ahead[0])} of {len(ahead[0])} cells on "
             f"development and in {sum(ahead[1])} of {len(ahead[1])} on the test."
         ]

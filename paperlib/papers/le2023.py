@@ -1143,7 +1143,7 @@ class Study:
             )
         for e in by_cell.values():
             if e.row.startswith(f"{BASELINE}: as many flips - "):
-                said = {"held": "yes", "did not hold": "no"}.get(e.verdict, "none can be told from the other")
+                said = "yes" if e.ahead else "no" if e.behind else "none can be told from the other"
                 lines.append(
                     "- Are people's wrong labels harder for the plain network than as many flips? By "
                     f"{e.measured:+.1f} points [{e.low:.1f}, {e.high:.1f}] ({e.column.partition(', ')[2]}): {said}."

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -719,7 +720,7 @@ class Study:
         if condition != NATURAL and method == _ahead(KINDS[kind], condition):
             if condition != CLEAN:
                 claim = f"Fusion ({method}) withstands {condition} wrong labels better than one-hot ({kind})"
-                claim_id, why = "noise-robust", "" if harm.verdict == Verdict.HELD else _unharmed(harm)
+                claim_id, why = "noise-robust", "" if harm.ahead else _unharmed(harm)
             elif difference > 0:
                 claim = f"Fusion ({method}) classifies better without wrong labels too ({kind})"
                 claim_id = "clean-marginal"
@@ -745,7 +746,7 @@ class Study:
         claimed = method == _ahead(data, NOISY)
         claim = f"Fusion ({method}) gains more with 30 % wrong labels than with none ({kind})"
         clean, noisy = (self.largest_weight(kind, c) for c in (CLEAN, NOISY))
-        why = "" if harm.verdict == Verdict.HELD else _unharmed(harm)
+        why = "" if harm.ahead else _unharmed(harm)
         if max(clean, noisy) > WEIGHTS_ALIKE * min(clean, noisy):
             changed = f"the largest W_k changes from {clean:.1f} to {noisy:.1f} with the labels"
             why = f"{why}; {changed}" if why else changed
@@ -1266,8 +1267,8 @@ class Study:
             found = {w: e for w, row in asked.items() if (e := cells.get(("noisy_affect", row, "F1")))}
             if SMOOTHED not in "".join(found) and VOTES not in "".join(found):
                 continue
-            soft = found["a softer label alone (label smoothing)"].verdict == Verdict.HELD
-            told = [w for w, e in found.items() if e.verdict == Verdict.HELD and "label smoothing" not in w]
+            soft = found["a softer label alone (label smoothing)"].ahead
+            told = [w for w, e in found.items() if e.ahead and "label smoothing" not in w]
             untouched = [w for w in told if "as wrong" not in w]
             if not untouched:
                 answer = "softness alone helps" if soft else "neither is seen to help"
@@ -1356,8 +1357,8 @@ def _told_of_gains(cells: Mapping[tuple[str, str, str], Entry]) -> list[str]:
             if (e := cells.get(("table3", f"{kind}, {condition}: {m} - {ONE_HOT}", "F1")))
         }
         better, worse = (
-            ", ".join(name for name, e in gains.items() if e.verdict == verdict) or "none"
-            for verdict in (Verdict.HELD, Verdict.DID_NOT_HOLD)
+            ", ".join(name for name, e in gains.items() if which(e)) or "none"
+            for which in (attrgetter("ahead"), attrgetter("behind"))
         )
         if gains:
             where = ""

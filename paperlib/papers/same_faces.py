@@ -573,7 +573,7 @@ def conclusion(ledger: Ledger) -> str:
             for told in TOLD_AS
         ]
         lines.append(f"| {question.words} ({column}) | {plain.measured:.3f} | {' | '.join(cells)} |")
-    ahead, behind = (sum(e.verdict == v for e in judged) for v in (Verdict.HELD, Verdict.DID_NOT_HOLD))
+    ahead, behind = sum(e.ahead for e in judged), sum(e.behind for e in judged)
     lines += [
         "",
         "A cell names the best of the rows that are *surely* ahead of the plain network, those whose gain has a 95 % "
@@ -593,7 +593,7 @@ def _answer(candidates: Sequence[tuple[Entry, Entry]]) -> str:
     """The best of (row, its gain), in words: of those surely ahead if there are any."""
     if not candidates:
         return "no such measure"
-    sure = [pair for pair in candidates if pair[1].verdict == Verdict.HELD]
+    sure = [pair for pair in candidates if pair[1].ahead]
     best, gain = max(sure or candidates, key=lambda pair: pair[1].measured)
     if sure:
         return f"**{best.row}** {best.measured:.3f}, gain {gain.measured:+.3f}{_between(gain)}"
@@ -660,7 +660,7 @@ def beside(table: ArtefactTable) -> pd.DataFrame:
 
 
 def _gained(gain: Entry) -> str:
-    word = {Verdict.HELD: " ahead", Verdict.DID_NOT_HOLD: " behind"}.get(Verdict(gain.verdict), "")
+    word = f" {gain.verdict}" if gain.ahead or gain.behind else ""
     return f"{gain.measured:+.3f}{_between(gain)}{word}"
 
 

@@ -1104,7 +1104,7 @@ def _least(entry: Entry) -> float:
 
 def _said(entry: Entry) -> str:
     """A verdict as the tables show it, for a conclusion."""
-    word = entry.said
+    word = entry.verdict
     return f", {word}" if word else ""
 
 
