@@ -106,6 +106,15 @@ def test_table1_scores_gains_and_the_share_of_the_gap(study):
     assert released.values == pytest.approx(gain.values) and not released.claim
     closed = entry(study, "table1", "LDLVA", "% of the natural gap closed")
     assert closed.values == pytest.approx([100 * (o - plain) / (ceiling - plain) for o in (ours, second)])
+    way = entry(study, "table1", "baseline on the consensus - baseline", "natural: accuracy")
+    assert way.measured == pytest.approx(ceiling - plain) and not way.claim
+
+
+def test_no_share_is_counted_of_a_gap_that_is_hardly_known(study, monkeypatch):
+    monkeypatch.setattr(paper.Study, "_way", lambda self: [0.4, 4.0])
+    study.table1()
+    assert not any("gap closed" in e.column for e in study.ledger.entries)
+    assert "is 2.2 points [-20.7, 25.1]: too little known" in study.conclusion()
 
 
 def test_the_printed_numbers_stand_beside_the_methods_that_the_paper_has(study):
