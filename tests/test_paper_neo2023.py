@@ -218,6 +218,11 @@ def test_alpha_one_is_one_hot_and_a_half_is_table_3_s_fusion(study):
     assert better.printed == "+0.0223"  # 0.6066 - 0.5843
     lost = cell(table, "faces: alpha = 0 - (alpha = 1 less 1.5 points)", "accuracy")
     assert lost.claim_id == "dimensional-alone" and lost.printed == "+0.0020"  # 0.5715 - 0.5845 + 0.015
+    assert lost.claim.startswith(
+        "The dimensional labels alone cost no more than a point and a half of accuracy"
+    )
+    plainly = cell(table, "faces: alpha = 0 - alpha = 1", "accuracy")
+    assert plainly.measured == pytest.approx(lost.measured - 0.015) and not plainly.claim
     assert cell(table, "faces: alpha = 0.3 - alpha = 0.5", "RMSE valence").claim_id == "alpha-best"
     assert cell(table, "faces: alpha = 1 - alpha = 0.5", "RMSE valence").printed == "+0.004"
     assert cell(table, "Fusion lowers the errors of valence and arousal (morphs)", "").n == 0
@@ -229,10 +234,21 @@ def test_calibration_of_predictions_that_say_0_86_and_are_right_less_often(study
     share = study.scores("faces", "0 %", "one-hot", paper.accuracy)
     np.testing.assert_allclose(one_hot.values, 0.86 - np.array(share), atol=2e-3)
     assert cell(table, "0 %: one-hot", "overconfidence").values == pytest.approx(one_hot.values)
-    assert cell(table, "0 %: one-hot - GMM", "ECE").ahead
-    assert cell(table, "0 %: one-hot - Euclid", "ECE").claim_id == "calibrated"
-    assert cell(table, "0 %: label smoothing - Euclid", "ECE").claim_id == "complements"
-    for column in ("ECE", "NLL", "Brier", "NLL, temperature"):
+    regained = "Brier that temperature takes away"
+    assert cell(table, "0 %: one-hot - GMM", regained).ahead
+    assert cell(table, "0 %: one-hot - Euclid", regained).claim_id == "calibrated"
+    assert cell(table, "0 %: label smoothing - Euclid", regained).claim_id == "complements"
+    assert not any(e.verdict for e in table.entries if "ECE" in e.column or "overconfidence" in e.column)
+    plain, scaled = (
+        [cell(table, f"0 %: {m}", f"Brier{after}").values for m in ("one-hot", "GMM")]
+        for after in ("", ", temperature")
+    )
+    by_hand = np.subtract(plain, scaled)  # (labels, seeds)
+    assert (by_hand[0] > by_hand[1]).all()
+    np.testing.assert_allclose(
+        cell(table, "0 %: one-hot - GMM", regained).values, by_hand[0] - by_hand[1], atol=1e-9
+    )
+    for column in ("NLL", "Brier", "NLL, temperature"):
         gap = cell(table, "0 %: one-hot - GMM", column)
         two = [cell(table, f"0 %: {m}", column).values for m in ("one-hot", "GMM")]
         np.testing.assert_allclose(gap.values, np.subtract(*two), atol=1e-9)
