@@ -749,7 +749,7 @@ def test_what_is_kept_for_replay_gives_the_same_tables(study):
     for name, group in made.results.items():
         again.results[name] = kept = paper.for_replay(group)
         assert [r.run.identity for r in kept] == [r.run.identity for r in group]
-        names = {"nme"} if name == "alignment" else {"affect", "logits"}
+        names = {"landmarks", "nme"} if name == "alignment" else {"affect", "logits"}
         names |= {"train"} if name in paper.TEACHERS else set()
         assert all(set(r.arrays) == names for r in kept)
         assert all(r.arrays[n] is old.arrays[n] for r, old in zip(kept, group, strict=True) for n in names)

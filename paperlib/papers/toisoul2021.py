@@ -284,13 +284,14 @@ def _begins(track: Track) -> bool:
 
 
 def for_replay(results: Sequence[Result]) -> list[Result]:
-    """The results with no more than the page reads: labels of training faces from teachers alone, and no weights or
-    landmarks, which only trainings read."""
+    """The results with no more than the page reads: no weights, and labels of training faces from teachers alone."""
     track = results[0].run.track
     teachers = {run.identity for name in TEACHERS for run in grid(track).get(name, [])}
     kept = []
     for r in results:
-        read = {"affect", "logits", "nme", "fold"} | ({"train"} if r.run.identity in teachers else set())
+        read = {"affect", "logits", "landmarks", "nme", "fold"} | (
+            {"train"} if r.run.identity in teachers else set()
+        )
         names = [n for n in r.arrays if n in read]
         kept.append(replace(r, arrays={n: r.arrays[n] for n in names}))
     return kept
