@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ from torch.nn import functional as F
 
 from paperlib import features, losses, twin, twin_recordings
 from paperlib.annotations import evaluator_weighted_estimate, perception_uncertainty
+from paperlib.data import load_manifest, write_manifest
 from paperlib.fusion import fit_label_parameters, fuse, inverse_distances, posterior
 from paperlib.grid import ROOT
 from paperlib.inference import Predictor
@@ -46,7 +50,10 @@ QUOTED = (  # beginnings of lines of the table, what the README calls them
     ("EmoFAN, 256 px, folded", "EmoFAN, folded and channels_last"),
     ("EmoFAN, 256 px, and bf16", "EmoFAN, and in bf16"),
     ("EmoFAN, 256 px, training, alignment too", "EmoFAN, training its alignment too"),
+    ("grid of runs, 8 seeds", "a grid of 8 seeds, a run"),
+    ("training on 8,000 faces", "training on 8,000 faces, a face"),
     ("grid of runs, 2 at a time", "two trainings at a time"),
+    ("manifest of 2,000 pictures, from the cache", "reading pictures that were read before"),
 )
 
 
@@ -63,7 +70,9 @@ def main() -> None:
         *_emofan_training(),
         *_twin(),
         *_bootstrap(),
+        *_seeds(),
         *_workers(),
+        *_reading(),
     ]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     digits = frame.assign(**{c: [float(f"{v:.3g}") for v in frame[c]] for c in ("per second", "ratio")})
@@ -374,6 +383,26 @@ def _emofan_training() -> list[tuple[str, float, float, str]]:
     ]
 
 
+def _seeds() -> list[tuple[str, float, float, str]]:
+    """Runs a second of a grid of equal trainings, one at a time, over how many seeds it has, and over its pictures."""
+    schedule = Schedule(epochs=1, batch=64, learning_rate=1e-3)
+    images = np.random.default_rng(0).integers(0, 256, (8_000, 48, 48), dtype=np.uint8)
+
+    def grid(seeds: int, n: int) -> None:
+        for seed in range(seeds):
+            _small_training(images[:n], schedule, seed)
+
+    seeds = {k: _rate(partial(grid, k, 1_000), k) for k in (1, 2, 4, 8)}
+    pictures = {n: _rate(partial(grid, 1, n), n) for n in (1_000, 2_000, 4_000, 8_000)}
+    return [
+        *((f"grid of runs, {k} seeds (runs)", r, r / seeds[1], "1 seed") for k, r in seeds.items()),
+        *(
+            (f"training on {n:,} faces (pictures)", r, r / pictures[1_000], "1,000 faces")
+            for n, r in pictures.items()
+        ),
+    ]
+
+
 def _workers() -> list[tuple[str, float, float, str]]:
     """Runs a second of a grid of equal trainings over how many processes train at a time."""
     schedule = Schedule(epochs=1, batch=64, learning_rate=1e-3)
@@ -395,6 +424,24 @@ def _small_training(images: np.ndarray, schedule: Schedule, seed: int) -> None:
     backbone, width = build_backbone("tiny_resnet", channels=1, pretrained=False)
     model = ExpressionNet(backbone, width, n=len(images), classes=7)
     learn(model, images, np.arange(len(images)) % 7, schedule, seed=seed)
+
+
+def _reading() -> list[tuple[str, float, float, str]]:
+    """Faces a second of a manifest's first reading, which converts its pictures, and of the next, from the cache."""
+    faces = twin.make_faces(2_000, seed=1, size=64)
+    with tempfile.TemporaryDirectory() as folder:
+        root, caches = Path(folder) / "data", (Path(folder) / str(i) for i in count())
+        write_manifest(faces, root)
+
+        def read(cache: Path) -> None:
+            load_manifest(root, size=64, channels=1, cache=cache)
+
+        first = _rate(lambda: read(next(caches)), len(faces))
+        again = _rate(lambda: read(Path(folder) / "0"), len(faces))
+    return [
+        ("manifest of 2,000 pictures, first reading (faces)", first, 1.0, "first reading"),
+        ("manifest of 2,000 pictures, from the cache (faces)", again, again / first, "first reading"),
+    ]
 
 
 def _twin() -> list[tuple[str, float, float, str]]:
