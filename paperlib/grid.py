@@ -71,6 +71,7 @@ class Result:
     key: str
     seconds: float  # NaN of a recorded run
     arrays: Mapping[str, NDArray]
+    whole: str = ""  # fingerprint of the run's product, where `arrays` are the recorded part of it
 
     def __getitem__(self, name: str) -> NDArray:
         return self.arrays[name]
@@ -78,7 +79,7 @@ class Result:
     @property
     def fingerprint(self) -> str:
         """Of what came out: two trainings with one key are bit for bit the same on one kind of processor alone."""
-        return fingerprint({name: np.atleast_1d(a) for name, a in self.arrays.items()})[:16]
+        return self.whole or fingerprint({name: np.atleast_1d(a) for name, a in self.arrays.items()})[:16]
 
 
 # Computes runs somewhere else, into this cache: for each one, as it ends, None or the error in words.
@@ -126,15 +127,17 @@ def missing_runs(runs: Iterable[Run]) -> list[tuple[Run, str]]:
     return [(run, _reason(run)) for run in runs if not folder_of(run.key).is_dir()]
 
 
-def record(results: Sequence[Result], path: Path) -> None:
+def record(results: Sequence[Result], path: Path, *, kept: Sequence[Result] | None = None) -> None:
     """Write results into one .npz that `PAPERLIB_REPLAY` can name the folder of, known by identity, without code.
 
     Pages are checked against it: statistics of fixed predictions agree to the last printed digit on any machine, while
-    trained ones do not.
+    trained ones do not. `kept` are the same results with no more arrays than a page reads; key and fingerprint are
+    those of the whole run.
     """
-    arrays = {f"{r.run.identity}/{name}": a for r in results for name, a in r.arrays.items()}
+    arrays = {f"{r.run.identity}/{name}": a for r in kept or results for name, a in r.arrays.items()}
+    about = {r.run.identity: {"key": r.key, "fingerprint": r.fingerprint} for r in results}
     code = digest(json.dumps([code_of(t) for t in sorted({r.run.task for r in results})]))
-    _write_npz(path, {**arrays, "code": np.array(code)})
+    _write_npz(path, {**arrays, "code": np.array(code), "about": np.array(json.dumps(about, sort_keys=True))})
 
 
 def recorded_code(path: Path) -> str:
@@ -227,9 +230,11 @@ def _read(run: Run) -> Result:
 
 def _replayed(runs: Sequence[Run], folder: Path) -> list[Result]:
     stored: dict[str, NDArray] = {}
+    about: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob("*.npz")):
         with np.load(path, allow_pickle=False) as file:
             stored |= {name: file[name] for name in file.files}
+            about |= json.loads(str(file["about"]))
     results = []
     for run in runs:
         prefix = f"{run.identity}/"
@@ -238,7 +243,10 @@ def _replayed(runs: Sequence[Run], folder: Path) -> list[Result]:
             raise LookupError(
                 f"no recorded run of {run.task} {dict(run.settings)} seed {run.seed} in {folder}"
             )
-        results.append(Result(run=run, key=run.identity, seconds=math.nan, arrays=arrays))
+        of = about[run.identity]
+        results.append(
+            Result(run=run, key=of["key"], seconds=math.nan, arrays=arrays, whole=of["fingerprint"])
+        )
     return results
 
 

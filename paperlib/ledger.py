@@ -190,6 +190,10 @@ class Ledger:
         )
         return _html(self.verdicts(), caption, f"verdicts_{self.key}")
 
+    def _of_another_machine(self) -> bool:
+        """Whether a run would have another key here: then its recorded one says nothing of code and libraries here."""
+        return any(r.key != r.run.key for group in self.results.values() for r in group)
+
     def write(self, path: Path) -> None:
         """Write the ledger as JSON, whole or not at all; NaN becomes null."""
         payload = {
@@ -197,7 +201,7 @@ class Ledger:
             "track": self.track.name,
             "profile": self.track.profile,
             "data": self.data,
-            "replayed": REPLAY in os.environ,  # its runs were recorded ones, and their keys say nothing
+            "replayed": REPLAY in os.environ and self._of_another_machine(),
             "runs": [_about(name, result) for name, group in self.results.items() for result in group],
             "entries": [_plain(asdict(e)) for e in self.entries],
         }

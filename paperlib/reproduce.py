@@ -145,7 +145,7 @@ def reproduce(key: str, track: Track, *, seeds: int = 0) -> Path | None:
         if variant(track) == "twin" and not seeds:
             paper = importlib.import_module(f"paperlib.papers.{key}")
             keep = getattr(paper, "for_replay", list)  # what the page does not read need not be kept
-            record(keep(results), RECORDED / variant(track) / f"{key}.npz")
+            record(results, RECORDED / variant(track) / f"{key}.npz", kept=keep(results))
         _replace(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
         return page
 

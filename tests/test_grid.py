@@ -240,6 +240,15 @@ def test_recorded_runs_are_read_instead_of_trained(runs, cache, monkeypatch, tmp
         run_missing(runs, progress=False)
 
 
+def test_a_recorded_part_keeps_key_and_fingerprint_of_the_whole_run(runs, monkeypatch, tmp_path):
+    results = run_missing(runs[:2], progress=False)
+    record(results, tmp_path / "paper.npz", kept=[replace(r, arrays={"mean": r["mean"]}) for r in results])
+    monkeypatch.setenv(REPLAY, str(tmp_path))
+    for result, again in zip(results, run_missing(runs[:2], progress=False), strict=True):
+        assert set(again.arrays) == {"mean"} and set(result.arrays) == {"mean", "seed"}
+        assert (again.key, again.fingerprint) == (result.run.key, result.fingerprint)
+
+
 def test_a_recording_knows_the_code_that_made_it(runs, monkeypatch, tmp_path):
     results = run_missing(runs[:1], progress=False)
     record(results, tmp_path / "before.npz")
