@@ -177,7 +177,7 @@ def weight_sweep(
             xlabel=r"weight of the emotional state, $w_E$ ($w_\sigma = 2 - w_E$)",
             ylabel="CCC on development\n(± standard error of seeds)",
         )
-    axes[0].plot([], [], color="black", label="single-task: one end of each", **alone)
+    axes[0].plot([], [], color="black", label="single-task: one end of each curve", **alone)
     axes[0].plot([], [], color="white", label="highest mean", **star)
     axes[0].plot([], [], color="black", label="chosen and used, one a seed", **used)
     _shared_legend(figure, axes, ncols=3)

@@ -333,7 +333,7 @@ def fitted() -> Iterator[Result]:
         net = whole.point - fused - (alone.point - video)
         parts.append(
             f"{task} {target} {fused:g} to {whole.point:.3f}, video {video:g} to {alone.point:.3f} or more, "
-            f"{net:.3f} or less of its own"
+            f"so fusion itself takes {net:.3f} at most"
         )
     yield Result("fit-rescaled", "reduce the MSE", joined(parts), Status.NOT_CHECKABLE)
 
