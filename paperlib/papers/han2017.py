@@ -101,12 +101,12 @@ CAVEATS = {
     "beside. openSMILE's features are real, of a voice that is not.\n\n"
     "Whoever wrote the twin decided more than the look of it. Ambiguity moves faster than affect, the raters' noise "
     "faster still; how much voice and face show of each was chosen, more of arousal in the voice and more of valence "
-    "in the face; so was the raters' lag. Statements on pace, on which modality tells more, on what is harder and on whether a trend "
-    "is followed are therefore *not attempted here*: their numbers stand on the page and show that they can be "
-    "measured, not that they are so. And ambiguity is drawn independently of affect: but for raters who differ in lag, "
-    "and so disagree a little where the emotion moves, a network can learn nothing for the one from the other. Where "
-    "multi-task learning gains nothing here, that does not speak against the paper. In return the true uncertainty is "
-    "known.",
+    "in the face; so was the raters' lag. Statements on pace, on which modality tells more, on what is harder and on "
+    "whether a trend is followed are therefore *not attempted here*: their numbers stand on the page and show that "
+    "they can be measured, not that they are so. And ambiguity is drawn independently of affect: but for raters who "
+    "differ in lag, and so disagree a little where the emotion moves, a network can learn nothing for the one from the "
+    "other. Where multi-task learning gains nothing here, that does not speak against the paper. In return the true "
+    "uncertainty is known.",
 }
 
 
