@@ -45,7 +45,7 @@ FramePair: TypeAlias = tuple[Moment, Moment]
 
 @dataclass(frozen=True, kw_only=True)
 class DifferenceRow:
-    """The CCC of multi-task less that of single-task learning, and two 95 % intervals (low, high)."""
+    """The CCC of multi-task minus that of single-task learning, and two 95 % intervals (low, high)."""
 
     name: str
     estimate: float
@@ -145,6 +145,7 @@ def weight_sweep(
 ) -> Figure:
     """CCC over the weights of eq. 7: panel -> "E" or "sigma" -> w_E -> CCC (seeds,); a star is the best mean.
 
+    A weight of 0 or 2 is a single-task network's, one end of a curve, and has an open square.
     `chosen` has the weights that are used, panel -> target -> w_E of each seed: diamonds at the bottom.
     """
     figure = _figure(0.6 + 2.1 * -(-len(panels) // 2))
@@ -156,12 +157,15 @@ def weight_sweep(
         "linestyle": "",
         "zorder": 3,
     }
+    alone: dict[str, Any] = {"marker": "s", "markersize": 8, "markerfacecolor": "none", "linestyle": ""}
     used: dict[str, Any] = {"marker": "D", "markersize": 4, "linestyle": "", "alpha": 0.7}
     for ax, (panel, curves) in zip(axes, panels.items(), strict=True):
         for k, (name, by_weight) in enumerate(curves.items()):
             weights = np.array(sorted(by_weight))
             look = {**_look(k + 1), "linestyle": LINES[k], "markersize": 3.5, "label": _greek(name)}
             mean = _means(ax, weights, [by_weight[w] for w in weights], **look)
+            single = (weights == 0) | (weights == 2)
+            ax.plot(weights[single], mean[single], color=look["color"], **alone)
             best = int(mean.argmax())
             ax.plot(weights[best], mean[best], color=look["color"], **star)
             x = np.array(chosen[panel][name])
@@ -173,9 +177,10 @@ def weight_sweep(
             xlabel=r"weight of the emotional state, $w_E$ ($w_\sigma = 2 - w_E$)",
             ylabel="CCC on development\n(± standard error of seeds)",
         )
+    axes[0].plot([], [], color="black", label="single-task: one end of each curve", **alone)
     axes[0].plot([], [], color="white", label="highest mean", **star)
     axes[0].plot([], [], color="black", label="chosen and used, one a seed", **used)
-    _shared_legend(figure, axes, ncols=2)
+    _shared_legend(figure, axes, ncols=3)
     return figure
 
 
@@ -225,7 +230,7 @@ def differences(rows: Sequence[DifferenceRow]) -> Figure:
         ax.annotate(
             group, (1.01, (first + last) / 2), xycoords=ax.get_yaxis_transform(), rotation=90, va="center"
         )
-    ax.set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5), xlabel="CCC, multi-task less single-task")
+    ax.set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5), xlabel="CCC, multi-task minus single-task")
     ax.set_yticklabels([_greek(row.name) for row in rows])
     handles = {
         "95 % interval, frames as n (Fisher)": Line2D([], [], **thin),

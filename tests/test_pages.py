@@ -283,6 +283,9 @@ def reason_holds(e: Entry, entries: list[Entry]) -> bool:
     """Whether the reason for which a line with an interval is not judged by it is in the ledger's numbers."""
     word, _, reason = e.verdict.partition(": ")
     if word == Verdict.NOT_ATTEMPTED:
+        if reason == "the twin's maker decided it":
+            decided = {"sigma-faster", "sigma-harder", "trend", "video-better"}
+            return e.track == "twin" and e.artefact.startswith("han2017/") and e.claim_id in decided
         return e.track == "twin" and reason == "the twin's raters are made to differ so"
     assert word == Verdict.CANNOT_TELL
 
@@ -311,6 +314,8 @@ def reason_holds(e: Entry, entries: list[Entry]) -> bool:
         return theirs.low <= 0.5
     if reason.startswith("d can name no more than this"):
         return e.high > 0  # the most that it can be is no evidence that it is
+    if reason == "that fusion costs the uncertainty CCC is not shown":
+        return of("sigma, all cells: both - the better one", "CCC").high >= 0
     if reason == "the network's own squared error explains its size as well":
         return 0.5 < of(e.row, "learned / own test MSE").measured < 2
     unharmed, _, weights = (

@@ -143,7 +143,11 @@ def test_the_sweep_shows_means_errors_and_a_star_at_each_best_mean():
     )
     used = [line for line in ax.lines if line.get_marker() == "D" and len(line.get_xdata())]
     assert [list(line.get_xdata()) for line in used] == [[1, 2], [0, 0]]
-    assert {"E", "σ", "highest mean", "chosen and used, one a seed", "(a) audio, arousal"} <= words(figure)
+    alone = [line for line in ax.lines if line.get_marker() == "s" and line.get_markerfacecolor() == "none"]
+    np.testing.assert_allclose(alone[0].get_xydata(), [[0, 0.2], [2, 0.5]])
+    np.testing.assert_allclose(alone[1].get_xydata(), [[0, 0.4]])
+    legend = {"E", "σ", "highest mean", "single-task: one end of each curve", "chosen and used, one a seed"}
+    assert legend | {"(a) audio, arousal"} <= words(figure)
 
 
 def test_a_single_seed_has_no_error_bar():
@@ -204,7 +208,7 @@ def test_differences_keep_their_order_with_both_intervals_and_tell_gains_from_lo
     spans = [(p.get_y(), p.get_y() + p.get_height()) for p in ax.patches]
     assert spans == [(-0.5, 1.5), (1.5, 2.5)]
     assert {"test", "dev", "multi-task worse by the bootstrap"} <= words(figure)
-    assert ax.get_xlabel() == "CCC, multi-task less single-task"
+    assert ax.get_xlabel() == "CCC, multi-task minus single-task"
 
 
 def test_two_dozen_rows_do_not_overlap():
