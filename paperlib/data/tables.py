@@ -134,7 +134,7 @@ def refuse_ragged(rows: Iterable[list[str]], name: str) -> None:
                 f"{name}, row {number} (the first is row 1): {len(cells)} cells, not {width}. Quote a cell that holds "
                 "a separator, and complete a row that was cut off."
             )
-        if any("\0" in cell for cell in cells):
+        if "\0" in "".join(cells):
             raise ValueError(
                 f"{name}, row {number} (the first is row 1): a zero byte, which no text has. Restore the file."
             )
