@@ -38,7 +38,8 @@ def counting(source, calls):
 
 def load(tmp_path, source, calls, **settings):
     convert = counting(source, calls)
-    return converted(tmp_path / "cache", name="set", sources=[source], settings=settings, convert=convert)
+    sources = {"root": tmp_path, "sources": [source]}
+    return converted(tmp_path / "cache", name="set", settings=settings, convert=convert, **sources)
 
 
 def test_a_source_is_converted_once_and_read_back_the_same(tmp_path, source):
@@ -75,7 +76,9 @@ def test_an_interrupted_conversion_is_never_read(tmp_path, source):
 
     calls = []
     with pytest.raises(KeyboardInterrupt):
-        converted(tmp_path / "cache", name="set", sources=[source], settings={}, convert=interrupted)
+        converted(
+            tmp_path / "cache", name="set", root=tmp_path, sources=[source], settings={}, convert=interrupted
+        )
     assert_array_equal(load(tmp_path, source, calls)[0]["images"], np.full((2, 4, 4), 3))
 
 
@@ -96,7 +99,7 @@ def test_a_source_that_changes_while_it_is_converted_is_not_kept(tmp_path, sourc
         source.write_text("7")
         return convert(folder)
 
-    options = {"name": "set", "sources": [source], "settings": {}}
+    options = {"name": "set", "root": tmp_path, "sources": [source], "settings": {}}
     with pytest.raises(
         RuntimeError, match=r"files of set changed while they were used, .*source.txt for one"
     ):
@@ -127,7 +130,9 @@ def test_a_folder_that_changes_while_it_is_converted_is_not_kept(tmp_path, chang
         return {"x": np.zeros(2)}, {}
 
     with pytest.raises(RuntimeError, match="the files of set changed while they were used"):
-        converted(tmp_path / "cache", name="set", sources=[folder], settings={}, convert=convert)
+        converted(
+            tmp_path / "cache", name="set", root=tmp_path, sources=[folder], settings={}, convert=convert
+        )
 
 
 @pytest.mark.parametrize("library", ["pillow", "numpy", "scipy", "opensmile"])

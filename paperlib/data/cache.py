@@ -46,8 +46,8 @@ def converted(
     `cache`.
 
     Sources (files, or folders with all below them) are known by name, size and time of change, the conversion
-    by its settings, this package's code and the versions of the libraries that it decodes with. `root` is the
-    folder that they lie in: it may be a link, but no source, and nothing below one, may lead out of it.
+    by its settings, this package's code and the versions of the libraries that it decodes with. Sources need
+    a `root`, the folder that they lie in: it may be a link, but none of them, and nothing below, may lead out.
     `convert` must read the sources itself, not pass on what was read before. It gets an empty folder, in which
     it may write large arrays (`open_pictures`). Its result appears under its final name only when whole, and a
     lock makes other processes wait for it. The notes that come back have a `fingerprint` of the arrays'
@@ -62,6 +62,7 @@ def converted(
     cache.mkdir(parents=True, exist_ok=True)
     code = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
     versions = [importlib.metadata.version(library) for library in _LIBRARIES]
+    assert root is not None or not sources
     top = os.path.realpath(root) if root is not None else ""
     stamps = list(_stamps(sources, top=top))
     known_by = json.dumps([code, versions, dict(settings), stamps])
@@ -108,7 +109,10 @@ def _convert_whole(
 
 
 def state(root: Path, *, without: Path) -> str:
-    """A hash of the names, sizes and times of change of all files below `root`, but for those below `without`."""
+    """A hash of the names, sizes and times of change of all files below `root`, but for those below `without`.
+
+    Links are followed wherever they lead, but for those that lead back to a folder around them.
+    """
     apart = os.path.abspath(without) + os.sep
     stamps = [stamp for stamp in _stamps([root]) if not stamp[0].startswith(apart)]
     return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()[:16]

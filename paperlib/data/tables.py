@@ -122,8 +122,7 @@ def read_table_chunks(
 def refuse_ragged(rows: Iterable[list[str]], name: str) -> None:
     """ValueError for the first row that has fewer cells than the first one, surplus ones that are not blank, or a NUL.
 
-    pandas fills up and cuts off in silence, and what stands behind a comma too many is then another column's. Of a cell
-    with a NUL, older versions keep what stands before it.
+    pandas fills up and cuts off in silence, and what stands behind a comma too many is then another column's.
     """
     width = None
     for number, cells in enumerate(rows, start=1):
