@@ -1,6 +1,7 @@
 """AFEW-VA: round trip, the crop, frames by hand, person-independent folds, what is counted, bad files."""
 
 import json
+import re
 import zipfile
 from dataclasses import replace
 
@@ -277,15 +278,33 @@ def test_files_that_are_missing_or_broken_are_named(written):
 def test_a_clip_or_a_picture_that_leaves_the_folder_is_named(written):
     (written / "002").rename(written.parent / "elsewhere")
     (written / "002").symlink_to(written.parent / "elsewhere")
-    with pytest.raises(ValueError, match="002.json: the file name '002/002.json' leaves the data folder"):
+    with pytest.raises(ValueError, match="/002 leaves the data folder by a link to .*elsewhere. Copy there"):
         load(written)
     (written / "002").unlink()
     picture = written / "003" / "00001.png"
     picture.unlink()
     picture.symlink_to(written.parent / "elsewhere" / "00001.png")
-    with pytest.raises(
-        ValueError, match="003.json, frame 00001: the file name '003/00001.png' leaves the data"
-    ):
+    with pytest.raises(ValueError, match=r"/003/00001.png leaves the data folder by a link to .*elsewhere"):
+        load(written)
+    picture.unlink()
+    (written / "01.zip").symlink_to(written.parent / "elsewhere.zip")
+    with pytest.raises(ValueError, match=r"01.zip: the file name '01.zip' leaves the data folder by a link"):
+        load(written)
+
+
+@pytest.mark.parametrize(
+    ("actor", "message"),
+    [
+        ('["x"]', """002/002.json, key "actor": ['x'] is no name. Restore the file"""),
+        ("7", '002/002.json, key "actor": 7 is no name'),
+        ('"Ana", "actor": "Ben"', "002/002.json is no JSON: the key 'actor' is there twice. Restore it"),
+    ],
+)
+def test_an_actor_who_is_no_name_or_named_twice_is_refused(written, actor, message):
+    path = written / "002" / "002.json"
+    name = json.dumps(json.loads(path.read_text())["actor"])
+    path.write_text(path.read_text().replace(f'"actor": {name}', f'"actor": {actor}'))
+    with pytest.raises(ValueError, match=re.escape(message)):
         load(written)
 
 

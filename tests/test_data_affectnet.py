@@ -108,6 +108,9 @@ def test_rows_left_out_need_no_box_and_are_counted_by_their_category(written, tm
         ({"facial_landmarks": "5"}, "facial_landmarks is not 68 points"),
         ({"facial_landmarks": ";".join(["nan"] * 136)}, "facial_landmarks is not 68 points"),
         ({"subDirectory_filePath": "../../../secret.png"}, "'../../../secret.png' leaves the data folder"),
+        ({"subDirectory_filePath": "../training.csv"}, "'../training.csv' leaves the data folder"),
+        ({"subDirectory_filePath": "1/" + "x" * 300}, "no file can have the name '1/xxx"),
+        ({"facial_landmarks": ";".join(["1_0"] * 136)}, "facial_landmarks is not 68 points"),
         ({"subDirectory_filePath": "1/gone.png"}, "there is no picture gone.png"),
     ],
 )
@@ -130,6 +133,10 @@ def test_a_wrong_column_and_a_missing_table_are_named(written, tmp_path):
     path = written / "validation.csv"
     path.write_text(path.read_text().replace("face_width", "width", 1))
     with pytest.raises(ValueError, match=r"validation.csv, row 1 \(the header\): no column face_width, only"):
+        load(tmp_path)
+    lines = path.read_text().replace("width", "face_width", 1).splitlines()
+    path.write_text("\n".join([f"{lines[0]},valence", *(f"{line},0.5" for line in lines[1:])]))
+    with pytest.raises(ValueError, match=r"validation.csv, row 1 \(the header\): 'valence' is there twice."):
         load(tmp_path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match="validation.csv is not there"):
@@ -157,6 +164,29 @@ def test_an_annotation_that_cannot_be_is_named(faces, tmp_path, file, content, m
     path.unlink() if content is None else np.save(path, content)
     with pytest.raises((ValueError, FileNotFoundError), match=f"train_set/annotations/{message}"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["training.csv", "Manually_Annotated_Images", "Manually_Annotated_Images/1"])
+def test_what_leads_out_of_the_folder_is_named(written, tmp_path, file):
+    (written / file).rename(tmp_path / "elsewhere")
+    (written / file).symlink_to(tmp_path / "elsewhere")
+    message = (
+        f"affectnet/{file} leaves the data folder by a link to {tmp_path}/elsewhere. .* name that one as DATA"
+    )
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path)
+    written.rename(tmp_path / "whole")  # all files in one folder, which may be a link itself
+    (tmp_path / "whole" / file).unlink()
+    (tmp_path / "elsewhere").rename(tmp_path / "whole" / file)
+    written.symlink_to(tmp_path / "whole")
+    assert len(load(tmp_path))
+
+
+def test_a_picture_may_be_a_link_to_another_in_the_folder(written, tmp_path):
+    before = load(tmp_path).fingerprint
+    (written / "Manually_Annotated_Images" / "1" / "000003.png").rename(written / "spare.png")
+    (written / "Manually_Annotated_Images" / "1" / "000003.png").symlink_to(written / "spare.png")
+    assert load(tmp_path).fingerprint == before
 
 
 def test_a_broken_picture_is_named(faces, tmp_path):

@@ -163,6 +163,11 @@ def test_another_scale_a_constant_rater_and_a_wrong_column_are_named(written, tm
     table.to_excel(written / ANNOTATIONS, index=False)
     with pytest.raises(ValueError, match=r"row 1 \(the header\): no column UserID, only User"):
         load(tmp_path)
+    table.rename(columns={"User": "UserID"}).assign(**{" UserID": 3}).to_excel(
+        written / ANNOTATIONS, index=False
+    )
+    with pytest.raises(ValueError, match=r"row 1 \(the header\): 'UserID' is there twice. Take one out, or"):
+        load(tmp_path)
     (written / ANNOTATIONS).write_bytes(b"no workbook")
     with pytest.raises(ValueError, match="External_Annotations.xlsx is not a workbook"):
         load(tmp_path)
@@ -206,6 +211,11 @@ def test_two_files_for_one_recording_are_named(written, tmp_path):
         ({"frames": [[0.0] * 10, [np.nan] * 10]}, r"P01_1.json, frame 1 \(the first is 0\): \[nan"),
         ({"frames": [[0.0] * 10, [0.0] * 9]}, r"P01_1.json, frame 1 \(the first is 0\): .* Write fps"),
         ({"fps": "fast"}, r"P01_1.json, key fps: .*fast.* Write fps"),
+        ({"fps": 10**400}, r"P01_1.json, key fps: .*too large.* Write fps"),
+        (
+            {"action_units": [*ACTION_UNITS, "AU04"], "frames": [[0.0] * 11] * 500},
+            "P01_1.json, key action_units: AU04 is there twice. Write fps",
+        ),
     ],
 )
 def test_json_that_cannot_be_is_named(sequences, tmp_path, change, message):

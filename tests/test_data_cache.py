@@ -1,5 +1,6 @@
 """Conversion once and whole, content fingerprints, and pictures that may not be what they say."""
 
+import importlib.metadata
 import os
 
 import numpy as np
@@ -7,7 +8,15 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from paperlib.data.cache import convert_pictures, converted, fingerprint, open_pictures, resolve_inside
+from paperlib.data.cache import (
+    convert_pictures,
+    converted,
+    fingerprint,
+    open_pictures,
+    resolve_each,
+    resolve_inside,
+    state,
+)
 
 
 @pytest.fixture
@@ -29,7 +38,8 @@ def counting(source, calls):
 
 def load(tmp_path, source, calls, **settings):
     convert = counting(source, calls)
-    return converted(tmp_path / "cache", name="set", sources=[source], settings=settings, convert=convert)
+    sources = {"root": tmp_path, "sources": [source]}
+    return converted(tmp_path / "cache", name="set", settings=settings, convert=convert, **sources)
 
 
 def test_a_source_is_converted_once_and_read_back_the_same(tmp_path, source):
@@ -66,7 +76,9 @@ def test_an_interrupted_conversion_is_never_read(tmp_path, source):
 
     calls = []
     with pytest.raises(KeyboardInterrupt):
-        converted(tmp_path / "cache", name="set", sources=[source], settings={}, convert=interrupted)
+        converted(
+            tmp_path / "cache", name="set", root=tmp_path, sources=[source], settings={}, convert=interrupted
+        )
     assert_array_equal(load(tmp_path, source, calls)[0]["images"], np.full((2, 4, 4), 3))
 
 
@@ -77,6 +89,145 @@ def test_what_a_killed_conversion_left_behind_is_replaced(tmp_path, source):
     entry.rename(entry.with_suffix(".part"))  # the state just before the last step
     assert_array_equal(load(tmp_path, source, calls)[0]["images"], np.full((2, 4, 4), 3))
     assert len(calls) == 2 and not entry.with_suffix(".part").exists()
+
+
+def test_a_source_that_changes_while_it_is_converted_is_not_kept(tmp_path, source):
+    calls, whole = [], os.stat(source)
+    convert = counting(source, calls)
+
+    def changed_meanwhile(folder):
+        source.write_text("7")
+        return convert(folder)
+
+    options = {"name": "set", "root": tmp_path, "sources": [source], "settings": {}}
+    with pytest.raises(
+        RuntimeError, match=r"files of set changed while they were used, .*source.txt for one"
+    ):
+        converted(tmp_path / "cache", convert=changed_meanwhile, **options)
+    assert not list((tmp_path / "cache").glob("set-*"))
+    source.write_text("3")
+    os.utime(source, ns=(whole.st_atime_ns, whole.st_mtime_ns))  # as if it had never been another
+    assert_array_equal(load(tmp_path, source, calls)[0]["images"], np.full((2, 4, 4), 3))
+
+
+@pytest.mark.parametrize("change", ["a new file", "a file less", "another target"])
+def test_a_folder_that_changes_while_it_is_converted_is_not_kept(tmp_path, change):
+    folder = tmp_path / "data" / "pictures"
+    folder.mkdir(parents=True)
+    for name in ("1", "2"):
+        (folder / name).write_text(name)
+        os.utime(folder / name, (1, 1))
+    (folder / "current").symlink_to("1")
+
+    def convert(_):
+        if change == "a new file":
+            (folder / "3").write_text("3")
+        elif change == "a file less":
+            (folder / "2").unlink()
+        else:  # of the same size and time
+            (folder / "current").unlink()
+            (folder / "current").symlink_to("2")
+        return {"x": np.zeros(2)}, {}
+
+    with pytest.raises(RuntimeError, match="the files of set changed while they were used"):
+        converted(
+            tmp_path / "cache", name="set", root=tmp_path, sources=[folder], settings={}, convert=convert
+        )
+
+
+@pytest.mark.parametrize("library", ["pillow", "numpy", "scipy", "opensmile"])
+def test_another_version_of_what_decodes_converts_anew(tmp_path, source, monkeypatch, library):
+    calls, version = [], importlib.metadata.version
+    load(tmp_path, source, calls)
+    monkeypatch.setattr(importlib.metadata, "version", lambda n: "0.1" if n == library else version(n))
+    load(tmp_path, source, calls)
+    assert len(calls) == 2
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A data folder with tables and pictures, and a file and a folder outside it."""
+    for name in ("data/table.csv", "data/pictures/a/1.png", "outside/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path / "data"
+
+
+def read_all(root, *names):
+    """The files that a conversion of these sources finds, as often as it had to look."""
+    calls = []
+
+    def convert(_):
+        calls.append(sorted(str(path) for name in names for path in (root / name).glob("**/*.png")))
+        return {"x": np.zeros(2)}, {}
+
+    sources = [root / name for name in names]
+    converted(root.parent / "cache", name="set", sources=sources, settings={}, convert=convert, root=root)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("table.csv", "outside/2.png"),
+        ("table.csv", "outside/nowhere"),
+        ("pictures", "outside"),
+        ("pictures/b", "outside"),
+        ("pictures/b", ""),  # the folder above, with all beside the data
+        ("pictures/a/2.png", "outside/2.png"),
+        ("pictures/a/2.png", "outside/nowhere"),
+        ("pictures/a/2.png", "/etc/hostname"),
+    ],
+)
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_source_that_leads_out_of_the_folder_is_refused(root, link, target, relative):
+    path, target = root / link, root.parent / target
+    if path.exists():
+        path.rename(root.parent / "moved")
+    path.symlink_to(os.path.relpath(target, path.parent) if relative else target)
+    message = f"{path} leaves the data folder by a link to {target}. Copy there .* name that one as DATA"
+    with pytest.raises(ValueError, match=message):
+        read_all(root, "table.csv", "pictures")
+
+
+def test_a_source_in_a_folder_that_leads_out_is_refused(root):
+    (root / "pictures").rename(root.parent / "moved")
+    (root / "pictures").symlink_to(root.parent / "moved")
+    with pytest.raises(
+        ValueError, match="pictures/a/1.png leaves the data folder by a link to .*moved/a/1.png"
+    ):
+        read_all(root, "pictures/a/1.png")
+
+
+def test_the_folder_itself_and_links_within_it_may_be_links(root):
+    root.rename(root.parent / "on another disk")
+    root.symlink_to(root.parent / "on another disk")
+    (root / "pictures" / "b").symlink_to("a")
+    (root / "pictures" / "a" / "2.png").symlink_to("1.png")
+    assert read_all(root, "table.csv", "pictures")
+
+
+def test_a_link_that_leads_elsewhere_is_another_source(root):
+    other = root / "other"
+    other.mkdir()
+    (other / "1.png").write_text("another content, as long"[: len("data/pictures/a/1.png")])
+    for folder in (other, root / "pictures" / "a"):
+        os.utime(folder / "1.png", (1, 1))
+    (root / "current").symlink_to("pictures/a")
+    assert len(read_all(root, "current")) == 1 and not read_all(root, "current")
+    (root / "current").unlink()
+    (root / "current").symlink_to("other")
+    assert len(read_all(root, "current")) == 1
+
+
+def test_links_back_to_where_they_lie_end(root):
+    (root / "pictures" / "here").symlink_to(".")
+    (root / "pictures" / "up").symlink_to("..")
+    (root / "pictures" / "a" / "self").symlink_to("self")
+    assert read_all(root, "table.csv", "pictures")
+    before = state(root, without=root / "cache")
+    (root / "pictures" / "a" / "1.png").write_text("other")
+    assert state(root, without=root / "cache") != before
 
 
 def test_fingerprints_tell_values_shapes_types_and_names_apart():
@@ -105,8 +256,31 @@ def test_a_name_that_leaves_the_folder_is_refused(tmp_path, name):
 def test_a_picture_that_is_a_link_to_the_outside_is_refused(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "x.png").symlink_to(tmp_path / "secret.png")
-    with pytest.raises(ValueError, match="leaves the data folder"):
+    with pytest.raises(ValueError, match="row 2: .*'x.png' leaves the data folder by a link .* as DATA"):
         resolve_inside(tmp_path / "data", "x.png", where="row 2")
+
+
+def test_a_name_leaves_its_folder_by_dots_and_the_root_by_links(root):
+    (root / "pictures" / "table").symlink_to("../table.csv")
+    found = resolve_each(root, ["a/1.png", "table"], where=["", ""], folder="pictures")
+    assert found == [root / "pictures" / "a" / "1.png", root / "pictures" / "table"]
+    with pytest.raises(ValueError, match=r"row 3: the file name '../table.csv' leaves the data folder"):
+        resolve_each(root, ["a/1.png", "../table.csv"], where=["row 2", "row 3"], folder="pictures")
+
+
+@pytest.mark.parametrize("name", ["x\0.png", "x\0/1.png", "x" * 300, "a/" * 3000 + "x", "\ud800.png"])
+def test_a_name_that_no_file_can_have_is_refused(root, name):
+    with pytest.raises(ValueError, match=r"list.csv, row 7: no file can have the name .* Correct it."):
+        resolve_inside(root, name, where="list.csv, row 7")
+
+
+def test_a_folder_put_in_the_place_of_a_refused_link_is_read(root):
+    (root / "b").symlink_to(root.parent / "outside")
+    with pytest.raises(ValueError, match="leaves the data folder"):
+        resolve_inside(root, "b/2.png", where="")
+    (root / "b").unlink()
+    (root.parent / "outside").rename(root / "b")
+    assert resolve_inside(root, "b/2.png", where="").is_file()
 
 
 def picture(path, pixels):

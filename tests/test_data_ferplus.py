@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from paperlib.data import (
     PROTOCOLS,
     consensus,
+    ferplus,
     load_ferplus,
     requirements,
     votes_to_ratings,
@@ -179,6 +180,7 @@ def damage(folder, file, row, column, value):
         ("fer2013.csv.gz", "pixels", "1 2 3", "3 pixels, not 48 x 48 = 2304. Fetch"),
         ("fer2013.csv.gz", "pixels", "1 2 x", "pixels must be whole numbers from 0 to 255"),
         ("fer2013.csv.gz", "pixels", "1 2 256", "pixels must be whole numbers from 0 to 255"),
+        ("fer2013.csv.gz", "pixels", "[" * 5000, "pixels must be whole numbers from 0 to 255"),
     ],
 )
 def test_a_cell_that_cannot_be_is_named_with_file_and_row(written, tmp_path, file, column, value, message):
@@ -187,6 +189,23 @@ def test_a_cell_that_cannot_be_is_named_with_file_and_row(written, tmp_path, fil
         load_ferplus(written, cache=tmp_path / "cache")
     assert f"{file}, row 7 (the header is row 1): " in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_votes_that_change_just_before_they_are_converted_are_read_anew(written, tmp_path, monkeypatch):
+    before = load_ferplus(written, cache=tmp_path / "before").fingerprint
+
+    def late(*arguments, **named):
+        path = written / "fer2013new.csv"
+        path.write_text(
+            path.read_text().replace("happiness", "x").replace("sadness", "happiness").replace("x", "sadness")
+        )
+        return converted(*arguments, **named)
+
+    converted = ferplus.converted
+    monkeypatch.setattr(ferplus, "converted", late)
+    read = load_ferplus(written, cache=tmp_path / "cache").fingerprint
+    monkeypatch.undo()
+    assert read == load_ferplus(written, cache=tmp_path / "after").fingerprint != before
 
 
 @pytest.mark.parametrize("change", ["shorter", "longer"])
@@ -206,6 +225,10 @@ def test_a_missing_column_file_or_protocol_is_named(written, tmp_path):
     with pytest.raises(
         ValueError, match=r"fer2013new.csv, row 1 \(the header\): no column contempt, only Usage"
     ):
+        load_ferplus(written, cache=tmp_path / "cache")
+    lines = path.read_text().replace("scorn", "contempt", 1).splitlines()
+    path.write_text("\n".join([f"{lines[0]},neutral", *(f"{line},0" for line in lines[1:])]))
+    with pytest.raises(ValueError, match=r"fer2013new.csv, row 1 \(the header\): 'neutral' is there twice"):
         load_ferplus(written, cache=tmp_path / "cache")
     path.unlink()
     with pytest.raises(FileNotFoundError, match="fer2013new.csv is not there. data/README.md says"):

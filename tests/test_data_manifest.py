@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from paperlib import twin
-from paperlib.data import load_manifest, write_manifest
+from paperlib.data import load_manifest, manifest, write_manifest
 
 SIZE = 48
 
@@ -79,6 +79,9 @@ def test_a_changed_picture_or_cell_changes_the_fingerprint(faces, written):
         ({"path": "../outside.png"}, "'../outside.png' leaves the data folder"),
         ({"path": "/outside.png"}, "'/outside.png' leaves the data folder"),
         ({"path": ""}, "path is empty"),
+        ({"path": "x" * 300 + ".png"}, "no file can have the name 'xxx"),
+        ({"path": "y/" * 3000 + "x.png"}, "no file can have the name 'y/y"),
+        ({"landmarks": "x" * 300 + ".npy"}, "no file can have the name 'xxx"),
         ({"path": "images/gone.png"}, "there is no picture gone.png"),
         ({"path": "manifest.csv"}, "the picture manifest.csv cannot be read"),
         ({"split": "dev"}, "split is 'dev'. Use one of: train, validation, test"),
@@ -129,6 +132,39 @@ def test_columns_that_cannot_be_are_named(written):
         load(written)
 
 
+def test_columns_that_are_not_read_may_be_there_twice_and_have_no_name(written):
+    before = load(written)
+    lines = written.read_text().splitlines()
+    written.write_text("\n".join([f"{lines[0]},note,note,,", *(f"{line},a,b,," for line in lines[1:])]))
+    assert load(written).fingerprint == before.fingerprint
+
+
+def test_a_csv_that_changes_just_before_its_pictures_are_read_is_read_anew(written, tmp_path, monkeypatch):
+    def late(*arguments, **named):
+        change(written, 2, valence="0.25", arousal="0.5")
+        return converted(*arguments, **named)
+
+    converted = manifest.converted
+    monkeypatch.setattr(manifest, "converted", late)
+    load(written)
+    monkeypatch.undo()
+    assert_array_equal(load(written).affect[0], [0.25, 0.5])
+
+
+def test_a_link_out_of_the_folder_is_named_and_one_inside_is_followed(written, tmp_path):
+    before = load(written).fingerprint
+    written.rename(written.parent / "images" / "list.csv")
+    written.symlink_to("images/list.csv")
+    assert load(written).fingerprint == before
+    (written.parent / "images" / "list.csv").rename(tmp_path / "list.csv")
+    written.unlink()
+    written.symlink_to(tmp_path / "list.csv")
+    with pytest.raises(
+        ValueError, match="manifest.csv: the file name 'manifest.csv' leaves the data folder by"
+    ):
+        load(written)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -136,6 +172,16 @@ def test_columns_that_cannot_be_are_named(written):
         ("path,split,expression\n", "manifest.csv has a header and no rows"),
         ("path,split,expression\na.png\n", r"manifest.csv, row 2 .*: 1 cells, not 3. Quote"),
         ("path,split,expression\na,b.png,train,fear\n", r"manifest.csv, row 2 .*: 4 cells, not 3. Quote"),
+        (
+            "path,split,expression\na.png\0b.png,train,fear\n",
+            r"manifest.csv, row 2 .*: a zero byte, which no",
+        ),
+        (
+            "path,split,expression,split\na.png,train,fear,test\n",
+            r"row 1 \(the header\): 'split' is there twice",
+        ),
+        ("path, split,expression,split\na.png,train,fear,test\n", "'split' is there twice. Take one out, or"),
+        ("\npath,split,expression\na.png,train,fear\n", "manifest.csv is not a whole CSV file: No columns"),
         (b"path,split,expression\n\xff\xfe.png,train,fear\n", "manifest.csv is not a whole CSV file"),
     ],
 )

@@ -86,6 +86,7 @@ def test_the_authors_table_by_hand(tmp_path):
         ("Filename", "000000.png", "'000000.png' has an earlier row. Take one of them out."),
         ("Filename", "../secret.png", "the file name '../secret.png' leaves the data folder"),
         ("Filename", "", "the file name '' leaves the data folder, or names none"),
+        ("Filename", "x" * 300, "no file can have the name 'xxx"),
         ("Filename", "999.png", "there is no picture 999.png. Restore it, or take its row out."),
     ],
 )
@@ -113,6 +114,12 @@ def test_files_that_cannot_be_are_named(faces, written):
     path = written / "Morphset.csv"
     path.write_text(path.read_text().replace("Emotion Label", "Label"))
     with pytest.raises(ValueError, match="no column Emotion Label, only Filename, Subject, Label"):
+        load(written)
+    lines = path.read_text().replace("Label", "Emotion Label").splitlines()
+    path.write_text("\n".join([f"{lines[0]},Valence", *(f"{line},0.5" for line in lines[1:])]))
+    with pytest.raises(
+        ValueError, match=r"Morphset.csv, row 1 \(the header\): 'Valence' is there twice. Take"
+    ):
         load(written)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"Morphset.csv is not there. data/README.md says"):

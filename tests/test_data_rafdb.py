@@ -132,9 +132,15 @@ def test_files_that_are_missing_broken_or_elsewhere_are_named(written):
     picture.unlink()
     (written.parent / "elsewhere.jpg").write_bytes(b"")
     picture.symlink_to(written.parent / "elsewhere.jpg")
-    with pytest.raises(ValueError, match=r"txt, line 11: .*'test_0002_aligned.jpg' leaves the data folder"):
+    with pytest.raises(ValueError, match="aligned/test_0002_aligned.jpg leaves the data folder by a link"):
         load(written)
-    (written / "Image" / "aligned").rename(written / "Image" / "other")
+    picture.unlink()
+    (written / "Image" / "aligned").rename(written.parent / "elsewhere")
+    (written / "Image" / "aligned").symlink_to(written.parent / "elsewhere")
+    with pytest.raises(ValueError, match="Image/aligned leaves the data folder by a link"):
+        load(written)
+    (written / "Image" / "aligned").unlink()
+    (written.parent / "elsewhere").rename(written / "Image" / "other")
     with pytest.raises(FileNotFoundError, match=r"aligned is not there. Unpack aligned.zip"):
         load(written)
     (written / LIST).write_text("")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import wavfile
 
-from paperlib.data import RecordingSet, load_recordings, write_recordings
+from paperlib.data import RecordingSet, load_recordings, recordings, write_recordings
 from paperlib.data.layouts import requirements
 from paperlib.data.recordings import NamedTable, read_wave, to_frames
 from paperlib.features import LANDMARKS, normalise_landmarks, speech_features
@@ -277,6 +277,7 @@ def test_waves_that_cannot_be_are_named(filmed, content, message):
         ({"audio_features": ""}, "audio_features is empty"),
         ({"ratings": "../b.csv"}, "the file name '../b.csv' leaves the data folder"),
         ({"video_features": "/b.csv"}, "the file name '/b.csv' leaves the data folder"),
+        ({"audio_features": "x" * 300}, "no file can have the name 'xxx"),
     ],
 )
 def test_a_cell_of_the_list_that_cannot_be_is_named(written, cells, message):
@@ -369,6 +370,7 @@ def test_ratings_that_cannot_be_are_refused(written, columns, message):
             b"time;r_valence;r_arousal;r_valence\n0;0;0;0\n",
             "row 1 .*'r_valence' is there twice. Take one out",
         ),
+        (b"time;r_valence;r_arousal\n0;0;0\0\n", "ratings/b.csv, row 2 .*: a zero byte, which no text has."),
         (b"time;r_valence;r_arousal\n0;0\n", "ratings/b.csv, row 2 .*: 2 cells, not 3. Quote"),
     ],
 )
@@ -376,6 +378,18 @@ def test_what_is_no_table_is_named(written, content, message):
     (written / "ratings" / "b.csv").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         load(written)
+
+
+def test_a_list_that_changes_just_before_its_files_are_read_is_read_anew(written, monkeypatch):
+    def late(*arguments, **named):
+        change(written / "recordings.csv", 5, pair="chat")
+        return converted(*arguments, **named)
+
+    converted = recordings.converted
+    monkeypatch.setattr(recordings, "converted", late)
+    load(written)
+    monkeypatch.undo()
+    assert load(written).pair.tolist() == ["a", "b", "c", "chat"]
 
 
 def test_a_missing_file_is_named(written):

@@ -6,7 +6,6 @@ in-the-wild, Image and Vision Computing 65, 2017.
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections import Counter
@@ -21,6 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from paperlib.data.cache import Box, Conversion, convert_pictures, converted, data_root, resolve_inside
 from paperlib.data.records import FaceSet
+from paperlib.data.tables import read_json
 from paperlib.labels import AFFECT
 
 SCALE = 10  # valence and arousal are whole numbers from -SCALE to SCALE
@@ -60,6 +60,7 @@ def load_afewva(
         sources=[root / clip for clip in clips],
         settings={"size": size, "channels": channels, "every": every},
         convert=lambda folder: _convert(folder, root, clips, size, channels, every),
+        root=root,
     )
     return FaceSet(name="AFEW-VA", **arrays, **notes)
 
@@ -115,6 +116,7 @@ def _list_clips(root: Path) -> list[str]:
             raise ValueError(f"{folder} is the same clip as {clips[path.name]}. Take one of them out.")
         clips[path.name] = folder
     for archive in sorted(root.glob("*.zip")):
+        resolve_inside(root, archive.name, where=archive.name)
         if packed := sorted(_clips_in(archive) - set(clips)):
             raise FileNotFoundError(
                 f"{archive.name} is not unpacked: {len(packed)} of its clips, from {packed[0]} on, have no folder. "
@@ -183,17 +185,15 @@ def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: in
 def _read_clip(root: Path, clip: str) -> tuple[str, list[_Frame]]:
     """The subject of a clip, and its annotated frames by number."""
     name = f"{clip}/{Path(clip).name}.json"
-    path = resolve_inside(root, name, where=name)
-    if not path.is_file():
+    if not (root / name).is_file():
         raise FileNotFoundError(f"{name} is not there. Restore it, or take the folder {clip} out.")
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name} is no JSON: {error}. Restore it from the release.") from error
+    content = read_json(root / name, name, mend="Restore it from the release.")
     form = isinstance(content, dict) and "actor" in content and isinstance(content.get("frames"), dict)
     if not form or not content["frames"]:
         raise ValueError(f'{name} has no "actor", or no "frames". Restore it from the release.')
-    actor = " ".join(str(content["actor"] or "").split())
+    if not isinstance(content["actor"], str | None):
+        raise ValueError(f'{name}, key "actor": {str(content["actor"])[:80]} is no name. {_MEND}')
+    actor = " ".join((content["actor"] or "").split())
     subject = Path(clip).name if actor.lower() in NAMELESS else actor
     frames = [_read_frame(root, clip, name, key, entry) for key, entry in content["frames"].items()]
     return subject, sorted(frames, key=lambda frame: frame.number)
@@ -214,7 +214,7 @@ def _read_frame(root: Path, clip: str, name: str, key: str, entry: Any) -> _Fram
             )
     return _Frame(
         number=int(key),
-        picture=resolve_inside(root, f"{clip}/{key}.png", where=where),
+        picture=root / clip / f"{key}.png",
         where=where,
         affect=tuple(float(entry[dimension]) for dimension in AFFECT),
         landmarks=_read_landmarks(entry["landmarks"], where),

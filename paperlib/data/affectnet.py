@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from paperlib.data.cache import Box, Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.cache import Box, Conversion, convert_pictures, converted, data_root, resolve_each
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_numbers, read_table
 from paperlib.labels import EXPRESSIONS
@@ -71,6 +71,7 @@ def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cach
         sources=sources,
         settings={"size": size, "channels": channels},
         convert=lambda folder: _convert(folder, read(root), size, channels),
+        root=root,
     )
     return FaceSet(name="AffectNet", **arrays, **notes)
 
@@ -133,9 +134,7 @@ def _read_csvs(root: Path) -> _Rows:
         boxes += [tuple(box) for box in np.stack([left, top, left + width, top + height], axis=1).tolist()]
         places = [faces.where(row) for row in range(len(faces))]
         names = faces.frame["subDirectory_filePath"]
-        paths += [
-            resolve_inside(root / PICTURES, name, where=at) for name, at in zip(names, places, strict=True)
-        ]
+        paths += resolve_each(root, names, where=places, folder=PICTURES)
         landmarks.append(_landmarks(faces) - np.stack([left, top], axis=1)[:, None, :])
         where += places
     split = np.repeat(list(CSV_SPLITS), [len(table) for table in tables])
@@ -162,7 +161,7 @@ def _landmarks(table: Table) -> NDArray[np.float64]:
     """The column of 68 points, x;y;x;y and so on, as (n, 68, 2)."""
     points = np.full((len(table), 68 * 2), np.nan)
     for row, text in enumerate(table.frame["facial_landmarks"]):
-        numbers = text.split(";")
+        numbers = text.replace("_", "?").split(";")  # Python takes 0_1 for 1
         with suppress(ValueError):  # leaves NaN, refused below
             points[row] = [float(number) for number in numbers] if len(numbers) == 68 * 2 else np.nan
     broken = ~np.isfinite(points).all(axis=1)
@@ -189,9 +188,8 @@ def _read_folders(root: Path) -> _Rows:
     expression, valence, arousal = labels[:, :3].T
     keep, excluded = _exclusions(expression, valence, arousal)
     kept = [listed[row] for row in np.flatnonzero(keep)]
-    names = [path.relative_to(root).as_posix() for path in kept]
     return _Rows(
-        paths=[resolve_inside(root, name, where=name) for name in names],
+        paths=kept,
         where=[f"{path.parents[1].name}/images" for path in kept],
         boxes=None,
         split=np.array(split)[keep],

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root
 from paperlib.data.records import FaceSet
 from paperlib.labels import AFFECT
 
@@ -56,6 +56,7 @@ def load_affwild(
         sources=[root / ANNOTATIONS, root / FRAMES],
         settings={"size": size, "channels": channels, "every": every},
         convert=lambda folder: _convert(folder, root, size, channels, every),
+        root=root,
     )
     return FaceSet(name="Aff-Wild", **arrays, **notes)
 
@@ -95,7 +96,7 @@ def _convert(folder: Path, root: Path, size: int, channels: int, every: int) -> 
             f"{FRAMES}: no frame is left, of {dict(excluded)}. Add pictures of annotated frames."
         )
     where = [f"{FRAMES}/{os.path.dirname(file)}" for file in files]
-    paths = [resolve_inside(root / FRAMES, file, where=at) for file, at in zip(files, where, strict=True)]
+    paths = [root / FRAMES / file for file in files]
     images, _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
     subject = np.array([_PERSON.sub("", video) for video in labels])
     number = [kept.sum() for kept in stays.values()]
@@ -145,7 +146,7 @@ def _read_numbers(root: Path, name: str, *, columns: int) -> NDArray[np.float64]
     values = []
     for number, text in enumerate(lines[paired:], start=1 + paired):
         try:
-            row = [float(cell) for cell in text.split(",")]
+            row = [float(cell) for cell in text.replace("_", "?").split(",")]  # Python takes 0_1 for 1
         except ValueError:
             row = []
         if len(row) != columns or not all(-1 <= x <= 1 or (paired and x == NO_VALUE) for x in row):

@@ -10,7 +10,6 @@ Whether segments count from 0 or from 1 was not to be learnt, so both are read; 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from tqdm import tqdm
 
 from paperlib.data.cache import Conversion, converted, data_root
 from paperlib.data.records import SequenceSet
-from paperlib.data.tables import Table, read_table, read_workbook, refuse_constant_raters
+from paperlib.data.tables import Table, read_json, read_table, read_workbook, refuse_constant_raters
 
 # foteinopoulou2021 does not name its ten. OpenFace measures these; the twin's sequences have the same.
 ACTION_UNITS = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU09", "AU12", "AU15", "AU20", "AU25")
@@ -60,6 +59,7 @@ def load_amigos(
         sources=[root / ANNOTATIONS, root / FOLDER],
         settings={"action_units": list(action_units)},
         convert=lambda _: _convert(root, action_units),
+        root=root,
     )
     return SequenceSet(name="AMIGOS", channels=tuple(action_units), **arrays, **notes)
 
@@ -199,10 +199,7 @@ def _read_openface(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[n
 
 def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bool_], float]:
     mend = "Write fps, action_units (names) and frames (as many intensities each, 0 to 5)."
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is no JSON: {error}. {mend}") from error
+    content = read_json(path, path.name, mend=mend)
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no keys. {mend}")
     for key, kinds in {"fps": (int, float, str), "action_units": (list,), "frames": (list,)}.items():
@@ -210,11 +207,13 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
             raise ValueError(f"{path.name}, key {key}: {str(content.get(key))[:80]}. {mend}")
     try:
         fps = float(content["fps"])
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path.name}, key fps: {error}. {mend}") from error
     units = content["action_units"]
     if missing := [name for name in names if name not in units]:
         raise ValueError(f"{path.name}, key action_units: no {', '.join(missing)}. {mend}")
+    if twice := [name for name in names if units.count(name) > 1]:
+        raise ValueError(f"{path.name}, key action_units: {twice[0]} is there twice. {mend}")
     columns = [units.index(name) for name in names]
     for number, row in enumerate(content["frames"]):
         whole = isinstance(row, list) and len(row) == len(units)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ Conversion = tuple[
     dict[str, Any], dict[str, Any]
 ]  # the fields of a record: arrays, and the rest as JSON knows it
 
+Stamp = tuple[str, int, int]  # a file's name, size in bytes and time of change
+
+_LIBRARIES = ("numpy", "opensmile", "pillow", "scipy")  # they decode, and compute, what is stored
 _MAPPED = 2**24  # arrays above this many bytes are mapped from disk, not read
 _BATCH = 64  # pictures that one thread decodes before it reports
 
@@ -32,27 +37,47 @@ def converted(
     cache: Path | str,
     *,
     name: str,
-    sources: Iterable[Path],
+    sources: Sequence[Path],
     settings: Mapping[str, object],
     convert: Callable[[Path], Conversion],
+    root: Path | None = None,
 ) -> Conversion:
     """What `convert` returns for these sources and settings: computed the first time, later read from
     `cache`.
 
     Sources (files, or folders with all below them) are known by name, size and time of change, the conversion
-    by its settings and this package's code. `convert` gets an empty folder, in which it may write large
-    arrays itself (`open_pictures`). Its result appears under its final name only when whole, and a lock makes
-    other processes wait for it. The notes that come back have a `fingerprint` of the arrays' content beside
-    what `convert` returned: the same data fetched again, or copied elsewhere, have the same fingerprint.
+    by its settings, this package's code and the versions of the libraries that it decodes with. Sources need
+    a `root`, the folder that they lie in: it may be a link, but none of them, and nothing below, may lead out.
+    `convert` must read the sources itself, not pass on what was read before. It gets an empty folder, in which
+    it may write large arrays (`open_pictures`). Its result appears under its final name only when whole, and a
+    lock makes other processes wait for it. The notes that come back have a `fingerprint` of the arrays'
+    content beside what `convert` returned: the same data fetched again, or copied elsewhere, have the same
+    fingerprint.
+
+    Raises:
+        ValueError: a link leads out of `root`.
+        RuntimeError: a source changed while it was converted.
     """
     cache = Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
     code = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
-    key = hashlib.sha256(json.dumps([code, dict(settings), list(_stamps(sources))]).encode()).hexdigest()[:16]
-    entry = cache / f"{name}-{key}"
+    versions = [importlib.metadata.version(library) for library in _LIBRARIES]
+    assert root is not None or not sources
+    top = os.path.realpath(root) if root is not None else ""
+    stamps = list(_stamps(sources, top=top))
+    known_by = json.dumps([code, versions, dict(settings), stamps])
+    entry = cache / f"{name}-{hashlib.sha256(known_by.encode()).hexdigest()[:16]}"
+
+    def check_unchanged() -> None:
+        if changed := set(stamps) ^ set(_stamps(sources, top=top)):
+            raise RuntimeError(
+                f"the files of {name} changed while they were used, {min(changed)[0]} for one. Nothing is kept of "
+                "what was read; start again when they are complete."
+            )
+
     with FileLock(cache / f"{name}.lock"):
         if not entry.is_dir():
-            _convert_whole(entry, convert)
+            _convert_whole(entry, convert, check_unchanged)
     arrays: dict[str, Any] = {
         # copy on write: what a reader changes stays in memory, and torch takes no read-only array
         path.stem: np.load(path, mmap_mode="c" if path.stat().st_size > _MAPPED else None)
@@ -61,7 +86,9 @@ def converted(
     return arrays, json.loads((entry / "notes.json").read_text("utf-8"))
 
 
-def _convert_whole(entry: Path, convert: Callable[[Path], Conversion]) -> None:
+def _convert_whole(
+    entry: Path, convert: Callable[[Path], Conversion], check_unchanged: Callable[[], None]
+) -> None:
     part = entry.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)  # a conversion that was interrupted
     part.mkdir()
@@ -74,6 +101,7 @@ def _convert_whole(entry: Path, convert: Callable[[Path], Conversion]) -> None:
                 np.save(part / f"{name}.npy", array)
         notes = {**notes, "fingerprint": fingerprint(arrays)}
         (part / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
+        check_unchanged()
         os.replace(part, entry)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -81,25 +109,61 @@ def _convert_whole(entry: Path, convert: Callable[[Path], Conversion]) -> None:
 
 
 def state(root: Path, *, without: Path) -> str:
-    """A hash of the names, sizes and times of change of all files below `root`, but for those below `without`."""
+    """A hash of the names, sizes and times of change of all files below `root`, but for those below `without`.
+
+    Links are followed wherever they lead, but for those that lead back to a folder around them.
+    """
     apart = os.path.abspath(without) + os.sep
     stamps = [stamp for stamp in _stamps([root]) if not stamp[0].startswith(apart)]
     return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()[:16]
 
 
-def _stamps(sources: Iterable[Path | str]) -> Iterator[tuple[str, int, int]]:
-    """Name, size and time of change of every file, in one order on every machine; size -1 where there is
-    none."""
+def _stamps(sources: Iterable[Path | str], *, top: str = "") -> Iterator[Stamp]:
+    """The stamp of every file, in one order on every machine; size -1 where there is none.
+
+    ValueError if a source, or what lies below it, leads out of the folder `top`, a real path.
+    """
+    real = functools.cache(os.path.realpath)
     for source in sources:
-        try:
-            found = os.stat(source)
-        except OSError:
-            yield os.path.abspath(source), -1, 0
-            continue
-        if stat.S_ISDIR(found.st_mode):
-            yield from _stamps(os.path.join(source, name) for name in sorted(os.listdir(source)))
-        else:
-            yield os.path.abspath(source), found.st_size, found.st_mtime_ns
+        path = os.path.abspath(source)
+        folder, name = os.path.split(path)
+        target = os.path.realpath(path) if os.path.islink(path) else os.path.join(real(folder), name)
+        if target != path:
+            yield f"{path} -> {target}", -1, 0  # led elsewhere, it is another source
+        yield from _stamps_of(path, target, top, ())
+
+
+def _stamps_of(path: str, target: str, top: str, above: tuple[str, ...]) -> Iterator[Stamp]:
+    """`target` is the real path of `path`, and `above` are those of the folders that it was reached through."""
+    if top and not _lies_in(target, top):
+        raise _leads_out(path, target)
+    try:
+        found = os.stat(path)
+    except OSError:
+        yield path, -1, 0
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        yield path, found.st_size, found.st_mtime_ns
+    elif target not in above:  # else a link back to where we are
+        with os.scandir(path) as entries:
+            inner = sorted((entry.name, entry.is_symlink()) for entry in entries)
+        for name, is_link in inner:
+            place, at = os.path.join(path, name), os.path.join(target, name)
+            if is_link:
+                at = os.path.realpath(place)
+                yield f"{place} -> {at}", -1, 0
+            yield from _stamps_of(place, at, top, (*above, target))
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return os.path.join(path, "").startswith(os.path.join(folder, ""))
+
+
+def _leads_out(what: str, target: str) -> ValueError:
+    return ValueError(
+        f"{what} leaves the data folder by a link to {target}. Copy there what it leads to, or gather all files "
+        "in the folder that it leads to, and name that one as DATA."
+    )
 
 
 def fingerprint(arrays: Mapping[str, NDArray]) -> str:
@@ -119,24 +183,45 @@ def data_root(track: str, root: Path | str) -> Path:
 
 
 def resolve_inside(root: Path, name: str, *, where: str) -> Path:
-    """The file `name` under `root`; a ValueError if it is absolute, or leaves `root` by `..` or a link."""
-    top = _real(os.fspath(root))
-    folder, last = os.path.split(os.path.join(top, name))
-    named = os.path.join(_real(folder), last)
-    path = os.path.realpath(named) if os.path.islink(named) else named
-    inside = path.startswith(top + os.sep) and not os.path.isabs(name) and "\\" not in name
-    if not inside or last in ("", ".", ".."):
+    """The file `name` under `root`; see `resolve_each`."""
+    (path,) = resolve_each(root, [name], where=[where])
+    return path
+
+
+def resolve_each(root: Path, names: Iterable[str], *, where: Iterable[str], folder: str = "") -> list[Path]:
+    """The files `names` in `folder` of `root`, there or not; `where` are the names' places, for messages.
+
+    Raises:
+        ValueError: a name is absolute, leaves `folder` by `..` or `root` by a link, or is none that a file can have.
+    """
+    real = functools.cache(os.path.realpath)  # hundreds of thousands of pictures lie in a few folders
+    top = real(root)
+    return [
+        _resolve(top, os.path.join(top, folder), name, place, real)
+        for name, place in zip(names, where, strict=True)
+    ]
+
+
+def _resolve(top: str, folder: str, name: str, where: str, real: Callable[[str], str]) -> Path:
+    above, last = os.path.split(os.path.join(folder, name))
+    inside = _lies_in(os.path.normpath(os.path.join(folder, name)), os.path.normpath(folder))
+    if not inside or os.path.isabs(name) or "\\" in name or last in ("", ".", ".."):
         raise ValueError(
-            f"{where}: the file name {name!r} leaves the data folder, or names none. "
+            f"{where}: the file name {name[:80]!r} leaves the data folder, or names none. "
             "Put the file inside, and give its name relative to that folder, with forward slashes."
         )
-    return Path(path if os.path.exists(path) else named)  # what a link lacks is told by the link's name
-
-
-@lru_cache(maxsize=4096)
-def _real(folder: str) -> str:
-    """Cached, since hundreds of thousands of pictures lie in a few folders."""
-    return os.path.realpath(folder)
+    try:
+        path = os.path.join(real(above), last)
+        target = os.path.realpath(path) if stat.S_ISLNK(os.lstat(path).st_mode) else path
+    except (OSError, ValueError) as error:  # ValueError: a NUL, or half of a character
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+            raise ValueError(
+                f"{where}: no file can have the name {name[:80]!r} ({len(name)} characters). Correct it."
+            ) from None
+        target = path
+    if not _lies_in(target, top):
+        raise _leads_out(f"{where}: the file name {name!r}", target)
+    return Path(path)
 
 
 def open_pictures(folder: Path, n: int, *, size: int, channels: int) -> np.memmap:

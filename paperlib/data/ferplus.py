@@ -28,6 +28,7 @@ from paperlib.twin.prototypes import CIRCUMPLEX
 
 SIZE = 48  # pixels
 ORIGINAL = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # FER2013's classes 0 to 6
+LABELS = "fer2013new.csv"
 VOTES = {  # our category -> its FER+ column, in the file's order
     "neutral": "neutral",
     "happy": "happiness",
@@ -77,32 +78,25 @@ def load_ferplus(root: Path | str, *, protocol: str = "majority", cache: Path | 
         ValueError: an unknown protocol, or a cell that cannot be: the message names file, row and mend.
     """
     root = data_root("ferplus", root)
-    labels = read_table(root / "fer2013new.csv", ["Usage", "Image name", *VOTES.values(), *NO_EMOTION])
-    columns = (*(VOTES[name] for name in EXPRESSIONS), *NO_EMOTION)
-    counts = [labels.numbers(column, low=0, high=10, whole=True, mend=_FETCH) for column in columns]
-    votes = np.stack(counts, axis=1).astype(np.int16)
-    # one row of the release has nine
-    labels.refuse(~np.isin(votes.sum(axis=1), (9, 10)), "the votes do not add up to ten", _FETCH)
-    split = labels.choices("Usage", SPLITS, mend=_FETCH)
-    label, counted, excluded = consensus(votes, protocol=protocol)
-    nameless = (labels.frame["Image name"].str.strip() == "").to_numpy()
-    excluded = np.where(nameless, "no image name: no usable face", excluded)
-    keep = excluded == ""
-
     pixels = root / "fer2013.csv"
     pixels = pixels if pixels.exists() else root / "fer2013.csv.gz"
     stored, _ = converted(
         cache,
         name="fer2013",
-        sources=[pixels, labels.path],
+        sources=[pixels, root / LABELS],
         settings={},
-        convert=lambda folder: _convert(folder, pixels, labels),
+        convert=lambda folder: _convert(folder, pixels, root / LABELS),
+        root=root,
     )
+    votes = stored["votes"]
+    label, counted, excluded = consensus(votes, protocol=protocol)
+    excluded = np.where(stored["named"], excluded, "no image name: no usable face")
+    keep = excluded == ""
     ratings = votes_to_ratings(votes[keep, : len(EXPRESSIONS)], CIRCUMPLEX)
     arrays: dict[str, Any] = {
         "images": np.asarray(stored["images"])[keep],
         "original": stored["original"][keep],
-        "split": split[keep],
+        "split": stored["split"][keep],
         "expression": label[keep],
         "votes": counted[keep],
         "ratings": ratings,
@@ -185,8 +179,17 @@ def votes_to_ratings(votes: ArrayLike, coordinates: Mapping[str, tuple[float, fl
     return places[(rater[None, :, None] >= up_to[:, None, :]).sum(axis=2)]
 
 
-def _convert(folder: Path, path: Path, labels: Table) -> Conversion:
-    """Every row of fer2013.csv: its pixels, and its label as an index into EXPRESSIONS."""
+def _convert(folder: Path, path: Path, labels_path: Path) -> Conversion:
+    """Every row of both files: its pixels, its first label as an index into EXPRESSIONS, its ten votes, its split, and
+    whether its picture has a name."""
+    labels = read_table(labels_path, ["Usage", "Image name", *VOTES.values(), *NO_EMOTION])
+    columns = (*(VOTES[name] for name in EXPRESSIONS), *NO_EMOTION)
+    counts = [labels.numbers(column, low=0, high=10, whole=True, mend=_FETCH) for column in columns]
+    votes = np.stack(counts, axis=1).astype(np.int16)
+    # one row of the release has nine
+    labels.refuse(~np.isin(votes.sum(axis=1), (9, 10)), "the votes do not add up to ten", _FETCH)
+    split = labels.choices("Usage", SPLITS, mend=_FETCH)
+    named = (labels.frame["Image name"].str.strip() != "").to_numpy(bool)
     mend = f"Fetch {path.name} again."
     images = open_pictures(folder, len(labels), size=SIZE, channels=1)
     original = np.empty(len(labels), np.int8)
@@ -214,7 +217,7 @@ def _convert(folder: Path, path: Path, labels: Table) -> Conversion:
             f"{long.name}, row {min(done, len(labels)) + 2}: {short.name} has no such row, but rows belong together "
             "by their order. Fetch both files again, and sort or filter neither."
         )
-    return {"images": images, "original": original}, {}
+    return {"images": images, "original": original, "votes": votes, "split": split, "named": named}, {}
 
 
 def _pixels(chunk: Table, mend: str) -> NDArray[np.uint8]:
@@ -223,7 +226,7 @@ def _pixels(chunk: Table, mend: str) -> NDArray[np.uint8]:
         try:
             # the fastest parser at hand; bytes() refuses what is not a whole number from 0 to 255
             values = bytes(json.loads(f"[{text.strip().replace(' ', ',')}]"))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{chunk.where(row)}: pixels must be whole numbers from 0 to 255 ({error}). {mend}"
             ) from None

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.cache import (
+    Conversion,
+    convert_pictures,
+    converted,
+    data_root,
+    resolve_each,
+    resolve_inside,
+)
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_header, read_numbers, read_table, refuse_constant_raters
 from paperlib.labels import AFFECT, EXPRESSIONS
@@ -35,7 +43,34 @@ def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache
         ValueError: a value, a name or a picture that cannot be: the message names file, row and mend.
     """
     path = data_root("manifest", path) / NAME if Path(path).is_dir() else Path(path)
-    header = [name.strip() for name in read_header(path)]
+    arrays, notes = converted(
+        cache,
+        name="manifest",
+        sources=[path, *_read(path).files],
+        settings={"size": size, "channels": channels},
+        convert=lambda folder: _convert(folder, _read(path), size, channels),
+        root=path.parent,
+    )
+    return FaceSet(name=path.parent.resolve().name, **arrays, **notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listed:
+    """What the CSV lists, before any other file is opened."""
+
+    table: Table
+    raters: list[str]
+    pictures: list[Path]
+    landmarks: list[Path | None]  # empty without the column
+
+    @property
+    def files(self) -> list[Path]:
+        return [*self.pictures, *(file for file in self.landmarks if file is not None)]
+
+
+def _read(path: Path) -> _Listed:
+    resolve_inside(path.parent, path.name, where=path.name)
+    header = read_header(path)
     raters = _raters(path, header)
     pairs = [f"rater_{name}_{dimension}" for name in raters for dimension in AFFECT]
     given = [*AFFECT] if set(AFFECT) & set(header) else []
@@ -49,14 +84,7 @@ def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache
     table.refuse((table.frame["path"].str.strip() == "").to_numpy(), "path is empty", _MEND)
     pictures = [file for file in _inside(table, "path") if file is not None]
     landmarks = _inside(table, "landmarks") if "landmarks" in table.frame else []
-    arrays, notes = converted(
-        cache,
-        name="manifest",
-        sources=[path, *filter(None, [*pictures, *landmarks])],
-        settings={"size": size, "channels": channels},
-        convert=lambda folder: _convert(folder, table, pictures, landmarks, raters, size, channels),
-    )
-    return FaceSet(name=path.parent.resolve().name, **arrays, **notes)
+    return _Listed(table=table, raters=raters, pictures=pictures, landmarks=landmarks)
 
 
 def _raters(path: Path, header: list[str]) -> list[str]:
@@ -75,22 +103,15 @@ def _raters(path: Path, header: list[str]) -> list[str]:
 
 
 def _inside(table: Table, column: str) -> list[Path | None]:
-    root = table.path.parent
-    names = table.frame[column].str.strip()
-    return [
-        resolve_inside(root, name, where=table.where(row)) if name else None for row, name in enumerate(names)
-    ]
+    """The files of a column, None where a cell is empty."""
+    named = {row: name for row, name in enumerate(table.frame[column].str.strip()) if name}
+    files = resolve_each(table.path.parent, named.values(), where=map(table.where, named))
+    of_row = dict(zip(named, files, strict=True))
+    return [of_row.get(row) for row in range(len(table))]
 
 
-def _convert(
-    folder: Path,
-    table: Table,
-    pictures: list[Path],
-    landmarks: list[Path | None],
-    raters: list[str],
-    size: int,
-    channels: int,
-) -> Conversion:
+def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Conversion:
+    table, raters = listed.table, listed.raters
     arrays: dict[str, Any] = {"split": table.choices("split", {name: name for name in SPLITS})}
     if "subject" in table.frame:
         subject = table.frame["subject"].str.strip()
@@ -114,9 +135,11 @@ def _convert(
     else:
         affect = np.full((len(table), 2), np.nan)
     arrays["affect"] = affect.astype(np.float32)
-    points = [_points(file, table.where(row)) for row, file in enumerate(landmarks)]
+    points = [_points(file, table.where(row)) for row, file in enumerate(listed.landmarks)]
     places = [table.where(row) for row in range(len(table))]
-    images, scaled_from = convert_pictures(folder, pictures, where=places, size=size, channels=channels)
+    images, scaled_from = convert_pictures(
+        folder, listed.pictures, where=places, size=size, channels=channels
+    )
     if points:
         arrays["landmarks"] = (np.stack(points) * (size / scaled_from[:, None, :])).astype(np.float32)
     return {"images": images, **arrays}, {}

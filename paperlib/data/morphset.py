@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from paperlib.data.affwild import split_by_group
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_each
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import read_table
 from paperlib.labels import EXPRESSIONS
@@ -52,6 +52,7 @@ def load_morphset(root: Path | str, *, size: int = 224, channels: int = 3, cache
         sources=[root / TABLE, root / PICTURES],
         settings={"size": size, "channels": channels},
         convert=lambda folder: _convert(folder, root, size, channels),
+        root=root,
     )
     return FaceSet(name="MorphSet", **arrays, **notes)
 
@@ -70,9 +71,7 @@ def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
         raise ValueError(f"{TABLE}: no row of {', '.join(missing)}. Fetch the whole table again.")
     affect = [table.numbers(column, low=-1, high=1, mend=_MEND) for column in ("Valence", "Arousal")]
     places = [table.where(row) for row in range(len(table))]
-    paths = [
-        resolve_inside(root / PICTURES, name, where=place) for name, place in zip(names, places, strict=True)
-    ]
+    paths = resolve_each(root, names, where=places, folder=PICTURES)
     images, _ = convert_pictures(folder, paths, where=places, size=size, channels=channels)
     return {
         "images": images,

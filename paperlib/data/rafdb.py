@@ -36,7 +36,9 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
         FileNotFoundError: the list, the folder of pictures or a picture is missing.
         ValueError: a line, a value or a picture that cannot be: the message names file, line and mend.
     """
-    root = data_root(ARCHIVE, data_root("rafdb", root))
+    root = data_root("rafdb", root)
+    if (root / ARCHIVE).is_dir():
+        root = resolve_inside(root, ARCHIVE, where=ARCHIVE)
     for path, there, mend in (
         (root / LIST, Path.is_file, "data/README.md says where it comes from and belongs"),
         (root / PICTURES, Path.is_dir, "Unpack aligned.zip of the release there"),
@@ -49,6 +51,7 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
         sources=[root / LIST, root / PICTURES, root / PSEUDO],
         settings={"size": size, "channels": channels},
         convert=lambda folder: _convert(folder, root, size, channels),
+        root=root,
     )
     return FaceSet(name="RAF-DB", **arrays, **notes)
 
@@ -58,10 +61,7 @@ def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
     split = np.array([line[2] for line in listed.values()])
     expression = [EXPRESSIONS.index(CATEGORIES[int(line[3]) - 1]) for line in listed.values()]
     affect = pseudo_affect(root, [f"{line[1]}.jpg" for line in listed.values()], split)
-    paths = [
-        resolve_inside(root / PICTURES, f"{line[1]}_aligned.jpg", where=place)
-        for place, line in listed.items()
-    ]
+    paths = [root / PICTURES / f"{line[1]}_aligned.jpg" for line in listed.values()]
     images, _ = convert_pictures(folder, paths, where=list(listed), size=size, channels=channels)
     return {
         "images": images,

@@ -120,6 +120,20 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
             a subject or a pair in two splits, no training recording: the message names file, row and mend.
     """
     path = data_root("recordings", path) / NAME if Path(path).is_dir() else Path(path)
+    arrays, notes = converted(
+        cache,
+        name="recordings",
+        sources=[path, *(file for row in _read_list(path)[1] for file in row.values())],
+        settings=feature_settings(),
+        convert=lambda _: _convert(*_read_list(path)),
+        root=path.parent,
+    )
+    return RecordingSet(name=path.parent.resolve().name, **arrays, **notes)
+
+
+def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
+    """The list of recordings, and each one's files by their column."""
+    resolve_inside(path.parent, path.name, where=path.name)
     table = read_named_table(path, name=path.name)
     need_columns(table, ["recording", "split", "ratings"])
     both = [pair for pair in MODALITIES.values() if set(pair) <= set(table.frame)]
@@ -145,14 +159,7 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
                     f"{table.frame[column].iat[row]} is not there ({file}), which {table.where(row)} names. Restore it "
                     "as data/README.md says, or take its recording out."
                 )
-    arrays, notes = converted(
-        cache,
-        name="recordings",
-        sources=[path, *(file for row in files for file in row.values())],
-        settings=feature_settings(),
-        convert=lambda _: _convert(table, files),
-    )
-    return RecordingSet(name=path.parent.resolve().name, **arrays, **notes)
+    return table, files
 
 
 def _convert(table: NamedTable, files: list[dict[str, Path]]) -> Conversion:

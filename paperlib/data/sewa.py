@@ -67,6 +67,7 @@ def load_sewa(root: Path | str, *, cache: Path | str) -> RecordingSet:
         sources=[root / name for name in (NAME, LABELS, ANNOTATIONS, AUDIO, LANDMARKS)],
         settings=feature_settings(),
         convert=lambda _: _convert(root),
+        root=root,
     )
     return RecordingSet(name="SEWA", **arrays, **notes)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root
 from paperlib.data.categories import PSEUDO, pseudo_affect
 from paperlib.data.records import FaceSet
 from paperlib.labels import EXPRESSIONS
@@ -68,6 +68,7 @@ def load_sfew(root: Path | str, *, size: int = 224, channels: int = 3, cache: Pa
         sources=[*(root / folder for folder in folders.values()), root / PSEUDO],
         settings={"size": size, "channels": channels},
         convert=lambda folder: _convert(folder, root, folders, size, channels),
+        root=root,
     )
     return FaceSet(name="SFEW 2.0", **arrays, **notes)
 
@@ -88,10 +89,7 @@ def _convert(folder: Path, root: Path, folders: dict[str, str], size: int, chann
     ]
     names = [f"{SPLITS[part]}/{label}/{file}" for part, _, label, file in listed]
     where = [f"{top}/{label}" for _, top, label, _ in listed]
-    paths = [
-        resolve_inside(root / top, f"{label}/{file}", where=f"{top}/{label}")
-        for _, top, label, file in listed
-    ]
+    paths = [root / top / label / file for _, top, label, file in listed]
     split = np.array([part for part, *_ in listed])
     expression = [EXPRESSIONS.index(CLASSES[label]) for _, _, label, _ in listed]
     arrays: dict[str, Any] = {"split": split, "expression": np.array(expression, np.int8)}

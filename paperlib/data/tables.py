@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,7 @@ def read_table_chunks(
 ) -> Iterator[Table]:
     """As `read_table`, at most `rows` rows at a time, so that memory stays bounded."""
     header = read_header(path)
-    wanted = [column for column in header if column.strip() in {*columns, *optional}]
-    if missing := [column for column in columns if column not in {name.strip() for name in wanted}]:
-        raise _wrong_columns(path, missing, header)
+    places = _find_columns(path, header, columns, optional)
     options: dict[str, Any] = {
         "dtype": str,
         "keep_default_na": False,
@@ -110,10 +109,10 @@ def read_table_chunks(
         ) as file:
             refuse_ragged(csv.reader(file), path.name)
         # without index_col=False pandas takes a surplus column for row names, and shifts the others
-        with pd.read_csv(path, usecols=wanted, chunksize=rows, index_col=False, **options) as reader:
+        with pd.read_csv(path, usecols=places, chunksize=rows, index_col=False, **options) as reader:
             for frame in reader:
                 empty &= frame.empty
-                yield Table(path, frame.fillna("").rename(columns=str.strip))
+                yield Table(path, frame.fillna("").set_axis([header[place] for place in places], axis=1))
     except NOT_CSV as error:
         raise _no_csv(path, error) from error
     if empty:
@@ -121,7 +120,7 @@ def read_table_chunks(
 
 
 def refuse_ragged(rows: Iterable[list[str]], name: str) -> None:
-    """ValueError for the first row that has fewer cells than the first one, or surplus ones that are not blank.
+    """ValueError for the first row that has fewer cells than the first one, surplus ones that are not blank, or a NUL.
 
     pandas fills up and cuts off in silence, and what stands behind a comma too many is then another column's.
     """
@@ -134,13 +133,19 @@ def refuse_ragged(rows: Iterable[list[str]], name: str) -> None:
                 f"{name}, row {number} (the first is row 1): {len(cells)} cells, not {width}. Quote a cell that holds "
                 "a separator, and complete a row that was cut off."
             )
+        if "\0" in "".join(cells):
+            raise ValueError(
+                f"{name}, row {number} (the first is row 1): a zero byte, which no text has. Restore the file."
+            )
 
 
 def read_header(path: Path) -> list[str]:
-    """The column names of a CSV, as they stand in its first row."""
+    """The column names of a CSV, without the blanks around them; one that is there twice, twice."""
     _there(path)
+    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
     try:
-        return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
+        first = pd.read_csv(path, header=None, nrows=1, skip_blank_lines=False, **options)
+        return [str(name).strip() for name in first.iloc[0]]
     except NOT_CSV as error:
         raise _no_csv(path, error) from error
 
@@ -149,16 +154,35 @@ def read_workbook(path: Path, columns: Collection[str]) -> Table:
     """The named columns of a workbook's first sheet. Raises as `read_table`."""
     _there(path)
     try:
-        frame = pd.read_excel(path, dtype=str, keep_default_na=False).rename(
-            columns=lambda name: str(name).strip()
-        )
+        cells = pd.read_excel(path, header=None, dtype=str, keep_default_na=False)
     except Exception as error:  # openpyxl meets a broken part with many kinds, xml's SyntaxError among them
         raise ValueError(f"{path.name} is not a workbook: {error}. Save it as .xlsx.") from error
-    if missing := [column for column in columns if column not in frame.columns]:
-        raise _wrong_columns(path, missing, list(frame.columns))
+    header = [str(name).strip() for name in cells.iloc[0]] if len(cells) else []
+    places = _find_columns(path, header, columns)
+    frame = cells.iloc[1:, places].reset_index(drop=True)
     if frame.empty:
         raise _no_rows(path)
-    return Table(path, frame[list(columns)])
+    return Table(path, frame.set_axis([header[place] for place in places], axis=1))
+
+
+def read_json(path: Path, name: str, *, mend: str) -> Any:
+    """What a JSON file holds; messages call it `name`, and end in `mend`.
+
+    Raises:
+        ValueError: there is none, it is not whole, or has a key twice, of which Python would keep the last.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is no JSON: {error}. {mend}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {max(keys, key=keys.count)!r} is there twice")
+    return content
 
 
 def read_numbers(path: Path) -> NDArray[np.float64]:
@@ -204,8 +228,18 @@ def _no_csv(path: Path, error: Exception) -> ValueError:
     return ValueError(f"{path.name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV.")
 
 
-def _wrong_columns(path: Path, missing: list[str], header: list[str]) -> ValueError:
-    return ValueError(
-        f"{path.name}, row 1 (the header): no column {', '.join(missing)}, only {', '.join(header[:15])}. "
-        "Name the columns as data/README.md lists them."
-    )
+def _find_columns(
+    path: Path, header: Sequence[str], columns: Collection[str], optional: Collection[str] = ()
+) -> list[int]:
+    """The places in `header` of the columns to read; ValueError if one is missing, or there twice."""
+    if missing := [column for column in columns if column not in header]:
+        raise ValueError(
+            f"{path.name}, row 1 (the header): no column {', '.join(missing)}, only {', '.join(header[:15])}. "
+            "Name the columns as data/README.md lists them."
+        )
+    places = [place for place, name in enumerate(header) if name in {*columns, *optional}]
+    if twice := [header[place] for place in places if header.count(header[place]) > 1]:
+        raise ValueError(
+            f"{path.name}, row 1 (the header): {twice[0]!r} is there twice. Take one out, or rename it."
+        )
+    return places

@@ -122,6 +122,18 @@ SHEETS: dict[str, tuple[Sheet, ...]] = {
     ),
 }
 
+# columns whose cells are the names of files
+NAMES_OF_FILES = (
+    "subDirectory_filePath",
+    "Filename",
+    "path",
+    "ratings",
+    "audio",
+    "audio_features",
+    "landmarks",
+    "video_features",
+)
+
 # no table: a line is one number, two, or a name and a label
 LINES: dict[str, tuple[str, ...]] = {
     "affwild": ("annotations/train/valence/ann.txt", "annotations/train/arousal/joe.txt"),
@@ -262,6 +274,17 @@ def _of_sheet(layout: str, sheet: Sheet) -> Iterator[Damage]:
 
         return change
 
+    def twice(column: str, blank: str = "") -> Callable[[list[list[str]], np.random.Generator], None]:
+        """Once more as the last column, with the cells of other rows."""
+
+        def change(rows: list[list[str]], rng: np.random.Generator) -> None:
+            k = rows[0].index(column)
+            cells = [row[k] for row in rows[1:]]
+            for row, again in zip(rows, [blank + column, *cells[1:], cells[0]], strict=True):
+                row.append(again)
+
+        return change
+
     for column in (*sheet.numbers, *sheet.names):
         if column not in sheet.optional:
             yield edit(f"no column {column}", without(column))
@@ -275,8 +298,17 @@ def _of_sheet(layout: str, sheet: Sheet) -> Iterator[Damage]:
             yield edit(f"{column} is {name}", cell(column, value))
     for column in sheet.names:
         yield edit(f"{column} is nonsense", cell(column, "no such thing"))
+        yield edit(f"{column} is nested without end", cell(column, "[" * 5_000))
         if column not in sheet.free:
             yield edit(f"{column} is empty", cell(column, ""))
+        if not sheet.file.endswith(".xlsx"):
+            yield edit(f"{column} has a zero byte", cell(column, "images/000003.png\0"))
+        if column in NAMES_OF_FILES:
+            yield edit(f"{column} has 300 letters", cell(column, "x" * 300))
+            yield edit(f"{column} is a path of 3,000 folders", cell(column, "x/" * 3_000 + "x"))
+    for column in (*sheet.numbers, *sheet.names):
+        yield edit(f"two columns {column}", twice(column))
+    yield edit("two columns, one with a blank", twice((*sheet.numbers, *sheet.names)[0], blank=" "))
 
     yield edit("no rows", lambda rows, _: rows.__delitem__(slice(1, None)))
     yield edit("a row twice", lambda rows, rng: rows.insert(2, list(rows[rng.integers(2, len(rows))])))
@@ -309,6 +341,7 @@ def _of_lines(layout: str, file: str) -> Iterator[Damage]:
         "another separator": "0.1;0.2",
         "no text": "\x00\x01",
         "endless": "1" * 100_000,
+        "a number with an underscore": "0_1",
     }.items():
         yield edit(f"a line is {name}", lambda lines, value=value: lines.__setitem__(2, value))
     yield edit("a line twice", lambda lines: lines.insert(2, lines[1]))
@@ -338,6 +371,8 @@ def _of_json(layout: str, file: str) -> Iterator[Damage]:
                 yield edit(f"{key} is {name}", lambda c, key=key, value=value: c.__setitem__(key, value))
     if layout == "afewva":
         yield edit("no actor", lambda c: c.__delitem__("actor"))
+        for name, value in {"a list": ["x"], "an object": {"x": 1}, "a number": 3, "true": True}.items():
+            yield edit(f"actor is {name}", lambda c, value=value: c.__setitem__("actor", value))
         entries: dict[str, Any] = {
             "text": "many",
             "NaN": float("nan"),
@@ -360,6 +395,8 @@ def _of_json(layout: str, file: str) -> Iterator[Damage]:
     else:
         yield edit("fps is zero", lambda c: c.__setitem__("fps", 0))
         yield edit("fps is infinite", lambda c: c.__setitem__("fps", 1e999))
+        yield edit("fps has 400 digits", lambda c: c.__setitem__("fps", 10**400))
+        yield edit("an action unit twice", _measure_again)
         yield edit("an action unit too few", lambda c: c["action_units"].__delitem__(-1))
         yield edit("an action unit renamed", lambda c: c["action_units"].__setitem__(0, "AU99"))
         for name, value in {
@@ -373,6 +410,7 @@ def _of_json(layout: str, file: str) -> Iterator[Damage]:
         yield edit("a row too short", lambda c: c["frames"][7].__delitem__(-1))
         yield edit("rows too short", lambda c: [row.pop() for row in c["frames"]] and None)
         yield edit("no rows", lambda c: c["frames"].clear())
+    yield Damage(layout, file, "a key twice", lambda f: _put(f / file, _with_frames_twice(f / file)), True)
     yield Damage(layout, file, "nested without end", lambda f: _put(f / file, b"[" * 200_000), True)
     yield Damage(layout, file, "a number without end", lambda f: _put(f / file, b"1" * 200_000), True)
     yield from _of_bytes(layout, file)
@@ -380,6 +418,16 @@ def _of_json(layout: str, file: str) -> Iterator[Damage]:
 
 def _frame(content: Any) -> Any:
     return next(iter(content["frames"].values()))
+
+
+def _measure_again(content: Any) -> None:
+    content["action_units"].append(content["action_units"][0])
+    for row in content["frames"]:
+        row.append(0.0)
+
+
+def _with_frames_twice(path: Path) -> bytes:
+    return b'{"frames": {}, ' + path.read_bytes().lstrip()[1:]
 
 
 # arrays

@@ -12,6 +12,7 @@ from wellformed import LAYOUTS
 
 from paperlib import twin_recordings
 from paperlib.data import write_recordings
+from paperlib.data.cache import fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,31 @@ def test_no_page_mixes_two_versions_of_the_data(recordings, expected, tmp_path, 
         assert tree.reproduce(*arguments) == 0, tree.said
         assert not differences(tree.made(), expected[version])
     survived("changes of the data while they were used")
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_file_that_changes_while_it_is_converted_is_noticed(name, loaded, tmp_path, monkeypatch, survived):
+    folder, cache = tmp_path / "data", tmp_path / "cache"
+    LAYOUTS[name].write(folder)
+    files = {path.parent: path for path in folder.rglob("*") if path.is_file()}.values()
+    for path in files:
+        before = os.stat(path)
+
+        def late(arrays, path=path, before=before):  # the last step before the result is kept
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+            return fingerprint(arrays)
+
+        with (
+            monkeypatch.context() as patch,
+            pytest.raises(RuntimeError, match="changed while they were used"),
+        ):
+            patch.setattr("paperlib.data.cache.fingerprint", late)
+            LAYOUTS[name].load(folder, cache)
+        assert not list(cache.glob("*-*"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        survived("changes of the data while they were converted")
+    record = LAYOUTS[name].load(folder, cache)
+    assert (record.fingerprint, record.excluded) == loaded[name]
 
 
 def test_loading_leaves_the_data_as_they_are(written, tmp_path):
