@@ -99,8 +99,9 @@ def run_missing(
     """The results of these runs, in order; what is not in the cache is computed first, `jobs` at a time.
 
     A run uses one thread whatever `jobs` is, so parallelism changes no sum. One that another process computes is waited
-    for. A run that fails does not stop the others; afterwards the first error is raised. With `cluster` (`paperlib.cluster.Cluster`) the runs are computed there, and
-    `jobs` does not count. Under PAPERLIB_REPLAY nothing is trained and recorded runs are read.
+    for. A run that fails does not stop the others; afterwards the first error is raised. With `cluster`
+    (`paperlib.cluster.Cluster`) the runs are computed there, and `jobs` does not count. Under PAPERLIB_REPLAY nothing
+    is trained and recorded runs are read.
     """
     runs = list(runs)
     if REPLAY in os.environ:
@@ -192,7 +193,7 @@ def new_folder(key: str) -> Iterator[Path]:
 
 
 def what_changed(run: Run, before: Mapping[str, Any]) -> str:
-    """Which code, device, libraries or arithmetic differ from these `circumstances` of the same run, named and sorted."""
+    """What of the code, the libraries, the device or the arithmetic differs from these `circumstances`, sorted."""
     now, then = _flat(run.circumstances), _flat(before)
     return ", ".join(sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k)))
 

@@ -57,8 +57,7 @@ def asks_first(track, settings, seed, checkpoint):
 def asks_product(track, settings, seed, checkpoint):
     """Asks for a run that waits for this to be asked for."""
     base = Run(task=f"{__name__}:product", track=track, data="d", settings=settings, seed=100)
-    assert base.key
-    Path(settings["folder"], f"asked-{seed}").touch()
+    Path(settings["folder"], f"asked-{seed}-{base.key}").touch()  # a key takes time when it is made first
     return dict(run_missing([base], progress=False)[0].arrays)
 
 
@@ -106,10 +105,14 @@ stated = json.loads({json.dumps(stated)!r})
 runs = [grid.Run(task=t, track=Track(), data=d, settings=s, seed=seed) for t, d, s, seed in stated]
 {code}
 """
-    environment = os.environ | environment | {
-        "PAPERLIB_CACHE": str(grid.CACHE),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
-    }
+    environment = (
+        os.environ
+        | environment
+        | {
+            "PAPERLIB_CACHE": str(grid.CACHE),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+        }
+    )
     return subprocess.Popen([sys.executable, "-c", program], env=environment)
 
 
@@ -225,8 +228,9 @@ def test_two_jobs_give_what_one_gives(runs, monkeypatch, tmp_path):
         assert one["mean"].tobytes() == two["mean"].tobytes()
 
 
+# A key takes time when it is made first, so it is made before this is said to ask.
 ASK = """
-open(f"{runs[0].settings['folder']}/asks-{os.getpid()}", "w").close()
+open(f"{runs[0].settings['folder']}/asks-{os.getpid()}-{runs[0].key}", "w").close()
 grid.run_missing(runs, progress=False)
 """
 
