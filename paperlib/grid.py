@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from filelock import FileLock
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from paperlib.data.cache import fingerprint
-from paperlib.provenance import code_of, digest, libraries, native_precision
+from paperlib.provenance import code_of, data_code_of, device, digest, libraries, native_precision
 from paperlib.tracks import Track, expect, versions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,8 +57,14 @@ class Run:
 
     @property
     def circumstances(self) -> dict[str, Any]:
-        """What else can change the numbers: the code the task reaches, the libraries, the arithmetic."""
-        return {"code": code_of(self.task), "libraries": libraries(), "precision": native_precision()}
+        """What else can change the numbers: the code, the libraries, and what computes in which arithmetic."""
+        return {
+            "code": code_of(self.task),
+            "data code": data_code_of(self.task),
+            "device": device(),
+            "libraries": libraries(),
+            "precision": native_precision(),
+        }
 
     @property
     def key(self) -> str:
@@ -91,9 +99,10 @@ def run_missing(
 ) -> list[Result]:
     """The results of these runs, in order; what is not in the cache is computed first, `jobs` at a time.
 
-    A run uses one thread whatever `jobs` is, so parallelism changes no sum. A run that fails does not stop the others;
-    afterwards the first error is raised. With `cluster` (`paperlib.cluster.Cluster`) the runs are computed there, and
-    `jobs` does not count. Under PAPERLIB_REPLAY nothing is trained and recorded runs are read.
+    A run uses one thread whatever `jobs` is, so parallelism changes no sum. One that another process computes is waited
+    for. A run that fails does not stop the others; afterwards the first error is raised. With `cluster`
+    (`paperlib.cluster.Cluster`) the runs are computed there, and `jobs` does not count. Under PAPERLIB_REPLAY nothing
+    is trained and recorded runs are read.
     """
     runs = list(runs)
     if REPLAY in os.environ:
@@ -187,12 +196,25 @@ def new_folder(key: str) -> Iterator[Path]:
 
 
 def what_changed(run: Run, before: Mapping[str, Any]) -> str:
-    """Which code, libraries or arithmetic differ from these `circumstances` of the same run, named and sorted."""
+    """What of the code, the libraries, the device or the arithmetic differs from these `circumstances`, sorted."""
     now, then = _flat(run.circumstances), _flat(before)
     return ", ".join(sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k)))
 
 
 def _compute(run: Run) -> None:
+    """Put the run into the cache, unless it is there by now: whoever wants a run that is being computed waits here.
+
+    A run that asks for another in its midst waits for that one while it holds its own lock. Nobody waits in a circle,
+    since a run that is asked for never asks for one of those that ask. The lock of a killed process is free.
+    """
+    lock = CACHE / "locks" / f"{run.key}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        if not folder_of(run.key).is_dir():
+            _compute_anew(run)
+
+
+def _compute_anew(run: Run) -> None:
     import torch
 
     torch.set_num_threads(1)
@@ -202,8 +224,9 @@ def _compute(run: Run) -> None:
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     train = getattr(importlib.import_module(module), function)
-    # A run may ask for another in its midst: it must draw the same numbers whether that one was there or not.
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    # A run may ask for another in its midst: it must draw the same numbers whether that one was there or not. torch's
+    # threads are not those of numpy and scikit-learn, which are limited once the import above has loaded them.
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), threadpool_limits(1):
         arrays = train(run.track, run.settings, run.seed, checkpoint)
     about = {
         "task": run.task,

@@ -6,12 +6,18 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 # A data set is known by its fingerprint, so the code that read it is not asked again; the grid only carries runs.
 NOT_FOLLOWED = ("paperlib.data", "paperlib.tracks", "paperlib.grid")
+# What a task reads of its `track`, and the function that decides what it gets beside what the fingerprint tells.
+DECIDED_BY = {
+    "track.amount": "paperlib.tracks:amount_of",
+    "track.categories": "paperlib.tracks:as_categories",
+    "track.of_kind": "paperlib.tracks:as_kind",
+}
 
 
 @cache
@@ -24,6 +30,22 @@ def code_of(definition: str) -> dict[str, str]:
     Raises:
         LookupError: the definition does not exist.
     """
+    return _reached(definition, NOT_FOLLOWED, {})
+
+
+@cache
+def data_code_of(definition: str) -> dict[str, str]:
+    """What decides which rows, splits and labels `definition` gets of a data set, beside `code_of` it, likewise.
+
+    These are the definitions of paperlib.data that it names itself, and those of DECIDED_BY: they change data after
+    these were loaded, and the fingerprint does not tell how.
+    """
+    everything = _reached(definition, ("paperlib.tracks", "paperlib.grid"), DECIDED_BY)
+    own = code_of(definition)
+    return {name: code for name, code in everything.items() if name not in own}
+
+
+def _reached(definition: str, not_followed: tuple[str, ...], decided_by: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = [definition]
     while waiting:
@@ -37,13 +59,15 @@ def code_of(definition: str) -> dict[str, str]:
         found[name] = digest("\n".join(ast.unparse(node) for node in definitions[local]))
         for read in _names_read(definitions[local]):
             head, _, attribute = read.partition(".")
+            if read in decided_by:
+                waiting.append(decided_by[read])
             if head in definitions:
                 waiting.append(f"{module}:{head}")
             elif head in imports:
                 target, original = imports[head]
                 if original is not None and _source(f"{target}.{original}") is not None:
                     target, original = f"{target}.{original}", attribute or None
-                if original is not None and not target.startswith(NOT_FOLLOWED):
+                if original is not None and not target.startswith(not_followed):
                     waiting.append(_home(target, original))
     return dict(sorted(found.items()))
 
@@ -55,13 +79,35 @@ def source_fingerprint() -> str:
     return digest("\n".join(p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))))
 
 
-LIBRARIES = ("lightning-fabric", "numpy", "scikit-learn", "torch", "torchvision")
+LIBRARIES = (
+    "captum",
+    "lightning-fabric",
+    "numpy",
+    "opensmile",
+    "pillow",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "torchvision",
+)
 
 
 @cache
 def libraries() -> dict[str, str]:
-    """Versions of the libraries whose arithmetic can change a trained number."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+    """Versions of the libraries whose arithmetic can change a trained number, or the data it was trained on.
+
+    "none" where one is not installed.
+    """
+    return {name: _version(name) for name in LIBRARIES}
+
+
+def device() -> str:
+    """What trainings run on: "cpu", or the GPU's name; none gives another's bits, whatever the precision."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def native_precision(accelerator: str = "auto") -> str:
@@ -76,6 +122,13 @@ def native_precision(accelerator: str = "auto") -> str:
 def digest(text: str) -> str:
     """Sixteen hexadecimal digits of the text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
 
 
 @cache

@@ -43,6 +43,7 @@ PAPERS = {
     "same_faces": "06_same_faces",
 }
 OURS = ("same_faces",)  # pages that are no paper's, and test no claim
+THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when a library is loaded
 SCOREBOARD, SCOREBOARD_NOTEBOOK = "scoreboard", "00_scoreboard"
 
 
@@ -210,7 +211,8 @@ def _state_of_scoreboard(track: Track, page: Path) -> dict[str, str]:
 def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None:
     """Execute a notebook with papermill into `page`: whole and verified, or not at all.
 
-    The data folder reaches the kernel through PAPERLIB_DATA, so that no page holds a machine's path.
+    The data folder reaches the kernel through PAPERLIB_DATA, so that no page holds a machine's path. It computes with
+    one thread: several pages are made at once, and no sum may depend on how many.
 
     Raises:
         RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
@@ -223,7 +225,7 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
     unknown = parameters.keys() - papermill.inspect_notebook(str(notebook)).keys()
     if unknown:
         raise RuntimeError(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}")
-    os.environ["PAPERLIB_DATA"] = track.root
+    os.environ |= {"PAPERLIB_DATA": track.root} | dict.fromkeys(THREADS, "1")
     page.parent.mkdir(parents=True, exist_ok=True)
     temporary = CACHE / "executing" / f"{variant(track)}-{notebook.name}"
     temporary.parent.mkdir(parents=True, exist_ok=True)

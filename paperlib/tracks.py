@@ -94,7 +94,7 @@ class Track:
     @property
     def amount(self) -> str:
         """The profile that says how much of the data is used: "thorough" spends more runs than "default", not faces."""
-        return "default" if self.profile == "thorough" else self.profile
+        return amount_of(self.profile)
 
     def faces(self) -> FaceSet | None:
         """The track's pictures of faces; None where it has none."""
@@ -206,15 +206,36 @@ def _faces(track: Track) -> FaceSet | None:
 @_of_one_version
 def _categories(track: Track) -> FaceSet | None:
     from paperlib import data
-    from paperlib.labels import sole_winner
 
     if track.name == "ferplus":
         faces: FaceSet | None = data.load_ferplus(Path(track.root), protocol="majority", cache=_cache())
     else:
         faces = track.faces()
-    if faces is None or faces.expression is None:
-        return None
-    if track.name == "twin":
+    return None if faces is None or faces.expression is None else as_categories(faces, track.name)
+
+
+@lru_cache(maxsize=3)
+@_of_one_version
+def _of_kind(track: Track, kind: str) -> FaceSet | None:
+    faces = _loaded_of_kind(track, kind)
+    return None if faces is None else as_kind(faces, track.name, kind)
+
+
+# These decide which rows and labels a task gets of what was loaded, and their split. The fingerprint does not tell how;
+# a run's key does, which follows them (`provenance.data_code_of`), but not what loads.
+
+
+def amount_of(profile: str) -> str:
+    """See `Track.amount`."""
+    return "default" if profile == "thorough" else profile
+
+
+def as_categories(faces: FaceSet, name: str) -> FaceSet:
+    """What `Track.categories` makes of the loaded faces of the track called `name`."""
+    from paperlib import data
+    from paperlib.labels import sole_winner
+
+    if name == "twin":
         assert faces.votes is not None
         winner = sole_winner(faces.votes).astype(np.int8)
         faces = replace(faces, original=faces.expression, expression=winner)
@@ -227,17 +248,22 @@ def _categories(track: Track) -> FaceSet | None:
     return faces
 
 
-@lru_cache(maxsize=3)
-@_of_one_version
-def _of_kind(track: Track, kind: str) -> FaceSet | None:
-    faces = _of_kind_in_order(track, kind)
-    if faces is None or kind != "videos":
-        return faces
-    order = np.random.default_rng(0).permutation(len(faces))
-    return replace(subset(faces, order), fingerprint=f"{faces.fingerprint}-shuffled")
+def as_kind(faces: FaceSet, name: str, kind: str) -> FaceSet:
+    """What `Track.of_kind` makes of the loaded faces of the track called `name`."""
+    from paperlib.data import person_folds
+
+    if kind == "videos":
+        order = np.random.default_rng(0).permutation(len(faces))
+        return replace(subset(faces, order), fingerprint=f"{faces.fingerprint}-shuffled")
+    if (name, kind) == ("afewva", "portraits"):
+        assert faces.subject is not None
+        fold = person_folds(faces.subject)
+        split = np.select([fold == 0, fold == 1], ["test", "validation"], "train")
+        return replace(faces, split=split, fingerprint=f"{faces.fingerprint}-folds")
+    return faces
 
 
-def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
+def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
     from paperlib import data, twin_kinds
 
     size, channels = PICTURE_SIZE[track.amount]
@@ -260,16 +286,8 @@ def _of_kind_in_order(track: Track, kind: str) -> FaceSet | None:
             return data.load_affwild(Path(track.root), every=FRAME_STEP, **place)
         case "morphset", "morphs":
             return data.load_morphset(Path(track.root), **place)
-        case "afewva", "clips":
+        case "afewva", "clips" | "portraits":
             return data.load_afewva(Path(track.root), every=CLIP_STEP[track.amount], **place)
-        case _, "clips":
-            return None
-        case "afewva", "portraits":
-            clips = data.load_afewva(Path(track.root), every=CLIP_STEP[track.amount], **place)
-            assert clips.subject is not None
-            fold = data.person_folds(clips.subject)
-            split = np.select([fold == 0, fold == 1], ["test", "validation"], "train")
-            return replace(clips, split=split, fingerprint=f"{clips.fingerprint}-folds")
         case _, "faces" | "portraits":
             return track.faces()
     return None

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
+from sklearn.linear_model import RidgeCV
+from threadpoolctl import threadpool_info
 
 from paperlib import grid, provenance
 from paperlib.grid import REPLAY, ROOT, Run, missing_runs, record, recorded_code, run_missing
@@ -29,8 +31,7 @@ def product(track, settings, seed, checkpoint):
         raise ValueError(f"no luck with {seed}")
     if (folder / "kill").exists() and seed == int((folder / "kill").read_text()):
         os.kill(os.getpid(), signal.SIGKILL)
-    (folder / f"process-{os.getpid()}").touch()
-    wait_for(lambda: len(list(folder.glob("process-*"))) >= settings.get("meet", 1))
+    wait_for(lambda: list(folder.glob(settings.get("until", "*"))))
     x = torch.randn(200, 200, generator=torch.Generator().manual_seed(seed))
     return {"mean": SCALE * (x @ x).numpy(), "seed": np.array(seed)}
 
@@ -53,6 +54,24 @@ def asks_first(track, settings, seed, checkpoint):
     return {"drawn": torch.cat([before, torch.rand(3)]).numpy()}
 
 
+def asks_product(track, settings, seed, checkpoint):
+    """Asks for a run that waits for this to be asked for."""
+    base = Run(task=f"{__name__}:product", track=track, data="d", settings=settings, seed=100)
+    Path(settings["folder"], f"asked-{seed}-{base.key}").touch()  # a key takes time when it is made first
+    return dict(run_missing([base], progress=False)[0].arrays)
+
+
+def regression(track, settings, seed, checkpoint):
+    """Sums of numpy and scikit-learn that are others on two threads, and the threads of all that has some."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(6_000, 130)), rng.normal(size=6_000)
+    return {
+        "coefficients": RidgeCV(alphas=np.logspace(1, 5, 5)).fit(x, y).coef_,
+        "product": x.T @ x,
+        "threads": np.array([pool["num_threads"] for pool in threadpool_info()]),
+    }
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(grid, "CACHE", tmp_path / "cache")
@@ -73,21 +92,27 @@ def computed(runs):
     return [int(line) for line in log.read_text().split()] if log.exists() else []
 
 
-def elsewhere(code, runs):
-    """Start `code` in a new Python that knows `runs` and uses the same cache."""
+def elsewhere(code, runs, **environment):
+    """Start `code` in a new Python that knows `runs` and this module, and uses the same cache."""
     stated = [(r.task, r.data, dict(r.settings), r.seed) for r in runs]
     program = f"""
 import json, os, signal
+import numpy as np
+import {__name__} as tasks
 from paperlib import grid
 from paperlib.tracks import Track
 stated = json.loads({json.dumps(stated)!r})
 runs = [grid.Run(task=t, track=Track(), data=d, settings=s, seed=seed) for t, d, s, seed in stated]
 {code}
 """
-    environment = os.environ | {
-        "PAPERLIB_CACHE": str(grid.CACHE),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
-    }
+    environment = (
+        os.environ
+        | environment
+        | {
+            "PAPERLIB_CACHE": str(grid.CACHE),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+        }
+    )
     return subprocess.Popen([sys.executable, "-c", program], env=environment)
 
 
@@ -127,8 +152,17 @@ def test_whatever_can_change_a_result_changes_its_key(runs, monkeypatch):
         replace(run, settings={**run.settings, "a": 1}).key
     )
     key, identity = run.key, run.identity
-    monkeypatch.setattr(grid, "libraries", lambda: {"torch": "0"})
-    assert run.key != key and run.identity == identity
+    for circumstance, other in {
+        "code_of": lambda task: {"m:f": "0"},
+        "data_code_of": lambda task: {"m:f": "0"},
+        "device": lambda: "NVIDIA H100",
+        "libraries": lambda: {"torch": "0"},
+        "native_precision": lambda: "64-true",
+    }.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(grid, circumstance, other)
+            assert run.key != key and run.identity == identity
+    assert run.key == key
 
 
 def test_a_run_that_asks_for_another_draws_the_same_whether_that_was_there_or_not(
@@ -194,14 +228,71 @@ def test_two_jobs_give_what_one_gives(runs, monkeypatch, tmp_path):
         assert one["mean"].tobytes() == two["mean"].tobytes()
 
 
-def test_two_processes_may_compute_the_same_run(runs, cache):
-    run = replace(runs[0], settings={**runs[0].settings, "meet": 2})
-    other = elsewhere("grid.run_missing(runs, progress=False)", [run])
+# A key takes time when it is made first, so it is made before this is said to ask.
+ASK = """
+open(f"{runs[0].settings['folder']}/asks-{os.getpid()}-{runs[0].key}", "w").close()
+grid.run_missing(runs, progress=False)
+"""
+
+
+@pytest.fixture
+def two_that_ask(runs, tmp_path):
+    """Two processes that want the same run, which one of them computes until the file `go` is there."""
+    run = replace(runs[0], settings={**runs[0].settings, "until": "go"})
+    both = []
+    for asking in (1, 2):
+        both.append(elsewhere(ASK, [run]))
+        wait_for(lambda n=asking: len(list(tmp_path.glob("asks-*"))) == n and computed([run]))
+    time.sleep(0.5)  # in which the second would begin
+    assert computed([run]) == [0]
+    yield run, both
+    for process in both:
+        process.kill()
+        process.wait()
+
+
+def test_a_run_that_another_process_computes_is_waited_for(two_that_ask, cache, tmp_path):
+    run, both = two_that_ask
+    assert [process.poll() for process in both] == [None, None]
+    assert missing_runs([run]) == [(run, "never run")]
+    (tmp_path / "go").touch()
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
     assert int(run_missing([run], progress=False)[0]["seed"]) == 0
-    assert other.wait() == 0
+    assert computed([run]) == [0]
     assert [path.name for path in (cache / "runs").iterdir()] == [run.key]
-    assert int(run_missing([run], progress=False)[0]["seed"]) == 0
-    assert computed([run]) == [0, 0]
+
+
+def test_who_waits_for_a_process_that_is_killed_computes_the_run(two_that_ask, tmp_path):
+    run, (first, second) = two_that_ask
+    first.kill()
+    (tmp_path / "go").touch()
+    assert second.wait(timeout=60) == 0
+    assert missing_runs([run]) == [] and computed([run]) == [0, 0]
+
+
+def test_a_run_that_others_ask_for_in_their_midst_is_computed_once(runs, cache, monkeypatch):
+    monkeypatch.setenv("PAPERLIB_CACHE", str(cache))  # read by workers, which start afresh
+    settings = {**runs[0].settings, "until": "asked-*"}
+    base = replace(runs[0], settings=settings, seed=100)
+    asking = [replace(run, task=f"{__name__}:asks_product", settings=settings) for run in runs]
+    get_reusable_executor().shutdown(wait=True)
+    results = run_missing([base, *asking], jobs=2, progress=False)
+    get_reusable_executor().shutdown(wait=True)
+    assert computed(runs) == [100]
+    assert [int(r["seed"]) for r in results] == [100] * 4
+
+
+def test_a_run_computes_with_one_thread_and_gives_what_one_thread_gives(runs, tmp_path):
+    run = replace(runs[0], task=f"{__name__}:regression")
+    (result,) = run_missing([run], progress=False)
+    assert set(result["threads"]) == {1}
+    code = "np.savez(runs[0].settings['folder'] + '/alone.npz', **tasks.regression(None, {}, 0, None))"
+    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    assert elsewhere(code, [run], **one).wait() == 0
+    with np.load(tmp_path / "alone.npz") as alone:
+        assert set(alone["threads"]) == {1}
+        for name in ("coefficients", "product"):
+            assert alone[name].tobytes() == result[name].tobytes()
 
 
 def test_a_missing_run_says_what_changed(runs, monkeypatch, tmp_path):
@@ -217,6 +308,10 @@ def test_a_missing_run_says_what_changed(runs, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr(grid, "libraries", lambda: provenance.libraries() | {"torch": "0", "numpy": "0"})
         assert missing_runs([run]) == [(run, "changed: numpy, torch")]
+    with monkeypatch.context() as patch:
+        patch.setattr(grid, "device", lambda: "NVIDIA H100")
+        patch.setattr(grid, "data_code_of", lambda task: {"paperlib.tracks:as_kind": "0"})
+        assert missing_runs([run]) == [(run, "changed: device, paperlib.tracks:as_kind")]
     (tmp_path / "toy.py").write_text((tmp_path / "toy.py").read_text().replace("RATE = 1", "RATE = 2"))
     for cached in (provenance.code_of, provenance._parsed):
         cached.cache_clear()

@@ -1,11 +1,24 @@
+import ast
 import importlib
+import importlib.metadata
 
 import pytest
+import torch
 
 import paperlib
 from paperlib import provenance
-from paperlib.grid import ROOT
-from paperlib.provenance import code_of, digest, source_fingerprint
+from paperlib.grid import ROOT, Run, what_changed
+from paperlib.provenance import (
+    DECIDED_BY,
+    LIBRARIES,
+    code_of,
+    data_code_of,
+    device,
+    digest,
+    libraries,
+    source_fingerprint,
+)
+from paperlib.tracks import Track
 
 
 @pytest.fixture
@@ -26,9 +39,9 @@ def module(tmp_path):
     forget()
 
 
-def forget():
+def forget(sources=provenance._source):
     importlib.invalidate_caches()
-    for cached in (provenance.code_of, provenance._parsed, provenance._source):
+    for cached in (provenance.code_of, provenance.data_code_of, provenance._parsed, sources):
         cached.cache_clear()
 
 
@@ -217,6 +230,99 @@ def test_training_on_sequences_reaches_its_pooling_and_no_picture():
     reached = set(code_of("paperlib.tasks.label_variance:train_sequences"))
     assert "paperlib.models.label_variance:TemporalNetVLAD" in reached
     assert not {name for name in reached if "backbones" in name or "augment" in name}
+
+
+@pytest.fixture
+def edited(tmp_path, monkeypatch):
+    """Change a module's source for `provenance` alone."""
+    find = provenance._source
+
+    def edit(module, before, after):
+        source = find(module).read_text()
+        assert source.count(before) == 1
+        (tmp_path / "edited.py").write_text(source.replace(before, after))
+        edited = lambda name: tmp_path / "edited.py" if name == module else find(name)  # noqa: E731
+        monkeypatch.setattr(provenance, "_source", edited)
+        forget()
+
+    yield edit
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.mark.parametrize(
+    ("task", "module", "before", "after", "changed"),
+    [
+        ("same_faces", "labels", "winners.sum(axis=1) == 1", "winners.sum(axis=1) >= 1", "sole_winner"),
+        ("same_faces", "tracks", "len(train) // 10", "len(train) // 5", "as_categories"),
+        ("same_faces", "tracks", 'if profile == "thorough"', 'if profile == "default"', "amount_of"),
+        ("noisy_labels", "data.categories", '(faces, reason == "")', '(faces, reason != "")', "with_category"),
+        ("dual_domain", "tracks", "default_rng(0).permutation(len(faces))", "arange(len(faces))", "as_kind"),
+        ("emofan", "tracks", "[fold == 0, fold == 1]", "[fold == 1, fold == 0]", "as_kind"),
+        ("emofan", "data.afewva", "shuffle=True, random_state=seed", "shuffle=False", "person_folds"),
+        ("perception_uncertainty", "data.records", "self.frames[: i + 1]", "self.frames[:i]", "RecordingSet"),
+    ],
+)  # fmt: skip
+def test_what_decides_rows_splits_and_labels_changes_the_key(edited, task, module, before, after, changed):
+    run = Run(task=f"paperlib.tasks.{task}:train", track=Track(), data="d", settings={}, seed=0)
+    key, identity, circumstances = run.key, run.identity, run.circumstances
+    edited(f"paperlib.{module}", before, after)
+    assert run.key != key and run.identity == identity
+    assert what_changed(run, circumstances) == f"paperlib.{module}:{changed}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Trained too briefly to judge by", "Hardly trained"),
+        ('case "affwild", "videos":', 'case "another", "videos":'),
+        ("FRAME_STEP = 10", "FRAME_STEP = 20"),
+    ],
+)
+def test_what_loads_data_is_told_by_their_fingerprint(edited, before, after):
+    tasks = [
+        f"paperlib.tasks.{name}:train" for name in ("dual_domain", "emofan", "noisy_labels", "same_faces")
+    ]
+    code = [data_code_of(task) for task in tasks]
+    edited("paperlib.tracks", before, after)
+    assert [data_code_of(task) for task in tasks] == code
+
+
+def test_tasks_ask_a_track_by_the_name_that_is_looked_for():
+    methods = {read.partition(".")[2] for read in DECIDED_BY}
+    asked = {
+        ast.unparse(node)
+        for path in (ROOT / "paperlib" / "tasks").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in methods
+    }
+    assert asked == set(DECIDED_BY)
+    assert all(set(code_of(definition)) >= {definition} for definition in DECIDED_BY.values())
+
+
+def test_a_library_that_is_not_installed_is_none(monkeypatch):
+    installed = libraries()
+    assert set(LIBRARIES) == set(installed) >= {"captum", "numpy", "opensmile", "pillow", "scipy", "torch"}
+    assert installed["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
+
+    def version(name, found=importlib.metadata.version):
+        if name == "opensmile":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return found(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert provenance.libraries.__wrapped__() == installed | {"opensmile": "none"}
+
+
+def test_a_device_is_a_gpu_s_name_or_the_processor(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert device() == "cpu"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert device() == "mps"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100")
+    assert device() == "NVIDIA H100"
 
 
 def test_fingerprints_are_short_stable_digests():

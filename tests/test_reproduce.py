@@ -41,6 +41,16 @@ def test_a_page_holds_its_parameters_and_outputs_and_no_times(tree):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_page_is_computed_by_one_thread(tree):
+    source, page = tree(
+        "import threadpoolctl, torch\nimport sklearn.linear_model\n"
+        "print({p['num_threads'] for p in threadpoolctl.threadpool_info()}, torch.get_num_threads())"
+    )
+    execute(source, page, Track(profile="smoke"))
+    assert nbformat.read(page, as_version=4).cells[-1].outputs[0].text == "{1} 1\n"
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("cell", "message"),
     [

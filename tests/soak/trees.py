@@ -52,7 +52,6 @@ class Tree:
             "PYTHONPATH": str(self.folder),
             "PAPERLIB_CACHE": str(self.cache),
             "PAPERLIB_OUTPUTS": str(self.figures),
-            "OMP_NUM_THREADS": "1",
             _MARK: str(self.folder),
         }
         with open(self.folder / "said", "a") as said:
