@@ -85,7 +85,7 @@ def fit_ddp(
         assert validate is not None
         return fabric.broadcast(validate(network))  # or a rounding could stop one process and not another
 
-    with _first_process_s(checkpoint, fabric) as same_checkpoint:
+    with _of_the_first_process(checkpoint, fabric) as same_checkpoint:
         return fit(
             model,
             of_whole_batch,
@@ -100,7 +100,7 @@ def fit_ddp(
 
 
 @contextmanager
-def _first_process_s(checkpoint: Path | None, fabric: Fabric) -> Iterator[Path | None]:
+def _of_the_first_process(checkpoint: Path | None, fabric: Fabric) -> Iterator[Path | None]:
     """The checkpoint of global rank 0: the file itself there, elsewhere a copy of what it holds, if it is there."""
     if checkpoint is None:
         yield None
