@@ -1,8 +1,7 @@
-"""`make bench`: speeds, each beside what it is compared with, in one run on one thread."""
+"""`make bench`: speeds, each beside what it is compared with, in one run; on one thread where a row says no other."""
 
 from __future__ import annotations
 
-import os
 import resource
 import tempfile
 import time
@@ -14,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
+from lightning_fabric import Fabric
+from threadpoolctl import threadpool_limits
 from torch.nn import functional as F
 
-from paperlib import features, losses, twin, twin_recordings
+from paperlib import ddp, features, losses, twin, twin_recordings
 from paperlib.annotations import evaluator_weighted_estimate, perception_uncertainty
 from paperlib.data import load_manifest, write_manifest
 from paperlib.fusion import fit_label_parameters, fuse, inverse_distances, posterior
@@ -40,6 +41,7 @@ from paperlib.tasks.noisy_labels import learn
 from paperlib.training import Rows, Schedule, fit, make_fabric, native_precision
 
 REPEATS = 3
+CORES = cpu_count()
 TABLE = ROOT / "figures" / "bench.csv"
 MARKS = ("<!-- bench: from the last run -->", "<!-- end of bench -->")
 QUOTED = (  # beginnings of lines of the table, what the README calls them
@@ -53,33 +55,36 @@ QUOTED = (  # beginnings of lines of the table, what the README calls them
     ("grid of runs, 8 seeds", "a grid of 8 seeds, a run"),
     ("training on 8,000 faces", "training on 8,000 faces, a face"),
     ("grid of runs, 2 at a time", "two trainings at a time"),
+    ("one training, 2 processes", "one training on two processes, by `fit_ddp`"),
     ("manifest of 2,000 pictures, from the cache", "reading pictures that were read before"),
 )
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    rows = [
-        *_training(),
-        *_losses(),
-        *_methods(),
-        *_neighbours(),
-        *_fusion(),
-        *_recordings(),
-        *_emofan(),
-        *_emofan_training(),
-        *_twin(),
-        *_bootstrap(),
-        *_seeds(),
-        *_workers(),
-        *_reading(),
-    ]
+    with threadpool_limits(1):  # numpy's and scipy's own
+        rows = [
+            *_training(),
+            *_losses(),
+            *_methods(),
+            *_neighbours(),
+            *_fusion(),
+            *_recordings(),
+            *_emofan(),
+            *_emofan_training(),
+            *_twin(),
+            *_bootstrap(),
+            *_seeds(),
+            *_workers(),
+            *_processes(),
+            *_reading(),
+        ]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     digits = frame.assign(**{c: [float(f"{v:.3g}") for v in frame[c]] for c in ("per second", "ratio")})
     digits.to_csv(TABLE, index=False)
     put_between(MARKS, quoted(digits))
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
-    print(f"best of {REPEATS}; one thread; torch {torch.__version__}; loop precision {native_precision()}")
+    print(f"best of {REPEATS}; torch {torch.__version__}; loop precision {native_precision()}")
 
 
 def quoted(frame: pd.DataFrame) -> str:
@@ -307,7 +312,7 @@ def _recordings() -> list[tuple[str, float, float, str]]:
 
 
 def _emofan() -> list[tuple[str, float, float, str]]:
-    """Faces a second of the full-size EmoFAN, as one would call it and as `Predictor` does, on all cores.
+    """Faces a second of the full-size EmoFAN, as one would call it and as `Predictor` does, a thread per core.
 
     The name says the largest difference of valence and arousal from the plain call; batch norms are those of a network
     that has seen pictures, since fresh ones hide what folding does.
@@ -329,7 +334,7 @@ def _emofan() -> list[tuple[str, float, float, str]]:
         "and bf16": Predictor(model, mirror=False, bf16=True),
     }
     threads = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(CORES)
     try:
         exact = plain(8).clip(-1, 1)
         rates = {f"plain, batch {b}": (_rate(partial(plain, b), len(x)), 0.0) for b in (1, 8)}
@@ -340,20 +345,20 @@ def _emofan() -> list[tuple[str, float, float, str]]:
         torch.set_num_threads(threads)
     slow = rates["plain, batch 8"][0]
     return [
-        (f"EmoFAN, 256 px, {n}, off by {d:.0e} (faces)", r, r / slow, "plain, batch 8")
+        (f"EmoFAN, 256 px, {n}, off by {d:.0e}, {CORES} threads (faces)", r, r / slow, "plain, batch 8")
         for n, (r, d) in rates.items()
     ]
 
 
 def _emofan_training() -> list[tuple[str, float, float, str]]:
-    """Steps a second of the full-size EmoFAN, of its head or of all of it, batches of 8, on all cores; with memory.
+    """Steps a second of the full-size EmoFAN, of its head or all of it, batches of 8, a thread per core; with memory.
 
     The alignment network learns in the second row, as its training does. Memory is the process's most, which rows
     above may have needed.
     """
     x = torch.rand(8, 3, 256, 256)
     threads = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(CORES)
     rates = {}
     try:
         for name, frozen in (("head alone", True), ("alignment too", False)):
@@ -374,7 +379,7 @@ def _emofan_training() -> list[tuple[str, float, float, str]]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return [
         (
-            f"EmoFAN, 256 px, training, {n} (steps of 8; {memory:.1f} GiB)",
+            f"EmoFAN, 256 px, training, {n}, {CORES} threads (steps of 8; {memory:.1f} GiB)",
             r,
             r / rates["head alone"],
             "head alone",
@@ -404,17 +409,17 @@ def _seeds() -> list[tuple[str, float, float, str]]:
 
 
 def _workers() -> list[tuple[str, float, float, str]]:
-    """Runs a second of a grid of equal trainings over how many processes train at a time."""
+    """Runs a second of a grid of equal trainings over how many processes, of one thread each, train at a time."""
     schedule = Schedule(epochs=1, batch=64, learning_rate=1e-3)
     images = np.random.default_rng(0).integers(0, 256, (3_000, 48, 48), dtype=np.uint8)
 
     def grid(jobs: int) -> None:
         Parallel(n_jobs=jobs)(delayed(_small_training)(images, schedule, seed) for seed in range(4))
 
-    counts = sorted({1, 2, os.cpu_count() or 1})
+    counts = sorted({1, 2, CORES})
     rates = {jobs: _rate(partial(grid, jobs), 4) for jobs in counts}
     return [
-        (f"grid of runs, {jobs} at a time (runs)", r, r / rates[1], "1 at a time")
+        (f"grid of runs, {jobs} at a time, a thread each (runs)", r, r / rates[1], "1 at a time")
         for jobs, r in rates.items()
     ]
 
@@ -426,8 +431,38 @@ def _small_training(images: np.ndarray, schedule: Schedule, seed: int) -> None:
     learn(model, images, np.arange(len(images)) % 7, schedule, seed=seed)
 
 
+def _processes() -> list[tuple[str, float, float, str]]:
+    """Frames a second of one training by `fit_ddp`, on one process and on two that share its batches over gloo."""
+    rates = {}
+    for n in (1, 2):
+        strategy = "ddp_spawn" if n > 1 else "auto"
+        fabric = Fabric(accelerator="cpu", devices=n, strategy=strategy, precision="32-true")
+        rates[n] = fabric.launch(_shared_training)
+    name = "BLSTM of 240 cells, batches of 32 x 100, a thread each (frames)"
+    return [
+        (f"one training, {n} {'process' if n == 1 else 'processes'}, {name}", r, r / rates[1], "1 process")
+        for n, r in rates.items()
+    ]
+
+
+def _shared_training(fabric: Fabric) -> float:
+    torch.set_num_threads(1)
+    x = np.random.default_rng(0).normal(size=(128, 100, 130)).astype(np.float32)
+    rows = Rows(x, x[..., :2], np.full(len(x), 100))
+    schedule = Schedule(epochs=1, batch=32, learning_rate=1e-3)
+
+    def loss(model: torch.nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        seen, target, lengths = batch
+        return multi_task_mse(model(seen, lengths), target, lengths, weights=(1, 1))
+
+    def train() -> None:
+        ddp.fit_ddp(BLSTM(130, targets=2), loss, rows, schedule, seed=0, fabric=fabric)
+
+    return _rate(train, len(x) * 100)
+
+
 def _reading() -> list[tuple[str, float, float, str]]:
-    """Faces a second of a manifest's first reading, which converts its pictures, and of the next, from the cache."""
+    """Faces a second of a manifest's first reading, by a thread per core, and of the next, from the cache."""
     faces = twin.make_faces(2_000, seed=1, size=64)
     with tempfile.TemporaryDirectory() as folder:
         root, caches = Path(folder) / "data", (Path(folder) / str(i) for i in count())
@@ -439,7 +474,7 @@ def _reading() -> list[tuple[str, float, float, str]]:
         first = _rate(lambda: read(next(caches)), len(faces))
         again = _rate(lambda: read(Path(folder) / "0"), len(faces))
     return [
-        ("manifest of 2,000 pictures, first reading (faces)", first, 1.0, "first reading"),
+        (f"manifest of 2,000 pictures, first reading, {CORES} threads (faces)", first, 1.0, "first reading"),
         ("manifest of 2,000 pictures, from the cache (faces)", again, again / first, "first reading"),
     ]
 

@@ -10,9 +10,9 @@ configuration), or by a YAML file that says how to start one:
 A worker computes a run only if its code, libraries and arithmetic give the run the key that it has here, and each in
 a Python of its own: torch has one random generator a process, which two threads of a worker would share, and a worker
 that was started before its checkout changed would still hold the old code. The data folder has to lie at the same
-path on the workers, with the same files. Results come back over the network, so the cache need not be shared; where
-it is, a run whose worker was lost goes on from its last epoch. A run that is being computed when this side is
-interrupted ends in the worker's cache.
+path on the workers, with the same content: a run that reads something else there fails. Results come back over the
+network, so the cache need not be shared; where it is, a run whose worker was lost goes on from its last epoch. A run
+that is being computed when this side is interrupted ends in the worker's cache.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 from paperlib.grid import CACHE, ROOT, RUN_FILES, Run, attempt, failure, folder_of, new_folder, what_changed
+from paperlib.tracks import Track, contents, expect_contents
 
 JOB_QUEUES = (
     "HTCondorCluster",
@@ -86,8 +87,8 @@ class Cluster:
             # As many as there are threads: Dask would pile all on the workers that came first, and runs are long.
             while waiting and len(at_work) < sum(self._client.nthreads().values()):
                 run = waiting.pop(0)
-                key, why = run.key, run.circumstances
-                task = self._client.submit(_compute, run, key, why, key=f"paperlib-{key}", retries=RETRIES)
+                key, asked = run.key, (run, run.key, run.circumstances, contents())
+                task = self._client.submit(_compute, *asked, key=f"paperlib-{key}", retries=RETRIES)
                 at_work[task] = run
             time.sleep(POLL)
             for task in [task for task in at_work if task.done()]:
@@ -211,8 +212,12 @@ def _fetch(run: Run, task: Any) -> str | None:
     return error
 
 
-def _compute(run: Run, key: str, circumstances: Mapping[str, Any]) -> tuple[str | None, dict[str, bytes]]:
+def _compute(
+    run: Run, key: str, circumstances: Mapping[str, Any], data: Mapping[tuple[Track, str], str]
+) -> tuple[str | None, dict[str, bytes]]:
     """On a worker: one run in a Python of its own; the error in words, or the run's files by name.
+
+    `data` are the `contents` of the tracks on the machine that asks.
 
     Raises:
         ChildProcessError: that Python was killed; Dask tries again.
@@ -227,7 +232,7 @@ def _compute(run: Run, key: str, circumstances: Mapping[str, Any]) -> tuple[str 
     ) as child:
         assert child.stdin is not None and child.stdout is not None
         try:
-            pickle.dump((run, key, circumstances), child.stdin)
+            pickle.dump((run, key, circumstances, data), child.stdin)
             child.stdin.flush()  # and left open: its end tells the child that this worker is no more
             said = child.stdout.read()
         except BrokenPipeError:
@@ -245,11 +250,12 @@ def _compute(run: Run, key: str, circumstances: Mapping[str, Any]) -> tuple[str 
 
 
 def _child() -> None:
-    run, key, circumstances = pickle.load(sys.stdin.buffer)
+    run, key, circumstances, data = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     with redirect_stdout(sys.stderr):  # what a task prints goes to the worker's log
         error = _refusal(run, key, circumstances)
         if error is None and not folder_of(key).is_dir():
+            expect_contents(data)
             error = attempt(run)
     print(json.dumps(error), flush=True)
 

@@ -10,7 +10,9 @@ calls this module. It is for a single training that is too slow on one GPU, in a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,9 @@ def fit_ddp(
 
     Layers that see all rows at once are the exception: batch normalisation becomes torch's SyncBatchNorm, in place,
     which needs a GPU. Dropout draws other masks than one process would.
+
+    The first process (global rank 0) alone writes `checkpoint`, on its own disk, and where it has one all processes go
+    on from that, whatever the disks of other machines hold.
 
     Raises:
         ValueError: batch normalisation on a processor; a batch that leaves a process without rows, or a last batch
@@ -80,17 +85,36 @@ def fit_ddp(
         assert validate is not None
         return fabric.broadcast(validate(network))  # or a rounding could stop one process and not another
 
-    return fit(
-        model,
-        of_whole_batch,
-        rows,
-        schedule,
-        seed=seed,
-        fabric=fabric,
-        validate=validate and same_everywhere,
-        checkpoint=checkpoint,
-        workers=workers,
-    )
+    with _of_the_first_process(checkpoint, fabric) as same_checkpoint:
+        return fit(
+            model,
+            of_whole_batch,
+            rows,
+            schedule,
+            seed=seed,
+            fabric=fabric,
+            validate=validate and same_everywhere,
+            checkpoint=same_checkpoint,
+            workers=workers,
+        )
+
+
+@contextmanager
+def _of_the_first_process(checkpoint: Path | None, fabric: Fabric) -> Iterator[Path | None]:
+    """The checkpoint of global rank 0: the file itself there, elsewhere a copy of what it holds, if it is there."""
+    if checkpoint is None:
+        yield None
+        return
+    here = checkpoint.read_bytes() if fabric.is_global_zero and checkpoint.is_file() else None
+    content = fabric.broadcast(here)
+    if fabric.is_global_zero:
+        yield checkpoint
+        return
+    with tempfile.TemporaryDirectory(prefix="from-rank-0-") as folder:
+        copy = Path(folder, checkpoint.name)
+        if content is not None:
+            copy.write_bytes(content)
+        yield copy
 
 
 def _check_batches(n: int, batch: int, world: int) -> None:

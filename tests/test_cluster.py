@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from paperlib import grid, provenance
+from paperlib.data import write_manifest
 from paperlib.grid import REPLAY, ROOT, Run, missing_runs, run_missing
 from paperlib.tracks import Track
 
@@ -40,6 +42,8 @@ def task(track, settings, seed, checkpoint):
     torch.manual_seed(seed)
     x = torch.randn(100, 100)
     return {"mean": RATE * (x @ x).numpy(), "threads": np.array(torch.get_num_threads())}
+def seen(track, settings, seed, checkpoint):
+    return {"affect": track.faces().affect}
 def killed(track, settings, seed, checkpoint):
     with open(Path(settings["folder"], "log"), "a") as log:
         log.write("died\\n")
@@ -192,18 +196,51 @@ def test_workers_without_a_shared_cache_give_what_this_machine_gives(
         assert far["threads"] == 1
 
 
-def test_the_run_of_a_killed_worker_is_computed_by_another(runs, cache, toy, started, held, tmp_path):
-    first = started.worker(cache, toy)
+def test_a_busy_worker_takes_over_the_run_of_one_that_is_killed(
+    runs, cache, toy, started, held, tmp_path, monkeypatch
+):
+    workers = {tmp_path / "near": None, tmp_path / "far": None}
+    for own in workers:
+        workers[own] = started.worker(own, toy)
     results = begin_on(started.address, runs)
-    wait_for(lambda: began(tmp_path))
-    first.send_signal(signal.SIGKILL)
-    lost = began(tmp_path)[0].name.split("-")[-1]
-    wait_for(lambda: not Path("/proc", lost).exists())  # no orphan goes on beside the second attempt
-    started.worker(cache, toy)
+    wait_for(lambda: len(began(tmp_path)) == 2)
+    of = {int(path.read_text()): path for path in began(tmp_path)}
+    assert of.keys() == {worker.pid for worker in workers.values()}
+    dead, survivor = workers.values()
+    _, seed, child = of[dead.pid].name.split("-")
+    dead.send_signal(signal.SIGKILL)
+    wait_for(lambda: not Path("/proc", child).exists())  # no orphan goes on beside the second attempt
     held.unlink()
-    assert [r.run.seed for r in results()] == [0, 1, 2]
-    assert len(began(tmp_path)) == 4
-    assert sorted(p.name for p in (cache / "runs").iterdir()) == sorted(r.key for r in runs)
+    there = results()
+    again = [path for path in began(tmp_path, seed) if path != of[dead.pid]]
+    assert [int(path.read_text()) for path in again] == [survivor.pid]
+    assert len(began(tmp_path)) == len(runs) + 1  # the survivor's own run was not begun anew
+    monkeypatch.setattr(grid, "CACHE", tmp_path / "alone")
+    run_missing(runs, progress=False)
+    for result in there:
+        alone, *others = [c / "runs" / result.key for c in (tmp_path / "alone", cache, tmp_path / "far")]
+        assert not (tmp_path / "near" / "runs" / result.key).exists()
+        for other in others:
+            assert (other / "arrays.npz").read_bytes() == (alone / "arrays.npz").read_bytes()
+
+
+def test_a_run_of_other_data_than_were_asked_for_is_refused(faces, runs, cache, standing, tmp_path):
+    root, original = tmp_path / "data", replace(faces, ratings=None)
+    write_manifest(original, root)
+    track = Track(name="manifest", root=str(root), profile="smoke")
+    given = track.faces()
+    one, other = [
+        replace(runs[0], task="toy:seen", track=track, data=given.fingerprint, seed=s) for s in (0, 1)
+    ]
+    assert (begin_on(standing[0], [one])()[0]["affect"] == given.affect).all()
+    write_manifest(replace(original, affect=-original.affect), root)
+    message = (
+        rf"track manifest gives other data on {socket.gethostname()} than where the run was asked for "
+        rf"\(faces: fingerprint (?!{given.fingerprint[:16]})\w{{16}}, there {given.fingerprint[:16]}\)"
+    )
+    with pytest.raises(RuntimeError, match=message):
+        begin_on(standing[0], [other])()
+    assert not any((c / "runs" / other.key).exists() for c in (cache, *standing[1]))
 
 
 def test_a_run_that_fails_loses_no_other(runs, standing, tmp_path):

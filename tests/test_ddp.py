@@ -1,16 +1,23 @@
 """Two processes on this machine's processor, against one."""
 
+import os
+import signal
+from datetime import timedelta
+
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 from torch import nn
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from paperlib.ddp import _check_batches, fit_ddp
 from paperlib.losses import concordance_loss, kl_continuous
 from paperlib.training import EpochBatches, Rows, Schedule, fit, make_fabric
 
 N, BATCH = 45, 8  # a last batch of five: three rows for one process, two for the other
+STEPS = 6  # an epoch
 SCHEDULE = Schedule(epochs=3, batch=BATCH, learning_rate=1e-2)
 ACCUMULATED = Schedule(epochs=3, batch=BATCH, learning_rate=1e-2, accumulate=4)
 PATIENT = Schedule(epochs=6, batch=BATCH, learning_rate=1e-1, patience=1)
@@ -84,13 +91,46 @@ def trained(fit, case, **more):
     return weights.numpy(), history.loss, history.validation
 
 
+def own_disk(fabric, folder):
+    """A folder that only this process sees, as on a machine of its own."""
+    disk = folder / f"disk{fabric.global_rank}"
+    disk.mkdir(exist_ok=True)
+    return disk
+
+
+def killed(fabric, folder):
+    """On each process: the patient training, until a SIGKILL in the midst of the third epoch."""
+    torch.set_num_threads(1)
+    called = []
+
+    def deadly(net, batch):
+        called.append(None)
+        if len(called) == 2 * STEPS + 3:
+            fabric.barrier()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return kl(net, batch)
+
+    checkpoint = own_disk(fabric, folder) / "killed.ckpt"
+    fit_ddp(network(), deadly, data(), PATIENT, seed=3, fabric=fabric, validate=value, checkpoint=checkpoint)
+
+
 def everything(fabric, folder):
-    """On each process: all cases, and the messages of what is refused."""
+    """On each process: all cases, what goes on after `killed`, and the messages of what is refused."""
     torch.set_num_threads(1)
     found = {case: trained(fit_ddp, case, fabric=fabric) for case in CASES}
     found["plain"] = trained(fit, "concordance", fabric=fabric)
     found["stopped"] = trained(fit_ddp, "concordance", fabric=fabric, checkpoint=folder / "c.ckpt")
     found["resumed"] = trained(fit_ddp, "concordance", fabric=fabric, checkpoint=folder / "c.ckpt")
+    disk = own_disk(fabric, folder)
+    found["after a kill"] = trained(fit_ddp, "patient", fabric=fabric, checkpoint=disk / "killed.ckpt")
+    if fabric.global_rank > 0:
+        (disk / "late.ckpt").write_bytes((folder / "c.ckpt").read_bytes())
+    found["a file elsewhere"] = trained(fit_ddp, "concordance", fabric=fabric, checkpoint=disk / "late.ckpt")
+    (disk / "damaged.ckpt").write_bytes(b"no checkpoint" if fabric.is_global_zero else b"")
+    try:
+        trained(fit_ddp, "kl", fabric=fabric, checkpoint=disk / "damaged.ckpt")
+    except ValueError as error:
+        found["damaged"] = str(error)
     refused = {
         "norm": (nn.Sequential(nn.Linear(5, 2), nn.BatchNorm1d(2)), own_loss, SCHEDULE),
         "scalar": (Summed(), own_loss, SCHEDULE),
@@ -112,12 +152,21 @@ class Summed(nn.Linear):
         return super().forward(x).sum()
 
 
+def two_processes():
+    # A process that waits for another's part in vain is a failure, and must come back.
+    strategy = DDPStrategy(start_method="spawn", timeout=timedelta(minutes=2))
+    return Fabric(accelerator="cpu", devices=2, strategy=strategy, precision="32-true")
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ddp")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONWARNINGS", "ignore")
-        fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn", precision="32-true")
-        return fabric.launch(everything, tmp_path_factory.mktemp("ddp"))
+        with pytest.raises((ProcessExitedException, ProcessRaisedException)):
+            two_processes().launch(killed, folder)
+        epoch = torch.load(folder / "disk0" / "killed.ckpt", weights_only=True)["epoch"]
+        return {"epoch": epoch} | two_processes().launch(everything, folder)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -138,6 +187,21 @@ def test_a_mean_of_each_process_s_correlation_is_another_loss(found):
 
 def test_a_checkpoint_is_read_back(found):
     assert (found["resumed"][0] == found["stopped"][0]).all()
+
+
+def test_a_killed_training_goes_on_from_the_first_process_s_disk(found):
+    assert found["epoch"] == 2 < len(found["patient"][1])
+    for resumed, undisturbed in zip(found["after a kill"], found["patient"], strict=True):
+        np.testing.assert_array_equal(resumed, undisturbed)
+
+
+def test_a_checkpoint_on_another_disk_than_the_first_process_s_does_not_count(found):
+    assert found["a file elsewhere"][1] == found["concordance"][1]
+    assert (found["a file elsewhere"][0] == found["concordance"][0]).all()
+
+
+def test_a_damaged_checkpoint_stops_every_process(found):
+    assert "damaged.ckpt cannot be resumed from; delete it to start over" in found["damaged"]
 
 
 def test_what_cannot_be_shared_is_refused(found):
