@@ -68,7 +68,7 @@ lock: $(READY)  ## renew requirements.lock from pyproject.toml
 		--extra notebooks --extra cluster --extra site --extra dev --upgrade --quiet pyproject.toml -o requirements.lock
 
 clean:  ## remove generated data, cached runs and the environment
-	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/*-smoke figures/*-default \
+	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/.making figures/*-smoke figures/*-default \
 		notebooks/executed/*-smoke notebooks/executed/*-default
 
 .venv/.ready: requirements.lock pyproject.toml
