@@ -32,7 +32,7 @@ reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder
 explain: $(READY)  ## what reproduce would train, and why (takes the same settings)
 	@$(RUN) --explain
 
-verify: $(READY)  ## a certificate's numbers and verdicts against this run's: CERTIFICATE=<file>, or TRACK and PROFILE
+verify: $(READY)  ## this run against the certificate that is committed (of TRACK and PROFILE), or CERTIFICATE=<file>
 	@$(PY) -m paperlib.certificate --track "$(TRACK)" --profile "$(PROFILE)" $(if $(CERTIFICATE),"$(CERTIFICATE)")
 
 test: $(READY)  ## unit tests, then the committed pages against the code (nbval); uses PAPERLIB_DATA if it is set

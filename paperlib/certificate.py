@@ -696,7 +696,10 @@ def _check(value: Any, shape: Any, where: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make verify", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "certificate", nargs="?", default="", help="a certificate's file; the track's committed one by default"
+        "certificate",
+        nargs="?",
+        default="",
+        help="a certificate's file; the track's committed one by default",
     )
     parser.add_argument("--track", default="twin", choices=TRACKS)
     parser.add_argument("--profile", default="default", choices=PROFILES)
@@ -717,7 +720,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     print(f"beside {_whose(ledgers)}")
     if path.resolve() == (ledgers / "certificate.json").resolve() and not _as_committed(path):
-        print("the certificate was made of these very ledgers: it can only agree; see `make verify` without a file")
+        print(
+            "the certificate was made of these very ledgers: it can only agree; see `make verify` without a file"
+        )
     print(report.text())
     return 0 if report.ok else 1
 

@@ -296,7 +296,9 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
     temporary = CACHE / "executing" / f"{variant(track)}-{notebook.name}"
     temporary.parent.mkdir(parents=True, exist_ok=True)
     making = kept_outputs().resolve() / ".making" / temporary.stem
-    shutil.rmtree(making, ignore_errors=True)  # what an execution that was killed left, here and beside the page
+    shutil.rmtree(
+        making, ignore_errors=True
+    )  # what an execution that was killed left, here and beside the page
     for left in page.parent.glob(f".{page.stem}.*"):
         left.unlink()
     try:
@@ -337,7 +339,7 @@ def _kernels_with(environment: Mapping[str, str]) -> type:
     class Kernels(AsyncKernelManager):
         @property
         def kernel_spec(self) -> Any:
-            spec = super().kernel_spec
+            spec: Any = super().kernel_spec
             spec.env.update({name: value.replace("$", "$$") for name, value in environment.items()})
             return spec
 

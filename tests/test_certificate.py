@@ -382,12 +382,27 @@ def test_two_tracks_are_not_compared(made, changed):
         (lambda c: c["numbers"][2].update(measured=10**400), r"numbers\[2\]: .* measured is 1000.*no float"),
         (lambda c: c["numbers"][0]["values"].append(-(10**400)), r"numbers\[0\]: .* field values is"),
         (lambda c: c["numbers"][0]["values"].append(True), r"numbers\[0\]: .* field values is"),
-        (lambda c: c["numbers"][2].update(unit="p", measured=1.01), "measured is 1.01, which is no probability"),
+        (
+            lambda c: c["numbers"][2].update(unit="p", measured=1.01),
+            "measured is 1.01, which is no probability",
+        ),
         (lambda c: c["numbers"][2].update(unit="p", measured=-0.01), "measured is -0.01, which is no prob"),
-        (lambda c: c["numbers"][0].update(verdict="did not hold"), "verdict is did not hold, by its interval .* held"),
-        (lambda c: c["numbers"][1].update(verdict="ahead"), "verdict is ahead, by its interval .* it is behind"),
-        (lambda c: c["numbers"][1].update(verdict="did not hold"), "verdict is did not hold, .* it is behind"),
-        (lambda c: c["numbers"][2].update(verdict="cannot tell"), "verdict is cannot tell, by .* it is ahead"),
+        (
+            lambda c: c["numbers"][0].update(verdict="did not hold"),
+            "verdict is did not hold, by its interval .* held",
+        ),
+        (
+            lambda c: c["numbers"][1].update(verdict="ahead"),
+            "verdict is ahead, by its interval .* it is behind",
+        ),
+        (
+            lambda c: c["numbers"][1].update(verdict="did not hold"),
+            "verdict is did not hold, .* it is behind",
+        ),
+        (
+            lambda c: c["numbers"][2].update(verdict="cannot tell"),
+            "verdict is cannot tell, by .* it is ahead",
+        ),
         (lambda c: c["numbers"][0].update(verdict="perhaps"), "verdict is perhaps, by its interval .* held"),
         (lambda c: c["numbers"][2].update(low=math.inf), "Infinity is no number of JSON"),
         (lambda c: c["numbers"][2].update(low=math.nan), "NaN is no number of JSON"),

@@ -87,7 +87,9 @@ def test_tables_and_ledger_appear_with_their_page_and_others_go(tree, tmp_path):
         execute(source, page, Track())
     assert {path: path.read_text() for path in figures.rglob("*") if path.is_file()} == before
 
-    half = figures / ".making" / "twin-default-n" / "twin-default" / "le2023" / "half.csv"  # by one that was killed
+    half = (
+        figures / ".making" / "twin-default-n" / "twin-default" / "le2023" / "half.csv"
+    )  # by one that was killed
     half.parent.mkdir(parents=True)
     half.write_text("half")
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -100,12 +102,25 @@ def test_tables_and_ledger_appear_with_their_page_and_others_go(tree, tmp_path):
         kept / "ledger.json": "new",
         kept.parent / "certificate.json": "new",
     }
-    assert [path.name for path in page.parent.iterdir()] == ["n.ipynb"] and "PAPERLIB_MAKING" not in os.environ
+    assert [path.name for path in page.parent.iterdir()] == [
+        "n.ipynb"
+    ] and "PAPERLIB_MAKING" not in os.environ
 
 
 def test_what_was_half_written_long_ago_is_swept_away(tmp_path):
-    left = ["runs/k.0123abc/arrays.npz", "checkpoints/k.ckpt.77", "checkpoints/k.1.ckpt.77", "stamps/twin/.le2023-0.77.json"]
-    whole = ["runs/k/arrays.npz", "checkpoints/k.ckpt", "checkpoints/k.1.ckpt", "stamps/twin/le2023-0.json", "stamps/twin/x.lock"]
+    left = [
+        "runs/k.0123abc/arrays.npz",
+        "checkpoints/k.ckpt.77",
+        "checkpoints/k.1.ckpt.77",
+        "stamps/twin/.le2023-0.77.json",
+    ]
+    whole = [
+        "runs/k/arrays.npz",
+        "checkpoints/k.ckpt",
+        "checkpoints/k.1.ckpt",
+        "stamps/twin/le2023-0.json",
+        "stamps/twin/x.lock",
+    ]
     for name in (*left, *whole, "runs/j.4567def/arrays.npz"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Reproductions that are killed, or that run beside each other, make byte for byte what one alone makes.
 
-They are of two papers and their scoreboard: trainings and pages of both at a time, then notebook 00 and the certificate.
+They are of two papers and their scoreboard: trainings, pages of both at a time, then notebook 00 and the certificate.
 """
 
 import time
