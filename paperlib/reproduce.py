@@ -296,9 +296,8 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
     temporary = CACHE / "executing" / f"{variant(track)}-{notebook.name}"
     temporary.parent.mkdir(parents=True, exist_ok=True)
     making = kept_outputs().resolve() / ".making" / temporary.stem
-    shutil.rmtree(
-        making, ignore_errors=True
-    )  # what an execution that was killed left, here and beside the page
+    # An execution that was killed may have left something, there and beside the page.
+    shutil.rmtree(making, ignore_errors=True)
     for left in page.parent.glob(f".{page.stem}.*"):
         left.unlink()
     try:
@@ -348,12 +347,12 @@ def _kernels_with(environment: Mapping[str, str]) -> type:
 
 def _keep(making: Path) -> None:
     """Move all that a page made to where it is kept; the folder of its ledger then holds nothing else."""
-    made = [path.relative_to(making) for path in making.rglob("*") if path.is_file()]
+    top, made = kept_outputs(), [path.relative_to(making) for path in making.rglob("*") if path.is_file()]
     for name in sorted(made, key=lambda name: name.name == "ledger.json"):
-        (kept_outputs() / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(making / name, kept_outputs() / name)
-    for folder in {kept_outputs() / name.parent for name in made if len(name.parts) > 2}:
-        for path in set(folder.iterdir()) - {kept_outputs() / name for name in made}:
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(making / name, top / name)
+    for folder in {top / name.parent for name in made if len(name.parts) > 2}:  # <track>/<paper>/<file>
+        for path in set(folder.iterdir()) - {top / name for name in made}:
             if path.is_file():
                 path.unlink()
 
