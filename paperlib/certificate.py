@@ -1,7 +1,7 @@
 """The certificate: what a run found and under which circumstances, as JSON; and its comparison with a new run.
 
     make verify PROFILE=thorough         # the committed one, of the twin
-    make verify CERTIFICATE=<file>       # another's; one that this run wrote itself can only agree
+    make verify CERTIFICATE=<file>       # another's; one that this run wrote itself says nothing
 
 A certificate holds every number of the scoreboard. Two runs are compared number by number:
 
@@ -16,7 +16,8 @@ A certificate holds every number of the scoreboard. Two runs are compared number
 - What was printed, units, claims and the statements that they test, numbers of items, and the fingerprints of the data,
   of a paper's and of each number's, must be equal; so must a number's runs, where nothing was trained anew. A verdict
   that changed is always named, also where its numbers are within tolerance.
-- Neither may have a number, a paper, a seed or a finding of the audit that the other lacks, nor more runs of a paper.
+- Neither may have a number, a paper, a seed or a finding of the audit that the other lacks, nor another number
+  of runs of a paper.
 - Which runs these are, and whether they gave something else, is counted among the circumstances: another library or
   another arithmetic makes other runs of them all.
 
@@ -534,11 +535,11 @@ def committed(track: str, profile: str) -> dict[str, Any]:
             "the committed certificate is asked of git, which is not here, or knows no commit of this folder; "
             "name a file: make verify CERTIFICATE=<file>"
         )
-    text = _git("show", f"{commit}:{name}")
+    text = _git("show", f"{commit}:./{name}")
     if not text:
         raise FileNotFoundError(
-            f"{name}: there is none in commit {commit[:12]}, which has those of profile thorough alone; "
-            "name a file: make verify CERTIFICATE=<file>"
+            f"{name}: there is none in commit {commit[:12]}. Those of profile thorough are kept; "
+            "or name a file: make verify CERTIFICATE=<file>"
         )
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "certificate.json"
@@ -721,7 +722,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"beside {_whose(ledgers)}")
     if path.resolve() == (ledgers / "certificate.json").resolve() and not _as_committed(path):
         print(
-            "the certificate was made of these very ledgers: it can only agree; see `make verify` without a file"
+            "this is the run's own certificate, made of these very ledgers: that they agree says nothing; "
+            "without a file, `make verify` compares them with the committed one"
         )
     print(report.text())
     return 0 if report.ok else 1

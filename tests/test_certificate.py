@@ -506,11 +506,11 @@ def test_a_run_is_compared_with_what_was_committed_and_not_with_what_it_wrote(re
     write(certificate(), repository)
     assert read(repository) != committed and main([str(repository)]) == 0
     said = capsys.readouterr().out
-    assert "the certificate was made of these very ledgers: it can only agree" in said
+    assert "this is the run's own certificate, made of these very ledgers" in said
     assert main([]) == 1
     said = capsys.readouterr().out
     assert said.startswith("the committed certificate, track twin, profile default, commit")
-    assert "PCC: differs (measured 0.3 became 0.35)" in said and "it can only agree" not in said
+    assert "PCC: differs (measured 0.3 became 0.35)" in said and "the run's own" not in said
     assert str(figures) not in said
 
 
@@ -518,7 +518,7 @@ def test_committed_ledgers_are_told_beside_their_committed_certificate(repositor
     for arguments in ([], [str(repository)]):
         assert main(arguments) == 0
         said = capsys.readouterr().out
-        assert "as it was committed: nothing was made anew here" in said and "can only agree" not in said
+        assert "as it was committed: nothing was made anew here" in said and "the run's own" not in said
 
 
 def test_a_certificate_that_was_never_committed_is_told_and_so_is_a_lack_of_git(repository, monkeypatch):
