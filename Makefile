@@ -32,7 +32,7 @@ reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder
 explain: $(READY)  ## what reproduce would train, and why (takes the same settings)
 	@$(RUN) --explain
 
-verify: $(READY)  ## a certificate's numbers and verdicts against this run's: CERTIFICATE=<file>, or TRACK and PROFILE
+verify: $(READY)  ## this run against the certificate that is committed (of TRACK and PROFILE), or CERTIFICATE=<file>
 	@$(PY) -m paperlib.certificate --track "$(TRACK)" --profile "$(PROFILE)" $(if $(CERTIFICATE),"$(CERTIFICATE)")
 
 test: $(READY)  ## unit tests, then the committed pages against the code (nbval); uses PAPERLIB_DATA if it is set
@@ -68,7 +68,7 @@ lock: $(READY)  ## renew requirements.lock from pyproject.toml
 		--extra notebooks --extra cluster --extra site --extra dev --upgrade --quiet pyproject.toml -o requirements.lock
 
 clean:  ## remove generated data, cached runs and the environment
-	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/*-smoke figures/*-default \
+	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/.making figures/*-smoke figures/*-default \
 		notebooks/executed/*-smoke notebooks/executed/*-default
 
 .venv/.ready: requirements.lock pyproject.toml

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from paperlib import ddp, features, losses, twin, twin_recordings
 from paperlib.annotations import evaluator_weighted_estimate, perception_uncertainty
 from paperlib.data import load_manifest, write_manifest
+from paperlib.files import whole
 from paperlib.fusion import fit_label_parameters, fuse, inverse_distances, posterior
 from paperlib.grid import ROOT
 from paperlib.inference import Predictor
@@ -81,7 +82,8 @@ def main() -> None:
         ]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     digits = frame.assign(**{c: [float(f"{v:.3g}") for v in frame[c]] for c in ("per second", "ratio")})
-    digits.to_csv(TABLE, index=False)
+    with whole(TABLE) as unfinished:
+        digits.to_csv(unfinished, index=False)
     put_between(MARKS, quoted(digits))
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
     print(f"best of {REPEATS}; torch {torch.__version__}; loop precision {native_precision()}")

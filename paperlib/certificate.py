@@ -1,6 +1,7 @@
 """The certificate: what a run found and under which circumstances, as JSON; and its comparison with a new run.
 
-    make verify CERTIFICATE=figures/twin/certificate.json
+    make verify PROFILE=thorough         # the committed one, of the twin
+    make verify CERTIFICATE=<file>       # another's; one that this run wrote itself says nothing
 
 A certificate holds every number of the scoreboard. Two runs are compared number by number:
 
@@ -8,16 +9,21 @@ A certificate holds every number of the scoreboard. Two runs are compared number
   same to nine digits: the same predictions on another processor differ by the order of a sum, no more.
 - Where networks were trained anew, a mean over k seeds may move by the half-width of the 95 % prediction interval of
   the mean of k' new ones, t(k - 1) s sqrt(1/k + 1/k'), with the certificate's spread s. A number without seeds but with
-  an interval must lie in the certificate's. One with neither, such as a p value, cannot be judged and is only counted.
+  an interval must lie in the certificate's. One with neither, such as a p value, cannot be judged: the summary says how
+  many these are, and that the two agree in "all that can be told" only.
 - By chance one in twenty numbers trained anew lies outside. They are counted as differing all the same, and the
   summary says how many chance alone would give.
 - What was printed, units, claims and the statements that they test, numbers of items, and the fingerprints of the data,
   of a paper's and of each number's, must be equal; so must a number's runs, where nothing was trained anew. A verdict
   that changed is always named, also where its numbers are within tolerance.
-- Runs that only one of the two has, or that gave them something else, are counted among the circumstances.
+- Neither may have a number, a paper, a seed or a finding of the audit that the other lacks, nor another number
+  of runs of a paper.
+- Which runs these are, and whether they gave something else, is counted among the circumstances: another library or
+  another arithmetic makes other runs of them all.
 
-A file that contradicts itself, such as a mean that is not that of its values, is no certificate and is refused. Whoever
-changes a number and all that follows from it is not found out by the file alone, but by a new run.
+A file that contradicts itself is no certificate and is refused: where a mean is not that of its values, a verdict
+without a reason not that of its interval, or a p value not between 0 and 1. Whoever changes a number and all that
+follows from it is not found out by the file alone, but by a new run.
 """
 
 from __future__ import annotations
@@ -31,8 +37,9 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -41,16 +48,18 @@ from typing import Any
 from scipy import stats
 
 from paperlib.audit import Status, papers, run_audit
+from paperlib.files import write_text
 from paperlib.grid import CACHE, ROOT
-from paperlib.ledger import Entry, outputs, variant
+from paperlib.ledger import Entry, answer, outputs, variant
 from paperlib.provenance import libraries, native_precision, source_fingerprint
 from paperlib.reproduce import NOTEBOOKS, PAPERS, SCOREBOARD
 from paperlib.scoreboard import absent, command, entry_of, ledger_path, read_json, read_ledger, relative
-from paperlib.stats import mean_interval
+from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import PROFILES, TRACKS, Track
 
 FORMAT = 2
 FURTHER_LIBRARIES = ("matplotlib", "opensmile", "pandas", "scipy", "statsmodels")
+OVER_SEEDS = "95 % t interval over {} seeds"  # as `Ledger.add` calls it
 ROUNDING = 1e-9  # relative, of sums taken in another order
 LEVEL = 0.95
 # What decides a number; figures and executed pages are made of it, and differ while they are made.
@@ -80,18 +89,26 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A certificate beside a new run. `verdicts` and `data` are sentences on what changed, as are `circumstances`."""
+    """A certificate beside a new run. All but `lines` are sentences on what changed."""
 
     lines: tuple[Line, ...]
     verdicts: tuple[str, ...]
     data: tuple[str, ...]
+    runs: tuple[str, ...]  # a paper's seeds, and how many runs it has
+    audit: tuple[str, ...]
     circumstances: tuple[str, ...]  # may differ: they explain, and decide nothing
 
     @property
     def ok(self) -> bool:
-        """No number differs or is missing, no verdict changed, the data are the same."""
-        bad = {Outcome.DIFFERS, Outcome.MISSING}
-        return not (self.verdicts or self.data or any(line.outcome in bad for line in self.lines))
+        """Nothing that can be told differs: see `untold` for what cannot."""
+        bad = {Outcome.DIFFERS, Outcome.MISSING, Outcome.NEW}
+        changed = self.verdicts or self.data or self.runs or self.audit
+        return not (changed or any(line.outcome in bad for line in self.lines))
+
+    @property
+    def untold(self) -> int:
+        """How many numbers changed that nothing judges."""
+        return sum(line.outcome is Outcome.CANNOT_TELL for line in self.lines)
 
     def text(self, most: int = 10) -> str:
         """The counts, then the first `most` of each kind of difference, one a line."""
@@ -107,6 +124,8 @@ class Report:
         differing = [f"{x.name}: {x.outcome}{f' ({x.detail})' if x.detail else ''}" for x in self._changed()]
         kinds = {
             "data": self.data,
+            "runs": self.runs,
+            "audit": self.audit,
             "verdicts": self.verdicts,
             "numbers": differing,
             "circumstances": self.circumstances,
@@ -117,9 +136,15 @@ class Report:
                 said += [f"  {sentence}" for sentence in sentences[:most]]
                 if len(sentences) > most:
                     said.append(f"  and {len(sentences) - most} more")
-        said.append(
-            "the run agrees with the certificate" if self.ok else "the run differs from the certificate"
-        )
+        if not self.ok:
+            said.append("the run differs from the certificate")
+        elif self.untold:
+            said.append(
+                f"the run agrees with the certificate in all that can be told; {self.untold} of {len(self.lines)} "
+                "numbers changed and have no interval to judge them by"
+            )
+        else:
+            said.append("the run agrees with the certificate")
         return "\n".join(said)
 
     def _changed(self) -> list[Line]:
@@ -135,7 +160,9 @@ def certificate(track: str = "twin", profile: str = "default", figures: Path | N
 
     Nothing in it names a machine, a user or a folder. `dirty` says whether files that decide numbers (`SOURCES`) differ
     from the commit. `runs` has, per paper, the seeds and, by its key, each run's fingerprint; and of those that are in
-    the cache, the precision and the seconds that they took. `figures` as in `scoreboard.gather`, which has the errors.
+    the cache, the precision and the seconds that they took. Libraries, precision and accelerator are those of the runs
+    in the cache, several where these differ; else, as all others, those of the moment. `figures` as in
+    `scoreboard.gather`, which has the errors.
     """
     of = Track(name=track, profile=profile, root="not read")
     lacking = absent(track, profile, figures)
@@ -152,7 +179,9 @@ def certificate(track: str = "twin", profile: str = "default", figures: Path | N
     audited = [key for key in keys if key in papers()]  # a page of ours has no printed numbers
     audit = run_audit(audited or papers())
     counts = audit.groupby(["key", "status"]).size()
-    commit, dirty = _commit()
+    commit, dirty = checkout()
+    trained = {key: _trained(ledger) for key, ledger in ledgers.items()}
+    ran_on = [about["circumstances"] for found in trained.values() for about in found]
     return {
         "format": FORMAT,
         "track": track,
@@ -162,11 +191,11 @@ def certificate(track: str = "twin", profile: str = "default", figures: Path | N
         "source": source_fingerprint(),
         "lock": _digest_of(ROOT / "requirements.lock"),
         "python": platform.python_version(),
-        "libraries": _versions(),
-        "machine": _machine(),
+        "libraries": _versions(ran_on),
+        "machine": _machine(ran_on),
         "absent": lacking,
         "data": {key: dict(sorted(ledger["data"].items())) for key, ledger in ledgers.items()},
-        "runs": {key: _runs(ledger) for key, ledger in ledgers.items()},
+        "runs": {key: _runs(ledger, trained[key]) for key, ledger in ledgers.items()},
         "notebooks": {key: _notebook(PAPERS[key], variant(of)) for key in keys},
         "audit": {key: {str(s): int(counts.get((key, str(s)), 0)) for s in Status} for key in audited},
         "numbers": [_plain(asdict(e)) for ledger in ledgers.values() for e in ledger["entries"]],
@@ -185,21 +214,18 @@ def write(content: Mapping[str, Any], path: Path) -> None:
     head = {k: v for k, v in content.items() if k != "numbers"}
     text = json.dumps(head, indent=1, allow_nan=False).removesuffix("\n}")
     lines = ",\n  ".join(json.dumps(entry, allow_nan=False) for entry in content["numbers"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(f'{text},\n "numbers": [\n  {lines}\n ]\n}}\n', encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, f'{text},\n "numbers": [\n  {lines}\n ]\n}}\n')
 
 
-def read(path: Path) -> dict[str, Any]:
-    """A certificate from a file.
+def read(path: Path, *, name: str = "") -> dict[str, Any]:
+    """A certificate from a file, which messages call `name`; by default as in `scoreboard.relative`.
 
     Raises:
         FileNotFoundError: there is none.
         ValueError: it is no JSON, of another format, contradicts itself, or a field is missing or of the wrong type;
             names file and field.
     """
-    name = relative(path)
+    name = name or relative(path)
     if not path.is_file():
         raise FileNotFoundError(f"{name}: there is no certificate; `make reproduce` writes one")
     try:
@@ -260,22 +286,40 @@ def _check_entry(entry: Entry, content: Mapping[str, Any]) -> None:
             raise ValueError(f"{name}: of {field} {getattr(entry, field)}, not {content[field]}")
     if entry.data not in ("", *content["data"][key].values()):
         raise ValueError(f"{name}: made of data {entry.data}, which data.{key} does not name")
-    if wrong := _at_odds(entry):
+    if wrong := _at_odds(entry) or _misjudged(entry):
         raise ValueError(f"{name}: {wrong}")
 
 
 def _at_odds(entry: Entry) -> str:
-    """What in an entry is not what its own values give, in words; "" where nothing is."""
+    """What in an entry is not what its own values give, or cannot be, in words; "" where nothing is."""
+    if entry.unit == "p" and not (math.isnan(entry.measured) or 0 <= entry.measured <= 1):
+        return f"measured is {entry.measured:.6g}, which is no probability"
     if not entry.values:
         return ""
     over = mean_interval(entry.values)
     given = {"measured": over.estimate, "spread": over.sd}
-    if entry.interval == f"95 % t interval over {entry.seeds} seeds":
+    if entry.interval == OVER_SEEDS.format(entry.seeds):
         given |= {"low": over.low, "high": over.high}
     for field, value in given.items():
         if not _same(getattr(entry, field), value):
             return f"{field} is {getattr(entry, field):.6g}, by its values it is {value:.6g}"
     return ""
+
+
+def _misjudged(entry: Entry) -> str:
+    """Said of a verdict without a reason that is not that of the entry's bounds; "" where it is, or there are none.
+
+    "cannot tell" may stand beside an interval over seeds alone: a page knows that there were too few recordings, say.
+    """
+    if math.isnan(entry.low) or not entry.verdict or ": " in entry.verdict:
+        return ""
+    bounds = Interval(estimate=entry.measured, low=entry.low, high=entry.high, level=LEVEL)
+    by_bounds = str(verdict(bounds, 1))
+    due = by_bounds if entry.claim else answer(by_bounds)
+    over_seeds = entry.interval == OVER_SEEDS.format(entry.seeds)
+    if entry.verdict == due or (entry.verdict == Verdict.CANNOT_TELL and over_seeds):
+        return ""
+    return f"verdict is {entry.verdict}, by its interval from {entry.low:.6g} to {entry.high:.6g} it is {due}"
 
 
 # Comparing
@@ -312,6 +356,8 @@ def verify(old: Mapping[str, Any], new: Mapping[str, Any]) -> Report:
         lines=tuple(lines),
         verdicts=tuple(verdicts),
         data=tuple(_changed_data(old["data"], new["data"])),
+        runs=tuple(_changed_amount(old["runs"], new["runs"])),
+        audit=tuple(_changes(old["audit"], new["audit"])),
         circumstances=(
             *_changed_runs(old["runs"], new["runs"]),
             *_changes({k: old[k] for k in _CIRCUMSTANCES}, {k: new[k] for k in _CIRCUMSTANCES}),
@@ -420,6 +466,14 @@ def _changed_runs(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[st
                 yield f"runs.{key}: {number} {said}"
 
 
+def _changed_amount(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Which papers have other seeds, or another number of runs; a paper that only one has is named with the data."""
+    for key in [key for key in old if key in new]:
+        yield from _changes(old[key]["seeds"], new[key]["seeds"], f"{key}.seeds")
+        before, after = len(old[key]["fingerprints"]), len(new[key]["fingerprints"])
+        yield from _changes(f"{before} runs", f"{after} runs", key)
+
+
 def _kept(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     """The runs that gave both the same."""
     before, after = ({r for of in c["runs"].values() for r in of["fingerprints"].items()} for c in (old, new))
@@ -432,6 +486,7 @@ def _changed_data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[st
             yield from _changes(read_before, new[key], key)
         else:
             yield f"{key} is not in this run"
+    yield from (f"{key} is not in the certificate" for key in new if key not in old)
 
 
 def _changes(old: Any, new: Any, where: str = "") -> Iterator[str]:
@@ -460,11 +515,44 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _commit() -> tuple[str, bool]:
+def checkout() -> tuple[str, bool]:
     """The commit of the working tree, "" outside a repository; and whether what decides numbers differs from it."""
-
     commit = _git("rev-parse", "HEAD")
     return commit, bool(commit and _git("status", "--porcelain", "--", *SOURCES))
+
+
+def committed(track: str, profile: str) -> dict[str, Any]:
+    """The certificate of a track as the commit of the working tree has it, whatever a run has written since.
+
+    Raises:
+        FileNotFoundError: there is none, or no git that could tell.
+        ValueError: as in `read`.
+    """
+    name = f"figures/{variant(Track(name=track, profile=profile, root='not read'))}/certificate.json"
+    commit, _ = checkout()
+    if not commit:
+        raise FileNotFoundError(
+            "the committed certificate is asked of git, which is not here, or knows no commit of this folder; "
+            "name a file: make verify CERTIFICATE=<file>"
+        )
+    text = _git("show", f"{commit}:./{name}")
+    if not text:
+        raise FileNotFoundError(
+            f"{name}: there is none in commit {commit[:12]}. Those of profile thorough are kept; "
+            "or name a file: make verify CERTIFICATE=<file>"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "certificate.json"
+        copy.write_text(text, encoding="utf-8")
+        return read(copy, name=f"{name} of commit {commit[:12]}")
+
+
+def _as_committed(path: Path) -> bool:
+    """Is a file or folder in git, and what lies there the same?"""
+    if not path.resolve().is_relative_to(ROOT):
+        return False
+    name = relative(path)
+    return bool(_git("ls-files", "--", name)) and not _git("status", "--porcelain", "--", name)
 
 
 def _whose(folder: Path) -> str:
@@ -472,36 +560,47 @@ def _whose(folder: Path) -> str:
     if not folder.is_relative_to(ROOT):
         return str(folder)
     name = relative(folder)
-    committed = _git("ls-files", "--", name) and not _git("status", "--porcelain", "--", name)
-    return f"{name}, as it was committed: nothing was made anew here" if committed else name
+    return f"{name}, as it was committed: nothing was made anew here" if _as_committed(folder) else name
 
 
-def _versions() -> dict[str, str]:
-    further = {name: importlib.metadata.version(name) for name in FURTHER_LIBRARIES}
-    return dict(sorted((libraries() | further).items()))
+def _trained(ledger: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the cache says of a ledger's runs, of those that it has."""
+    files = [CACHE / "runs" / key / "run.json" for key in {run["key"] for run in ledger["runs"]}]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files if path.is_file()]
 
 
-def _machine() -> dict[str, Any]:
+def _versions(ran_on: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    here = libraries() | {name: importlib.metadata.version(name) for name in FURTHER_LIBRARIES}
+    said = {name: _all(about["libraries"].get(name, "") for about in ran_on) for name in sorted(here)}
+    return {name: versions or here[name] for name, versions in said.items()}
+
+
+def _all(said: Iterable[str]) -> str:
+    """All that is said, each once."""
+    return ", ".join(sorted({word for word in said if word}))
+
+
+def _machine(ran_on: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     import torch
 
     cpu = Path("/proc/cpuinfo")
     about = cpu.read_text().splitlines() if cpu.is_file() else []
     models = [line.partition(":")[2].strip() for line in about if line.startswith("model name")]
+    here = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    trained_on = _all(about.get("device", "") for about in ran_on)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return {
         "system": platform.system(),
         "processor": models[0] if models else platform.machine(),
         "cores": os.cpu_count() or 0,
         "memory_gib": round(memory / 2**30),
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "precision": native_precision(),
+        "accelerator": {"": here, "cpu": "none"}.get(trained_on, trained_on),
+        "precision": _all(about["precision"] for about in ran_on) or native_precision(),
     }
 
 
-def _runs(ledger: Mapping[str, Any]) -> dict[str, Any]:
+def _runs(ledger: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     runs = {run["key"]: run for run in ledger["runs"]}
-    files = [CACHE / "runs" / key / "run.json" for key in runs]
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.is_file()]
     return {
         "replayed": ledger["replayed"],
         "seeds": sorted({run["seed"] for run in runs.values()}),
@@ -563,7 +662,17 @@ _SHAPES: dict[str, Any] = {
     "audit": {str: {str: int}},
     "numbers": [dict],
 }
-_CIRCUMSTANCES = ("commit", "dirty", "source", "lock", "python", "libraries", "machine", "absent", "audit")
+_CIRCUMSTANCES = (
+    "commit",
+    "dirty",
+    "source",
+    "lock",
+    "python",
+    "libraries",
+    "machine",
+    "absent",
+    "notebooks",
+)
 
 
 def _check(value: Any, shape: Any, where: str) -> None:
@@ -588,24 +697,34 @@ def _check(value: Any, shape: Any, where: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make verify", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "certificate", nargs="?", default="", help="a certificate's file; the track's own by default"
+        "certificate",
+        nargs="?",
+        default="",
+        help="a certificate's file; the track's committed one by default",
     )
     parser.add_argument("--track", default="twin", choices=TRACKS)
     parser.add_argument("--profile", default="default", choices=PROFILES)
     options = parser.parse_args(arguments)
-    committed = (
-        ROOT / "figures" / certificate_path(options.track, options.profile).parent.name / "certificate.json"
-    )
+    path = Path(options.certificate)
     try:
-        path = Path(options.certificate) if options.certificate else committed
-        old = read(path)
-        report = verify(old, certificate(old["track"], old["profile"]))
+        old = read(path) if options.certificate else committed(options.track, options.profile)
+        new = certificate(old["track"], old["profile"])
+        check(new)
+        report = verify(old, new)
     except (ValueError, OSError) as error:
         sys.exit(f"verify: {error}")
+    ledgers = ledger_path(old["track"], old["profile"], next(iter(PAPERS))).parent.parent
+    named = relative(path) if options.certificate else "the committed certificate"
     print(
-        f"{relative(path)}, track {old['track']}, profile {old['profile']}, commit {old['commit'][:12] or 'unknown'}"
+        f"{named}, track {old['track']}, profile {old['profile']}, commit {old['commit'][:12] or 'unknown'}"
+        + (" and changes on top" if old["dirty"] else "")
     )
-    print(f"beside {_whose(ledger_path(old['track'], old['profile'], next(iter(PAPERS))).parent.parent)}")
+    print(f"beside {_whose(ledgers)}")
+    if path.resolve() == (ledgers / "certificate.json").resolve() and not _as_committed(path):
+        print(
+            "this is the run's own certificate, made of these very ledgers: that they agree says nothing; "
+            "without a file, `make verify` compares them with the committed one"
+        )
     print(report.text())
     return 0 if report.ok else 1
 

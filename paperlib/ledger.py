@@ -12,11 +12,13 @@ from typing import Any
 
 import pandas as pd
 
+from paperlib.files import whole, write_text
 from paperlib.grid import REPLAY, ROOT, Result
 from paperlib.published import claims_for_runs
 from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import Track
 
+MAKING = "PAPERLIB_MAKING"
 AHEAD, BEHIND = "ahead", "behind"  # answers to a question of ours: nothing was claimed that could hold or not
 
 
@@ -31,9 +33,15 @@ def kept_pages(repository: Path = ROOT) -> list[Path]:
     return sorted(page for page in pages if "-" not in page.parent.name)
 
 
+def kept_outputs() -> Path:
+    """The folder of all pages' tables, figures and ledgers; PAPERLIB_OUTPUTS replaces the repository's `figures`."""
+    return Path(os.environ.get("PAPERLIB_OUTPUTS", ROOT / "figures"))
+
+
 def outputs(track: Track, key: str) -> Path:
-    """Where a paper's tables, figures and ledger go; PAPERLIB_OUTPUTS replaces the repository's `figures`."""
-    return Path(os.environ.get("PAPERLIB_OUTPUTS", ROOT / "figures")) / variant(track) / key
+    """Where a paper's tables, figures and ledger go: where they are kept, or, in a kernel of `reproduce.execute`, first
+    to a folder of its own, so that they appear together when the page is whole."""
+    return Path(os.environ.get(MAKING, kept_outputs())) / variant(track) / key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,10 +213,7 @@ class Ledger:
             "runs": [_about(name, result) for name, group in self.results.items() for result in group],
             "entries": [_plain(asdict(e)) for e in self.entries],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(payload, indent=1, allow_nan=False) + "\n")
-        os.replace(temporary, path)
+        write_text(path, json.dumps(payload, indent=1, allow_nan=False) + "\n")
 
 
 def answer(verdict: str) -> str:
@@ -276,13 +281,14 @@ class ArtefactTable:
         return pd.DataFrame(lines, index=pd.Index(rows), columns=columns)
 
     def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.frame.to_csv(folder / f"{self.artefact}.csv", index=False)
+        """Write <artefact>.csv and .tex into the folder, which is made; each appears whole or not at all."""
+        with whole(folder / f"{self.artefact}.csv") as partial:
+            self.frame.to_csv(partial, index=False)
         styler = self.frame.style.hide(axis="index").format(escape="latex")
         styler = styler.format_index(escape="latex", axis="columns")
         caption = self.caption.translate({ord(c): f"\\{c}" for c in "%&#_$"})
         latex = styler.to_latex(hrules=True, caption=caption)
-        (folder / f"{self.artefact}.tex").write_text(latex.replace("±", r"$\pm$"))
+        write_text(folder / f"{self.artefact}.tex", latex.replace("±", r"$\pm$"))
 
     def text(self) -> str:
         """Fixed-width lines for a checked cell: compared to the letter when the page is tested."""

@@ -9,7 +9,6 @@ print in grey. A wrong shape, unequal lengths or a value that is not finite is a
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -25,6 +24,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from paperlib.files import whole
 from paperlib.labels import AFFECT, EXPRESSIONS
 from paperlib.losses import kl_as_printed, kl_continuous
 from paperlib.stats import mean_interval
@@ -85,18 +85,14 @@ def _drawing(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
 def save(figure: Figure, folder: Path | str, name: str) -> list[Path]:
     """Write folder/name.png (200 dpi) and folder/name.svg; the same figure gives the same bytes.
 
-    The folder is made; each file is written beside its place and moved there whole.
+    The folder is made; each file appears whole or not at all.
     """
     if Path(name).name != name:
         raise ValueError(f"name must be a plain file name without suffix; got {name!r}")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-        path, partial = folder / f"{name}.{suffix}", folder / f".{name}.{os.getpid()}.{suffix}"
-        figure.savefig(partial, format=suffix, dpi=200, metadata=metadata)
-        os.replace(partial, path)
-        paths.append(path)
+    paths = [Path(folder) / f"{name}.{suffix}" for suffix in ("png", "svg")]
+    for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):
+        with whole(path) as partial:
+            figure.savefig(partial, dpi=200, metadata=metadata)
     return paths
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from paperlib.files import write_text
 from paperlib.grid import ROOT
 
 README = ROOT / "README.md"
 
 
 def put_between(marks: tuple[str, str], text: str, readme: Path = README) -> None:
-    """Replace what stands between two marks in the README.
+    """Replace what stands between two marks in the README, which is written whole or not at all.
 
     Raises:
         ValueError: the marks are not there, in order.
@@ -20,7 +21,7 @@ def put_between(marks: tuple[str, str], text: str, readme: Path = README) -> Non
     _, end, tail = rest.partition(marks[1])
     if not begin or not end:
         raise ValueError(f"{readme.name} lacks the marks {marks[0]} and {marks[1]}")
-    readme.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}", encoding="utf-8")
+    write_text(readme, f"{head}{begin}\n\n{text}\n\n{end}{tail}")
 
 
 def markdown_table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import importlib.metadata
 import json
 import logging
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +26,12 @@ from filelock import FileLock
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
-from paperlib.grid import CACHE, ROOT, Run, missing_runs, record, run_missing
-from paperlib.ledger import outputs, variant
+from paperlib.data.cache import state
+from paperlib.files import whole, write_text
+from paperlib.grid import CACHE, REPLAY, ROOT, Run, missing_runs, record, run_missing
+from paperlib.ledger import MAKING, kept_outputs, outputs, variant
 from paperlib.papers import TRACKS_OF
-from paperlib.provenance import digest, source_fingerprint
+from paperlib.provenance import digest, native_precision, source_fingerprint
 from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
 
 if TYPE_CHECKING:
@@ -45,6 +50,8 @@ PAPERS = {
 OURS = ("same_faces",)  # pages that are no paper's, and test no claim
 THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when a library is loaded
 SCOREBOARD, SCOREBOARD_NOTEBOOK = "scoreboard", "00_scoreboard"
+# Below the cache: names that a file or folder has while it is written, which takes seconds.
+PARTIAL, WRITTEN_WITHIN = ("runs/*.*", "checkpoints/*.ckpt.*", "stamps/*/.*"), 3600
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
             for key in keys:
                 _explain(key, track, options.seeds)
             return 0
+        sweep(CACHE)
         with _cluster(options.cluster) as cluster:
             pages = reproduce_all(keys, track, seeds=options.seeds, jobs=jobs, cluster=cluster)
         for key, page in pages.items():
@@ -75,7 +83,12 @@ def main(arguments: list[str] | None = None) -> int:
                 _say("\n" + track.caution.replace("**", "").strip())
             _say(f"\n{SCOREBOARD}, of all papers that have a page on track {track.name}")
             _say(f"  page     {os.path.relpath(make_scoreboard(track), ROOT)}")
-            _say(f"  beside   {os.path.relpath(outputs(track, SCOREBOARD).parent, ROOT)}/certificate.json")
+            _say(f"  beside   {os.path.relpath(_certificate(track), ROOT)}")
+            if track.profile == "thorough" and _certified_dirty(track):
+                from paperlib.scoreboard import command  # here, because it reads this module's names
+
+                again = command(track.name, track.profile, SCOREBOARD)
+                _say(f"  the certificate names a commit with changes on top: commit, then {again}")
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"reproduce: {error}")
     return 0
@@ -102,7 +115,12 @@ def _papers_of(track: Track, wanted: str) -> list[str]:
 def reproduce_all(
     keys: Sequence[str], track: Track, *, seeds: int, jobs: int, cluster: Cluster | None = None
 ) -> dict[str, Path | None]:
-    """Train what the pages of these papers lack, all together, then make the pages, `jobs` at a time."""
+    """Train what the pages of these papers lack, all together, then make the pages, `jobs` at a time.
+
+    Raises:
+        RuntimeError: PAPERLIB_REPLAY is set.
+    """
+    _refuse_recorded_runs()
     stale = [key for key in keys if not _is_current(key, track, seeds)]
     missing = {key: missing_runs(_runs(key, track, seeds)) for key in stale}
     # The first run of a paper may be one that its others wait for. The rest come paper by paper: what a process
@@ -128,9 +146,15 @@ def reproduce(key: str, track: Track, *, seeds: int = 0) -> Path | None:
 
     None where the data have no labels that the paper learns from: faces of a manifest without categories, say.
 
-    Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor what was made. Another
-    process that makes the same page is waited for. What is not trained yet is, one run at a time.
+    Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor the libraries and the
+    arithmetic of this machine, nor what was made. Another process that makes the same page is waited for. What is not
+    trained yet is, one run at a time.
+
+    Raises:
+        RuntimeError: PAPERLIB_REPLAY is set: a page of recorded runs would be taken for one of its own later; or as in
+            `execute`.
     """
+    _refuse_recorded_runs()
     stamp = _stamp(key, track, seeds)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(stamp.with_name(f"{key}.lock")):
@@ -147,7 +171,7 @@ def reproduce(key: str, track: Track, *, seeds: int = 0) -> Path | None:
             paper = importlib.import_module(f"paperlib.papers.{key}")
             keep = getattr(paper, "for_replay", list)  # what the page does not read need not be kept
             record(results, RECORDED / variant(track) / f"{key}.npz", kept=keep(results))
-        _replace(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
+        write_text(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
         return page
 
 
@@ -175,44 +199,88 @@ def _is_current(key: str, track: Track, seeds: int) -> bool:
 def make_scoreboard(track: Track) -> Path:
     """Make notebook 00 of the ledgers that are there, with its tables and the certificate; returns the page.
 
-    Nothing is done when neither these nor the code changed, nor what was made.
+    Nothing is done when neither these nor the code changed, nor the libraries and the arithmetic of this machine, nor
+    what was made; but for a certificate that names a commit with changes on top, once these are committed. Another
+    process that makes the same page is waited for.
 
     Raises:
-        RuntimeError: as in `execute`; there is no ledger, say.
+        RuntimeError: PAPERLIB_REPLAY is set; or as in `execute`: there is no ledger, say.
     """
+    _refuse_recorded_runs()
     page = NOTEBOOKS / "executed" / variant(track) / f"{SCOREBOARD_NOTEBOOK}.ipynb"
     stamp = _stamp(SCOREBOARD, track, 0)
-    if stamp.is_file() and json.loads(stamp.read_text()) == _state_of_scoreboard(track, page):
-        return page
-    execute(NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb", page, track)
-    if track.profile == "thorough":
-        from paperlib.scoreboard import renew_front  # here, because it reads this module's names
-
-        renew_front()
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    _replace(stamp, json.dumps(_state_of_scoreboard(track, page)))
-    return page
+    with FileLock(stamp.with_name(f"{SCOREBOARD}.lock")):
+        asked = _asked_of_scoreboard(track, page)
+        now = {"asked": asked, "made": _made_of_scoreboard(track, page)}
+        if stamp.is_file() and json.loads(stamp.read_text()) == now and not _committed_since(track):
+            return page
+        execute(NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb", page, track)
+        if track.profile == "thorough":
+            from paperlib.scoreboard import renew_front  # here, because it reads this module's names
+
+            renew_front()
+        write_text(stamp, json.dumps({"asked": asked, "made": _made_of_scoreboard(track, page)}))
+        return page
 
 
-def _state_of_scoreboard(track: Track, page: Path) -> dict[str, str]:
-    """What notebook 00 is made of, and what is made of it."""
-    folder = outputs(track, SCOREBOARD)
-    made = [page, folder.parent / "certificate.json", *sorted(folder.glob("*")), ROOT / "README.md"]
+def _asked_of_scoreboard(track: Track, page: Path) -> str:
     read = [
         NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb",
         ROOT / "requirements.lock",
-        *sorted(folder.parent.glob("*/ledger.json")),
+        *sorted(outputs(track, SCOREBOARD).parent.glob("*/ledger.json")),
         *sorted(set(page.parent.glob("*.ipynb")) - {page}),
         *sorted((ROOT / "data" / "published").rglob("*")),
     ]
-    return {"asked": digest(source_fingerprint() + _contents(read)), "made": _contents(made)}
+    return digest(source_fingerprint() + _here() + _contents(read))
+
+
+def _made_of_scoreboard(track: Track, page: Path) -> str:
+    front = [ROOT / "README.md"] if track.profile == "thorough" else []
+    return _contents([page, _certificate(track), *sorted(outputs(track, SCOREBOARD).glob("*")), *front])
+
+
+def _certificate(track: Track) -> Path:
+    return outputs(track, SCOREBOARD).parent / "certificate.json"
+
+
+def _certified_dirty(track: Track) -> bool:
+    """Does the certificate say that what decides numbers differed from the commit that it names?"""
+    path = _certificate(track)
+    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8")).get("dirty"))
+
+
+def _committed_since(track: Track) -> bool:
+    if not _certified_dirty(track):
+        return False
+    from paperlib.certificate import checkout  # here, because it reads this module's names
+
+    return not checkout()[1]
+
+
+def _refuse_recorded_runs() -> None:
+    if REPLAY in os.environ:
+        raise RuntimeError(
+            f"{REPLAY} is set, so nothing would be trained, and pages of recorded runs be taken for this machine's "
+            "own: unset it; `make pages` executes pages of recorded runs"
+        )
+
+
+def sweep(cache: Path) -> None:
+    """Remove from the cache what killed processes left half written: no process writes one file for an hour."""
+    for path in [path for pattern in PARTIAL for path in cache.glob(pattern)]:
+        with suppress(FileNotFoundError):  # it was finished meanwhile, or another process sweeps
+            if time.time() - path.stat().st_mtime > WRITTEN_WITHIN:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None:
-    """Execute a notebook with papermill into `page`: whole and verified, or not at all.
+    """Execute a notebook with papermill into `page`: whole and verified, or not at all; so are its tables and figures.
 
-    The data folder reaches the kernel through PAPERLIB_DATA, so that no page holds a machine's path. It computes with
-    one thread: several pages are made at once, and no sum may depend on how many.
+    The kernel writes these into a folder of its own (`ledger.outputs`). When the page is whole they are moved to where
+    they are kept, the ledger last, and what the page no longer makes is removed there. The data folder reaches the
+    kernel through PAPERLIB_DATA, so that no page holds a machine's path. It computes with one thread: several pages
+    are made at once, and no sum may depend on how many.
 
     Raises:
         RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
@@ -229,6 +297,11 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
     page.parent.mkdir(parents=True, exist_ok=True)
     temporary = CACHE / "executing" / f"{variant(track)}-{notebook.name}"
     temporary.parent.mkdir(parents=True, exist_ok=True)
+    making = kept_outputs().resolve() / ".making" / temporary.stem
+    # An execution that was killed may have left something, there and beside the page.
+    shutil.rmtree(making, ignore_errors=True)
+    for left in page.parent.glob(f".{page.stem}.*"):
+        left.unlink()
     try:
         # Sockets in a folder of their own: kernels that start at once would take each other's ports or names.
         with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
@@ -241,19 +314,49 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
                 progress_bar=False,
                 execution_timeout=3600,
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+                kernel_manager_class=_kernels_with({MAKING: str(making)}),
             )
+        executed: Any = nbformat.read(temporary, as_version=4)
+        if faults := list(_faults(executed)):
+            check_unchanged(track)
+            raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
+        with whole(page) as partial:
+            partial.write_text(nbformat.writes(_without_times(executed)) + "\n", encoding="utf-8")
+            _keep(making)
+        temporary.unlink()
     except papermill.PapermillExecutionError as error:
         check_unchanged(track)  # a kernel that found other files than ours fails in other words
         raise RuntimeError(
             f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}"
         ) from None
-    executed: Any = nbformat.read(temporary, as_version=4)
-    faults = list(_faults(executed))
-    if faults:
-        check_unchanged(track)
-        raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
-    _replace(page, nbformat.writes(_without_times(executed)) + "\n")
-    temporary.unlink()
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _kernels_with(environment: Mapping[str, str]) -> type:
+    """A manager of kernels that have these variables beside this process's own, which its threads share."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    class Kernels(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> Any:
+            spec: Any = super().kernel_spec
+            spec.env.update({name: value.replace("$", "$$") for name, value in environment.items()})
+            return spec
+
+    return Kernels
+
+
+def _keep(making: Path) -> None:
+    """Move all that a page made to where it is kept; the folder of its ledger then holds nothing else."""
+    top, made = kept_outputs(), [path.relative_to(making) for path in making.rglob("*") if path.is_file()]
+    for name in sorted(made, key=lambda name: name.name == "ledger.json"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(making / name, top / name)
+    for folder in {top / name.parent for name in made if len(name.parts) > 2}:  # <track>/<paper>/<file>
+        for path in set(folder.iterdir()) - {top / name for name in made}:
+            if path.is_file():
+                path.unlink()
 
 
 def _faults(notebook: Any) -> Iterator[str]:
@@ -295,18 +398,27 @@ def _joined(outputs: list[Any]) -> list[Any]:
 
 
 def _asked(key: str, track: Track, seeds: int) -> str:
-    files = sorted(p for p in Path(track.root).rglob("*") if p.is_file()) if track.root else []
-    data = [(str(p.relative_to(track.root)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     published = sorted((ROOT / "data" / "published" / key).glob("*"))
     parts = [
         source_fingerprint(),
         (NOTEBOOKS / f"{PAPERS[key]}.ipynb").read_text(),
         str(track),
         str(seeds),
-        str(data),
+        state(Path(track.root), without=CACHE) if track.root else "",
+        _here(),
     ]
-    lock = (ROOT / "requirements.lock").read_text()
-    return digest("\n".join([*parts, lock, *(p.read_text() for p in published)]))
+    return digest("\n".join([*parts, *(p.read_text() for p in published)]))
+
+
+@cache
+def _here() -> str:
+    """This machine's arithmetic, and the version that is installed of each package that the lock names: in an
+    environment of one's own it may be another than the lock's."""
+    versions = {}
+    for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return json.dumps([native_precision(), versions])
 
 
 def _made(key: str, track: Track, page: Path) -> str:
@@ -356,12 +468,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--explain", action="store_true", help="say what would be trained and why, and stop")
     return parser
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    os.replace(temporary, path)
 
 
 def _say(line: str) -> None:

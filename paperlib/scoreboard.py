@@ -20,11 +20,13 @@ from typing import Any
 
 import nbformat
 import pandas as pd
+from filelock import FileLock
 from pandas.io.formats.style import Styler
 
 from paperlib.audit import Status, run_audit
-from paperlib.grid import REPLAY, ROOT
-from paperlib.ledger import Entry, outputs, variant
+from paperlib.files import whole
+from paperlib.grid import CACHE, REPLAY, ROOT
+from paperlib.ledger import Entry, kept_outputs, variant
 from paperlib.papers import TRACKS_OF
 from paperlib.published import read_claims
 from paperlib.readme import README, markdown_table, put_between
@@ -110,11 +112,9 @@ def ledger_path(track: str, profile: str, key: str, figures: Path | None = None)
     Under PAPERLIB_REPLAY these are the committed ones: pages that are checked are compared with what was committed, and
     the scoreboard is checked before the pages that would write new ledgers.
     """
-    of = _track(track, profile)
-    if figures is None and REPLAY in os.environ:
-        figures = ROOT / "figures"
-    folder = outputs(of, key) if figures is None else figures / variant(of) / key
-    return folder / "ledger.json"
+    if figures is None:
+        figures = ROOT / "figures" if REPLAY in os.environ else kept_outputs()
+    return figures / variant(_track(track, profile)) / key / "ledger.json"
 
 
 def read_ledger(path: Path, *, key: str, track: str, profile: str) -> dict[str, Any]:
@@ -401,12 +401,14 @@ def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:
 
 def renew_front(readme: Path = README, figures: Path | None = None) -> None:
     """Put `front`'s table of the pages that are kept into the README; see `put_between`."""
-    frames = {
-        name: gather(track, "thorough", figures=figures)
-        for track, name in KEPT.items()
-        if len(absent(track, "thorough", figures)) < len(PAPERS)
-    }
-    put_between(FRONT, front(frames, run_audit()), readme)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / "readme.lock"):  # two tracks' scoreboards may be made at once
+        frames = {
+            name: gather(track, "thorough", figures=figures)
+            for track, name in KEPT.items()
+            if len(absent(track, "thorough", figures)) < len(PAPERS)
+        }
+        put_between(FRONT, front(frames, run_audit()), readme)
 
 
 def audit_counts(findings: pd.DataFrame) -> pd.DataFrame:
@@ -449,10 +451,10 @@ def linked(frame: pd.DataFrame, name: str, caption: str = "") -> Styler:
 
 def save(frame: pd.DataFrame, folder: Path) -> None:
     """Write numbers.csv (every line of `gather`), statements, claims and artefacts.csv into a folder, which is made."""
-    folder.mkdir(parents=True, exist_ok=True)
     made = {"numbers": frame, "statements": statements(frame), "claims": claims(frame)}
     for name, table in (made | {"artefacts": artefacts(frame)}).items():
-        table.to_csv(folder / f"{name}.csv", index=False)
+        with whole(folder / f"{name}.csv") as partial:
+            table.to_csv(partial, index=False)
 
 
 def find_cells(page: Path, artefacts: Iterable[str]) -> dict[str, tuple[str, str]]:

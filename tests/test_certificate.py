@@ -3,7 +3,9 @@
 import copy
 import json
 import math
+import subprocess
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,12 +136,46 @@ def test_a_verdict_that_changed_is_named_and_fails(made, changed):
     assert set(outcomes(report)) == {Outcome.SAME}
 
 
-def test_missing_numbers_fail_and_new_ones_are_told(made, changed):
+def test_numbers_that_only_one_of_the_two_has_fail(made, changed):
     del changed["numbers"][PRINTED]
     report = verify(made, changed)
     assert not report.ok and "le2023/table2, a < b, PCC: missing from the run" in report.text()
     report = verify(changed, made)
-    assert report.ok and "le2023/table2, a < b, PCC: not in the certificate" in report.text()
+    assert not report.ok and "le2023/table2, a < b, PCC: not in the certificate" in report.text()
+
+
+def test_a_gutted_certificate_agrees_with_nothing(made, changed):
+    for part in ("data", "runs", "notebooks", "audit"):
+        changed[part] = {}
+    changed["numbers"] = []
+    check(changed)
+    report = verify(changed, made)
+    assert not report.ok and report.data == ("le2023 is not in the certificate",)
+
+
+@pytest.mark.parametrize(
+    ("change", "part", "said"),
+    [
+        (lambda of: of["audit"]["le2023"].update(matches=0), "audit", "le2023.matches: "),
+        (lambda of: of["audit"].clear(), "audit", "le2023: none became "),
+        (
+            lambda of: of["runs"]["le2023"]["fingerprints"].update(k3="x"),
+            "runs",
+            "le2023: 4 runs became 3 runs",
+        ),
+        (
+            lambda of: of["runs"]["le2023"].update(seeds=[0, 1]),
+            "runs",
+            "le2023.seeds: [0, 1] became [0, 1, 2]",
+        ),
+    ],
+)
+def test_other_findings_seeds_or_runs_fail_and_are_named(made, changed, change, part, said):
+    change(changed)
+    report = verify(changed, made)
+    (sentence,) = getattr(report, part)
+    assert not report.ok and sentence.startswith(said) and sentence in report.text()
+    assert set(outcomes(report)) == {Outcome.SAME}
 
 
 def test_other_data_fail_and_are_named(made, changed):
@@ -202,7 +238,7 @@ def test_recorded_runs_must_give_the_same_numbers(changed):
 
 
 def test_keys_of_recorded_runs_are_not_compared(made, changed):
-    changed["runs"]["le2023"].update(replayed=True, fingerprints={"other": "f"})
+    changed["runs"]["le2023"].update(replayed=True, fingerprints=dict.fromkeys(["a", "b", "other"], "f"))
     changed["numbers"][CLAIM]["runs"] = ["other"]
     report = verify(made, changed)
     assert report.ok and not report.circumstances
@@ -218,6 +254,29 @@ def test_runs_that_are_not_the_same_are_counted(made, changed):
     fingerprints.clear()
     said = "runs.le2023: 3 of the certificate are not in this run"
     assert verify(made, changed).circumstances == (said,) and said in verify(made, changed).text()
+
+
+def test_other_libraries_make_other_runs_of_them_all_which_decides_nothing(changed):
+    new = retrained(changed, shift=1e-3)
+    new["runs"]["le2023"]["fingerprints"] = {f"other {k}": "other" for k in range(3)}
+    report = verify(changed, new)
+    assert report.ok and outcomes(report)[:2] == [Outcome.WITHIN, Outcome.WITHIN]
+
+
+def test_libraries_precision_and_device_are_those_of_the_runs(write_ledger, monkeypatch, tmp_path):
+    figures = write_ledger(tmp_path / "figures")
+    monkeypatch.setattr(module, "CACHE", tmp_path)
+    for key, torch, device in (("k0", "1.0", "cpu"), ("k1", "2.0", "H9")):
+        about = {"libraries": {"torch": torch}, "precision": "bf16-mixed", "device": device}
+        (tmp_path / "runs" / key).mkdir(parents=True)
+        content = json.dumps({"circumstances": about, "seconds": 1.4})
+        (tmp_path / "runs" / key / "run.json").write_text(content)
+    content = certificate(figures=figures)
+    assert content["libraries"]["torch"] == "1.0, 2.0"
+    assert content["libraries"]["numpy"] == np.__version__
+    assert content["machine"]["precision"] == "bf16-mixed" and content["machine"]["accelerator"] == "H9, cpu"
+    assert content["runs"]["le2023"]["in_cache"] == 2 and content["runs"]["le2023"]["seconds"] == 3
+    check(content)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +326,11 @@ def test_without_seeds_the_certificate_s_interval_judges_or_nothing_does(changed
     for content in (changed, new):
         content["numbers"][PRINTED].update(low=None, high=None, interval="")
     report = verify(changed, new)
-    assert outcomes(report)[PRINTED] is Outcome.CANNOT_TELL and report.ok
+    assert outcomes(report)[PRINTED] is Outcome.CANNOT_TELL and report.ok and report.untold == 1
+    assert report.text().endswith(
+        "the run agrees with the certificate in all that can be told; 1 of 4 numbers changed and have no interval to "
+        "judge them by"
+    )
 
 
 def test_a_long_list_is_cut_and_counted(made, changed):
@@ -319,6 +382,28 @@ def test_two_tracks_are_not_compared(made, changed):
         (lambda c: c["numbers"][2].update(measured=10**400), r"numbers\[2\]: .* measured is 1000.*no float"),
         (lambda c: c["numbers"][0]["values"].append(-(10**400)), r"numbers\[0\]: .* field values is"),
         (lambda c: c["numbers"][0]["values"].append(True), r"numbers\[0\]: .* field values is"),
+        (
+            lambda c: c["numbers"][2].update(unit="p", measured=1.01),
+            "measured is 1.01, which is no probability",
+        ),
+        (lambda c: c["numbers"][2].update(unit="p", measured=-0.01), "measured is -0.01, which is no prob"),
+        (
+            lambda c: c["numbers"][0].update(verdict="did not hold"),
+            "verdict is did not hold, by its interval .* held",
+        ),
+        (
+            lambda c: c["numbers"][1].update(verdict="ahead"),
+            "verdict is ahead, by its interval .* it is behind",
+        ),
+        (
+            lambda c: c["numbers"][1].update(verdict="did not hold"),
+            "verdict is did not hold, .* it is behind",
+        ),
+        (
+            lambda c: c["numbers"][2].update(verdict="cannot tell"),
+            "verdict is cannot tell, by .* it is ahead",
+        ),
+        (lambda c: c["numbers"][0].update(verdict="perhaps"), "verdict is perhaps, by its interval .* held"),
         (lambda c: c["numbers"][2].update(low=math.inf), "Infinity is no number of JSON"),
         (lambda c: c["numbers"][2].update(low=math.nan), "NaN is no number of JSON"),
     ],
@@ -396,4 +481,49 @@ def test_committed_ledgers_are_not_taken_for_a_run(monkeypatch, listed, changed,
 
 def test_outside_a_repository_there_is_no_commit(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    assert module._commit() == ("", False)
+    assert module.checkout() == ("", False)
+
+
+@pytest.fixture
+def repository(tree, monkeypatch):
+    """Ledgers of a repository with its certificate committed; `change` writes another over it, as a run does."""
+    root = tree.parent
+    for name in ("ROOT", "scoreboard.ROOT", "ledger.ROOT"):
+        monkeypatch.setattr(f"paperlib.{name}" if "." in name else f"paperlib.certificate.{name}", root)
+    path = root / "figures" / "twin-default" / "certificate.json"
+    tree.rename(path)
+    for arguments in (["init", "-q"], ["add", "figures"], ["commit", "-q", "-m", "pages"]):
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True)
+    return path
+
+
+def test_a_run_is_compared_with_what_was_committed_and_not_with_what_it_wrote(repository, capsys):
+    committed = read(repository)
+    figures = repository.parent.parent
+    ledger = repository.parent / "le2023" / "ledger.json"
+    ledger.write_text(ledger.read_text().replace('"measured": 0.3,', '"measured": 0.35,'))
+    write(certificate(), repository)
+    assert read(repository) != committed and main([str(repository)]) == 0
+    said = capsys.readouterr().out
+    assert "this is the run's own certificate, made of these very ledgers" in said
+    assert main([]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("the committed certificate, track twin, profile default, commit")
+    assert "PCC: differs (measured 0.3 became 0.35)" in said and "the run's own" not in said
+    assert str(figures) not in said
+
+
+def test_committed_ledgers_are_told_beside_their_committed_certificate(repository, capsys):
+    for arguments in ([], [str(repository)]):
+        assert main(arguments) == 0
+        said = capsys.readouterr().out
+        assert "as it was committed: nothing was made anew here" in said and "the run's own" not in said
+
+
+def test_a_certificate_that_was_never_committed_is_told_and_so_is_a_lack_of_git(repository, monkeypatch):
+    with pytest.raises(SystemExit, match="figures/twin-smoke/certificate.json: there is none in commit"):
+        main(["--profile", "smoke"])
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit, match="asked of git, which is not here, .*CERTIFICATE=<file>"):
+        main([])

@@ -1,6 +1,7 @@
 import io
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from paperlib.grid import Result, Run
-from paperlib.ledger import Ledger, kept_pages, variant
+from paperlib.ledger import Ledger, kept_outputs, kept_pages, outputs, variant
+from paperlib.scoreboard import ledger_path
 from paperlib.stats import Interval, Verdict
 from paperlib.tracks import PROFILES, Track
 
@@ -141,6 +143,36 @@ def test_csv_and_latex_hold_the_table(ledger, tmp_path):
     columns = table.frame.shape[1]
     rows = [line for line in bare.splitlines() if line.endswith(r"\\")]
     assert [line.count("&") for line in rows] == [columns - 1] * (len(table.entries) + 1)
+
+
+@pytest.mark.parametrize(("owner", "method"), [(pd.DataFrame, "to_csv"), (Path, "write_text")])
+def test_a_table_that_cannot_be_written_whole_leaves_the_one_before(
+    ledger, tmp_path, monkeypatch, owner, method
+):
+    table = ledger.table("table2")
+    table.save(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fill(self, path, **_):
+        Path(self if owner is Path else path).write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(owner, method, fill)
+    with pytest.raises(OSError, match="No space left"):
+        table.save(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_pages_that_are_being_made_write_apart_from_what_is_kept(monkeypatch):
+    monkeypatch.setenv("PAPERLIB_OUTPUTS", "kept")
+    assert (
+        outputs(Track(), "le2023")
+        == Path("kept/twin-default/le2023")
+        == kept_outputs() / "twin-default/le2023"
+    )
+    monkeypatch.setenv("PAPERLIB_MAKING", "making")
+    assert outputs(Track(), "le2023") == Path("making/twin-default/le2023")
+    assert ledger_path("twin", "default", "le2023") == Path("kept/twin-default/le2023/ledger.json")
 
 
 def test_html_shows_the_verdict_in_its_colour(ledger):

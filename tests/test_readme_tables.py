@@ -1,5 +1,7 @@
 """What the README quotes is what the last run wrote."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -25,6 +27,21 @@ def test_without_both_marks_in_order_nothing_is_written(tmp_path, text):
     with pytest.raises(ValueError, match=r"README.md lacks the marks <!-- a --> and <!-- b -->"):
         put_between(MARKS, "table", readme)
     assert readme.read_text() == text
+
+
+def test_a_readme_that_cannot_be_written_whole_stays_as_it_is(tmp_path, monkeypatch):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- a --> <!-- b -->")
+
+    def fill(path, *_, **__):
+        open(path, "w").close()
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(Path, "write_text", fill)
+        put_between(MARKS, "table", readme)
+    assert readme.read_text() == "<!-- a --> <!-- b -->"
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
 def test_the_readme_has_the_speeds_of_the_table(tmp_path):

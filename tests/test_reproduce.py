@@ -1,12 +1,17 @@
 """Pages are executed whole or not at all, and not at all when nothing changed."""
 
 import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from paperlib import reproduce
+from paperlib.ledger import outputs
 from paperlib.reproduce import _without_times, execute
 from paperlib.tracks import Track
 
@@ -14,6 +19,8 @@ from paperlib.tracks import Track
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A repository of one notebook, whose last cell the test gives."""
+    monkeypatch.delenv("PAPERLIB_REPLAY", raising=False)
+    monkeypatch.setenv("PAPERLIB_OUTPUTS", str(tmp_path / "figures"))
     monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(reproduce, "CACHE", tmp_path / "cache")
 
@@ -65,6 +72,124 @@ def test_a_cell_that_fails_or_complains_leaves_no_page(tree, cell, message):
     assert not page.exists()
 
 
+WRITING = """
+from paperlib.ledger import outputs
+from paperlib.tracks import Track
+folder = outputs(Track(), "le2023")
+folder.mkdir(parents=True)
+for name in ("a.csv", "ledger.json"):
+    (folder / name).write_text("new")
+(folder.parent / "certificate.json").write_text("new")
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tables_and_ledger_appear_with_their_page_and_others_go(tree, tmp_path):
+    figures = tmp_path / "figures"
+    kept = outputs(Track(), "le2023")
+    kept.mkdir(parents=True)
+    for name in ("a.csv", "no_longer.png", ".a.123.png", "ledger.json"):
+        (kept / name).write_text("old")
+    (kept / "a folder").mkdir()
+    before = {path: path.read_text() for path in figures.rglob("*.*")}
+    source, page = tree(WRITING + "1 / 0")
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        execute(source, page, Track())
+    assert {path: path.read_text() for path in figures.rglob("*") if path.is_file()} == before
+
+    half = (
+        figures / ".making" / "twin-default-n" / "twin-default" / "le2023" / "half.csv"
+    )  # by one that was killed
+    half.parent.mkdir(parents=True)
+    half.write_text("half")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    (page.parent / ".n.123.ipynb").touch()
+    source, page = tree(WRITING + "print(folder.parts[-3])")
+    execute(source, page, Track())
+    files = {path: path.read_text() for path in figures.rglob("*") if path.is_file()}
+    assert files == {
+        kept / "a.csv": "new",
+        kept / "ledger.json": "new",
+        kept.parent / "certificate.json": "new",
+    }
+    assert [path.name for path in page.parent.iterdir()] == [
+        "n.ipynb"
+    ] and "PAPERLIB_MAKING" not in os.environ
+
+
+def test_what_was_half_written_long_ago_is_swept_away(tmp_path):
+    left = [
+        "runs/k.0123abc/arrays.npz",
+        "checkpoints/k.ckpt.77",
+        "checkpoints/k.1.ckpt.77",
+        "stamps/twin/.le2023-0.77.json",
+    ]
+    whole = [
+        "runs/k/arrays.npz",
+        "checkpoints/k.ckpt",
+        "checkpoints/k.1.ckpt",
+        "stamps/twin/le2023-0.json",
+        "stamps/twin/x.lock",
+    ]
+    for name in (*left, *whole, "runs/j.4567def/arrays.npz"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for name in (*left, *whole):
+        for path in (tmp_path / name, (tmp_path / name).parent):
+            os.utime(path, (0, 0))
+    reproduce.sweep(tmp_path)
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {*whole, "runs/j.4567def/arrays.npz"}  # the last is perhaps being written
+    reproduce.sweep(tmp_path / "no cache yet")
+
+
+def test_pages_of_recorded_runs_are_not_taken_for_this_machine_s(tree, monkeypatch):
+    monkeypatch.setenv("PAPERLIB_REPLAY", "recorded")
+    for made in (
+        lambda: reproduce.reproduce("le2023", Track()),
+        lambda: reproduce.reproduce_all(["le2023"], Track(), seeds=0, jobs=1),
+        lambda: reproduce.make_scoreboard(Track()),
+    ):
+        with pytest.raises(RuntimeError, match="PAPERLIB_REPLAY is set.*unset it; `make pages`"):
+            made()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_page_of_recorded_runs_is_executed_all_the_same(tree, monkeypatch):
+    monkeypatch.setenv("PAPERLIB_REPLAY", "recorded")
+    source, page = tree("import os; print(os.environ['PAPERLIB_REPLAY'])")
+    execute(source, page, Track())
+    assert nbformat.read(page, as_version=4).cells[-1].outputs[0].text == "recorded\n"
+
+
+def test_other_libraries_arithmetic_or_data_behind_a_link_make_a_page_again(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "another disk"
+    elsewhere.mkdir()
+    (elsewhere / "fer2013.csv").write_text("1")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ferplus").symlink_to(elsewhere)
+    track, here = Track(name="ferplus", root=str(tmp_path / "data")), reproduce._here
+
+    def asked():
+        here.cache_clear()
+        return reproduce._asked("le2023", track, 0)
+
+    seen = [asked()]
+    assert asked() == seen[0]
+    (elsewhere / "fer2013.csv").write_text("22")
+    seen.append(asked())
+    version = reproduce.importlib.metadata.version
+    monkeypatch.setattr(
+        reproduce.importlib.metadata, "version", lambda name: "9" if name == "pillow" else version(name)
+    )
+    seen.append(asked())
+    monkeypatch.setattr(reproduce, "native_precision", lambda: "another")
+    seen.append(asked())
+    assert len(set(seen)) == 4
+    here.cache_clear()
+
+
 def test_an_unknown_parameter_is_refused_instead_of_ignored(tree):
     source, page = tree("1", parameters="track = ''\nprofile = ''")
     with pytest.raises(RuntimeError, match="has no parameter seeds"):
@@ -79,7 +204,6 @@ def test_a_killed_kernel_s_cell_is_noticed_though_marked_completed():
 def test_nothing_is_done_when_nothing_changed(tree, tmp_path, monkeypatch):
     key = "foteinopoulou2021"
     made, out = [], tmp_path / "figures" / "twin-smoke" / key
-    monkeypatch.setenv("PAPERLIB_OUTPUTS", str(tmp_path / "figures"))
     (tmp_path / "01_foteinopoulou2021.ipynb").write_text("{}")
     monkeypatch.setattr("paperlib.papers.foteinopoulou2021.grid", lambda track, seeds: {"a": ["run"]})
     monkeypatch.setattr(reproduce, "missing_runs", lambda runs: [])
@@ -154,7 +278,9 @@ def test_the_scoreboard_comes_after_all_papers_and_not_after_one(monkeypatch, ca
     assert made == ["le2023", *reproduce.PAPERS, "scoreboard"]
 
 
-def test_the_scoreboard_is_made_again_when_a_ledger_changes_and_not_else(monkeypatch, tmp_path):
+@pytest.fixture
+def board(monkeypatch, tmp_path):
+    """A ledger, and what is called in the place of executing notebook 00: `executed` has a page a time."""
     executed = []
 
     def execute(notebook, page, track):
@@ -162,23 +288,77 @@ def test_the_scoreboard_is_made_again_when_a_ledger_changes_and_not_else(monkeyp
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text("made")
 
+    monkeypatch.delenv("PAPERLIB_REPLAY", raising=False)
+    monkeypatch.setenv("PAPERLIB_OUTPUTS", str(tmp_path / "figures"))
     monkeypatch.setattr(reproduce, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(reproduce, "execute", execute)
-    monkeypatch.setattr(reproduce, "outputs", lambda track, key: tmp_path / "figures" / key)
     notebook = "00_scoreboard.ipynb"
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / notebook).write_text((reproduce.NOTEBOOKS / notebook).read_text())
     monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path / "notebooks")
-    ledger = tmp_path / "figures" / "le2023" / "ledger.json"
+    ledger = outputs(Track(), "le2023") / "ledger.json"
     ledger.parent.mkdir(parents=True)
     ledger.write_text("1")
+    return SimpleNamespace(ledger=ledger, executed=executed)
+
+
+def test_the_scoreboard_is_made_again_when_a_ledger_changes_and_not_else(board):
     page = reproduce.make_scoreboard(Track())
-    assert reproduce.make_scoreboard(Track()) == page and executed == [page]
-    ledger.write_text("2")
+    assert reproduce.make_scoreboard(Track()) == page and board.executed == [page]
+    board.ledger.write_text("2")
     reproduce.make_scoreboard(Track())
     page.write_text("changed by hand")
     reproduce.make_scoreboard(Track())
-    assert len(executed) == 3
+    assert len(board.executed) == 3
+
+
+def test_a_ledger_that_changes_while_the_scoreboard_is_made_is_not_missed(board, monkeypatch):
+    execute = reproduce.execute
+    monkeypatch.setattr(reproduce, "execute", lambda *a: (execute(*a), board.ledger.write_text("2")))
+    reproduce.make_scoreboard(Track())
+    monkeypatch.setattr(reproduce, "execute", execute)
+    reproduce.make_scoreboard(Track())
+    reproduce.make_scoreboard(Track())
+    assert len(board.executed) == 2
+
+
+def test_two_scoreboards_are_made_one_after_the_other(board, monkeypatch):
+    execute, inside = reproduce.execute, []
+
+    def slowly(*arguments):
+        inside.append(1)
+        time.sleep(0.2)
+        assert len(inside) == 1
+        execute(*arguments)
+        inside.pop()
+
+    monkeypatch.setattr(reproduce, "execute", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        assert len({*threads.map(reproduce.make_scoreboard, [Track()] * 2)}) == 1
+    assert len(board.executed) == 1
+
+
+def test_a_certificate_with_changes_on_top_is_told_and_made_again_once_they_are_committed(
+    board, monkeypatch, capsys
+):
+    dirty = {"dirty": True}
+    track = Track(profile="thorough")
+    path = outputs(track, "scoreboard").parent / "certificate.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(dirty))
+    monkeypatch.setattr("paperlib.scoreboard.renew_front", lambda: None)
+    monkeypatch.setattr("paperlib.certificate.checkout", lambda: ("abc", dirty["dirty"]))
+    for _ in range(2):
+        assert reproduce.main(["--profile", "thorough", "--paper", "scoreboard"]) == 0
+    again = "commit, then make reproduce PROFILE=thorough PAPER=scoreboard"
+    assert f"the certificate names a commit with changes on top: {again}" in capsys.readouterr().out
+    assert len(board.executed) == 1
+    dirty["dirty"] = False
+    reproduce.make_scoreboard(track)
+    assert len(board.executed) == 2
+    path.write_text(json.dumps(dirty))
+    reproduce.main(["--profile", "thorough", "--paper", "scoreboard"])
+    assert "commit, then" not in capsys.readouterr().out
 
 
 def test_all_papers_train_together_before_any_page(monkeypatch, capsys, tmp_path):

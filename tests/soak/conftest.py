@@ -3,8 +3,9 @@
 import time
 from collections import Counter
 
+import numpy as np
 import pytest
-from trees import Tree
+from trees import PARTS, TWO, Tree
 from wellformed import LAYOUTS
 
 
@@ -49,7 +50,25 @@ def loaded(written, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
-    """What a reproduction makes that nobody disturbs, and the seconds that it takes."""
-    tree, started = Tree(tmp_path_factory.mktemp("undisturbed") / "tree"), time.monotonic()
+    """What a reproduction of one paper makes that nobody disturbs."""
+    tree = Tree(tmp_path_factory.mktemp("undisturbed") / "tree")
     assert tree.reproduce() == 0, tree.said
-    return tree.made(), time.monotonic() - started
+    return tree.made()
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory):
+    """What an undisturbed one makes of two papers and their scoreboard, and the seconds that each of PARTS takes."""
+    tree = Tree(tmp_path_factory.mktemp("undisturbed both") / "tree", papers=TWO)
+    process, began = tree.start(), {}
+    while process.poll() is None:
+        for part, said in PARTS.items():
+            if part not in began and said in tree.said:
+                began[part] = time.monotonic()
+        time.sleep(0.05)
+    assert process.returncode == 0 and list(began) == list(PARTS), tree.said
+    times = [*began.values(), time.monotonic()]
+    tree.wait_until_alone()
+    made = tree.made()
+    assert any(name.endswith("certificate.json") for name in made)
+    return made, dict(zip(PARTS, np.diff(times), strict=True))
