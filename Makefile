@@ -21,13 +21,16 @@ export PYTHONPATH := $(CURDIR)
 RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
 	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
 
-.PHONY: help reproduce explain verify test lint lab audit data bench lock clean site soak
+.PHONY: help reproduce pages explain verify test lint lab audit data bench lock clean site soak
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder> PROFILE=smoke|default|thorough|paper PAPER=<key> SEEDS=5 JOBS=2
 	@$(RUN)
+
+pages: $(READY)  ## the twin's kept pages anew from their recorded runs, after a change of words or drawings: PAPER=<key>
+	@$(PY) -m paperlib.reproduce --recorded --profile thorough --paper "$(PAPER)"
 
 explain: $(READY)  ## what reproduce would train, and why (takes the same settings)
 	@$(RUN) --explain

@@ -28,10 +28,10 @@ from joblib.externals.loky import get_reusable_executor
 
 from paperlib.data.cache import state
 from paperlib.files import whole, write_text
-from paperlib.grid import CACHE, REPLAY, ROOT, Run, missing_runs, record, run_missing
+from paperlib.grid import CACHE, REPLAY, ROOT, Run, missing_runs, record, recorded_code, run_missing
 from paperlib.ledger import MAKING, kept_outputs, outputs, variant
 from paperlib.papers import TRACKS_OF
-from paperlib.provenance import digest, native_precision, source_fingerprint
+from paperlib.provenance import code_of, digest, native_precision, source_fingerprint
 from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.explain:
             for key in keys:
                 _explain(key, track, options.seeds)
+            return 0
+        if options.recorded:
+            for key in keys:
+                _say(f"  page     {os.path.relpath(remake(key), ROOT)}")
             return 0
         sweep(CACHE)
         with _cluster(options.cluster) as cluster:
@@ -175,6 +179,27 @@ def reproduce(key: str, track: Track, *, seeds: int = 0) -> Path | None:
         return page
 
 
+def remake(key: str) -> Path:
+    """Execute the kept page of a paper on the twin anew from its recorded runs, and return it.
+
+    It is for a change of words, tables or drawings, on a machine that has none of the runs: nothing is trained.
+
+    Raises:
+        RuntimeError: the code that a run depends on is not the one that the runs were recorded with, so that their
+            numbers would be stale; or as in `execute`.
+    """
+    track = Track(name="twin", profile="thorough")
+    recording = RECORDED / variant(track) / f"{key}.npz"
+    tasks = sorted({run.task for run in _runs(key, track, 0)})
+    if recorded_code(recording) != digest(json.dumps([code_of(task) for task in tasks])):
+        raise RuntimeError(
+            f"what {key}'s runs depend on has changed since they were recorded: "
+            f"make reproduce PROFILE=thorough PAPER={key}"
+        )
+    execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", _page(key, track), track, recorded=recording.parent)
+    return _page(key, track)
+
+
 def _runs(key: str, track: Track, seeds: int) -> list[Run]:
     paper = importlib.import_module(f"paperlib.papers.{key}")
     return [run for group in paper.grid(track, seeds=seeds or None).values() for run in group]
@@ -274,13 +299,16 @@ def sweep(cache: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None:
+def execute(
+    notebook: Path, page: Path, track: Track, *, seeds: int = 0, recorded: Path | None = None
+) -> None:
     """Execute a notebook with papermill into `page`: whole and verified, or not at all; so are its tables and figures.
 
     The kernel writes these into a folder of its own (`ledger.outputs`). When the page is whole they are moved to where
     they are kept, the ledger last, and what the page no longer makes is removed there. The data folder reaches the
     kernel through PAPERLIB_DATA, so that no page holds a machine's path. It computes with one thread: several pages
-    are made at once, and no sum may depend on how many.
+    are made at once, and no sum may depend on how many. `recorded` is a folder of recorded runs (`grid.record`), to be
+    read in place of the cache.
 
     Raises:
         RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
@@ -314,7 +342,9 @@ def execute(notebook: Path, page: Path, track: Track, *, seeds: int = 0) -> None
                 progress_bar=False,
                 execution_timeout=3600,
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
-                kernel_manager_class=_kernels_with({MAKING: str(making)}),
+                kernel_manager_class=_kernels_with(
+                    {MAKING: str(making)} | ({REPLAY: str(recorded)} if recorded else {})
+                ),
             )
         executed: Any = nbformat.read(temporary, as_version=4)
         if faults := list(_faults(executed)):
@@ -465,6 +495,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time; 0: one a core")
     parser.add_argument(
         "--cluster", default="", help="a Dask scheduler's address, or a YAML file that starts one"
+    )
+    parser.add_argument(
+        "--recorded", action="store_true", help="execute the twin's kept pages from their recorded runs, and stop"
     )
     parser.add_argument("--explain", action="store_true", help="say what would be trained and why, and stop")
     return parser

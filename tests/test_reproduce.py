@@ -11,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from paperlib import reproduce
+from paperlib.grid import Result, Run, record
 from paperlib.ledger import outputs
 from paperlib.reproduce import _without_times, execute
 from paperlib.tracks import Track
@@ -156,11 +157,19 @@ def test_pages_of_recorded_runs_are_not_taken_for_this_machine_s(tree, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_page_of_recorded_runs_is_executed_all_the_same(tree, monkeypatch):
-    monkeypatch.setenv("PAPERLIB_REPLAY", "recorded")
-    source, page = tree("import os; print(os.environ['PAPERLIB_REPLAY'])")
-    execute(source, page, Track())
-    assert nbformat.read(page, as_version=4).cells[-1].outputs[0].text == "recorded\n"
+def test_a_page_is_made_of_recorded_runs_if_their_code_is_today_s(tree, monkeypatch, tmp_path):
+    source, _ = tree("import os; print(os.environ['PAPERLIB_REPLAY'])")
+    track, task = Track(name="twin", profile="thorough"), "paperlib.tasks.same_faces:train"
+    runs = [Run(task=task, track=track, data="f00d", settings={}, seed=0)]
+    monkeypatch.setattr(reproduce, "RECORDED", tmp_path / "recorded")
+    monkeypatch.setattr(reproduce, "PAPERS", {"toy": source.stem})
+    monkeypatch.setattr(reproduce, "_runs", lambda key, track, seeds: runs)
+    record([Result(run=r, key="k", seconds=1.0, arrays={}) for r in runs], tmp_path / "recorded/twin/toy.npz")
+    page = nbformat.read(reproduce.remake("toy"), as_version=4)
+    assert page.cells[-1].outputs[0].text == f"{tmp_path / 'recorded' / 'twin'}\n"
+    monkeypatch.setattr(reproduce, "code_of", lambda task: {task: "changed"})
+    with pytest.raises(RuntimeError, match="depend on has changed.*make reproduce PROFILE=thorough PAPER=toy"):
+        reproduce.remake("toy")
 
 
 def test_other_libraries_arithmetic_or_data_behind_a_link_make_a_page_again(tmp_path, monkeypatch):
