@@ -497,7 +497,9 @@ def _parser() -> argparse.ArgumentParser:
         "--cluster", default="", help="a Dask scheduler's address, or a YAML file that starts one"
     )
     parser.add_argument(
-        "--recorded", action="store_true", help="execute the twin's kept pages from their recorded runs, and stop"
+        "--recorded",
+        action="store_true",
+        help="execute the twin's kept pages from their recorded runs, and stop",
     )
     parser.add_argument("--explain", action="store_true", help="say what would be trained and why, and stop")
     return parser

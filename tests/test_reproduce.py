@@ -168,7 +168,9 @@ def test_a_page_is_made_of_recorded_runs_if_their_code_is_today_s(tree, monkeypa
     page = nbformat.read(reproduce.remake("toy"), as_version=4)
     assert page.cells[-1].outputs[0].text == f"{tmp_path / 'recorded' / 'twin'}\n"
     monkeypatch.setattr(reproduce, "code_of", lambda task: {task: "changed"})
-    with pytest.raises(RuntimeError, match="depend on has changed.*make reproduce PROFILE=thorough PAPER=toy"):
+    with pytest.raises(
+        RuntimeError, match="depend on has changed.*make reproduce PROFILE=thorough PAPER=toy"
+    ):
         reproduce.remake("toy")
 
 
