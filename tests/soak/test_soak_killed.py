@@ -16,6 +16,32 @@ TREES, KILLS_A_PART = 2, 3  # in each tree, trainings, pages and scoreboard are 
 LATEST = {"training": 0.9 / KILLS_A_PART, "executing": 0.5, "scoreboard": 0.7}
 
 
+def strike(tree, wanted, after):
+    """Kill a reproduction `after` seconds of one of PARTS, or as the next begins; the part that was hit, or ""."""
+    order, before, process = list(PARTS), len(tree.said), tree.start()
+
+    def begun():
+        return [name for name, said in PARTS.items() if said in tree.said[before:]]
+
+    def wait(condition):
+        while process.poll() is None and not condition():
+            time.sleep(0.01)
+
+    wait(lambda: begun() and order.index(begun()[-1]) >= order.index(wanted))
+    late = time.monotonic() + after
+    wait(lambda: begun()[-1] != wanted or time.monotonic() > late)
+    hit = ""
+    if process.poll() is None:
+        tree.kill(process)
+        hit = begun()[-1]
+    else:
+        tree.wait_until_alone()
+        assert process.returncode == 0, tree.said
+    if not hit or wanted not in begun():
+        tree.forget(wanted)  # it was done before
+    return hit
+
+
 def test_two_reproductions_at_once_make_what_one_makes(both, tmp_path, survived):
     tree, (expected, _) = Tree(tmp_path / "tree", papers=TWO), both
     processes = [tree.start(), tree.start()]
@@ -30,21 +56,11 @@ def test_a_reproduction_killed_and_restarted_makes_what_an_undisturbed_one_makes
     part, both, tmp_path, survived
 ):
     (expected, seconds), rng = both, np.random.default_rng([2017, part])
-    tree, hit, tries = Tree(tmp_path / "tree 0", papers=TWO), Counter(dict.fromkeys(PARTS, 0)), 0
-    while wanted := next((name for name in PARTS if hit[name] < KILLS_A_PART), ""):
-        before = len(tree.said)
-        process = tree.start()
-        while process.poll() is None and PARTS[wanted] not in tree.said[before:]:
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, LATEST[wanted]) * seconds[wanted])
-        if process.poll() is not None:  # it was faster, or this part was done: begin again
-            tree.wait_until_alone()
-            assert process.returncode == 0 and not differences(tree.made(), expected), tree.said
-            tree = Tree(tmp_path / f"tree {(tries := tries + 1)}", papers=TWO)
-            continue
-        tree.kill(process)
-        hit[[name for name, said in PARTS.items() if said in tree.said[before:]][-1]] += 1
+    tree, hits = Tree(tmp_path / "tree", papers=TWO), Counter(dict.fromkeys(PARTS, 0))
+    while wanted := next((name for name in PARTS if hits[name] < KILLS_A_PART), ""):
+        if hit := strike(tree, wanted, rng.uniform(0, LATEST[wanted]) * seconds[wanted]):
+            hits[hit] += 1
     assert tree.reproduce() == 0, tree.said
     assert not differences(tree.made(), expected)
-    for name, number in hit.items():
+    for name, number in hits.items():
         survived(f"kills while {'the scoreboard was made' if name == 'scoreboard' else name}", number)

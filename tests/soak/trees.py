@@ -106,6 +106,16 @@ class Tree:
         process.wait()
         self.wait_until_alone()
 
+    def forget(self, part: str) -> None:
+        """Have one of PARTS, and what follows it, to do again."""
+        again = {
+            "training": ["runs", "stamps"],
+            "executing": ["stamps"],
+            "scoreboard": ["stamps/*/scoreboard*.json"],
+        }
+        for path in [path for pattern in again[part] for path in self.cache.glob(pattern)]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def wait_until_alone(self, *, seconds: float = 60) -> None:
         """Fails where a process that the tree's reproductions started outlives them by `seconds`."""
         deadline = time.monotonic() + seconds
