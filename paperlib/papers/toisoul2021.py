@@ -33,9 +33,12 @@ from paperlib.data import requirements
 from paperlib.grid import Result, Run, run_groups
 from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
 from paperlib.ledger import ArtefactTable, Entry, Ledger
+from paperlib.models.backbones import build_backbone
+from paperlib.models.dual_domain import DualDomainNet
+from paperlib.models.emofan import EmoFAN
 from paperlib.published import claims_for_runs, parse, read_table
 from paperlib.stats import Interval, Verdict
-from paperlib.tasks.emofan import alignment, clips, larger, network, problem
+from paperlib.tasks.emofan import alignment, clips, larger, problem
 from paperlib.tasks.label_variance import one_rating
 from paperlib.tracks import Track
 from paperlib.twin.prototypes import CIRCUMPLEX
@@ -141,9 +144,9 @@ CAVEATS = {
     "tables call ResNet-18 is in all profiles but `paper` a tiny ResNet, and larger than the EmoFAN beside it, "
     "where the paper's is smaller. What holds here holds of the method on such faces, at this size of network "
     "and number of steps. In return the truth is known.",
-    "ferplus": "**The landmarks are another population's.** FER+ has none, so the alignment network has learnt generated "
-    "faces, and pictures are taken as they are: the row that compares landmarks is left out, and what EmoFAN is "
-    "compared with is a ResNet-18 on the same pictures, beside the paper's F+R and not its baseline O+R. It is "
+    "ferplus": "**The landmarks are another population's.** FER+ has none, so the alignment network has learnt "
+    "generated faces, and pictures are taken as they are: the row that compares landmarks is left out, and what EmoFAN "
+    "is compared with is a ResNet-18 on the same pictures, beside the paper's F+R and not its baseline O+R. It is "
     "in all profiles but `paper` a tiny ResNet, and larger than the EmoFAN beside it, where the paper's is "
     "smaller. Ten people each chose one category for a face; each vote is placed on the circumplex, and nobody "
     "rated a valence. Valence and arousal to learn are one vote's place, the category is what most chose; a "
@@ -401,16 +404,12 @@ class Study:
 
     def weights(self, name: str, *, of_paper: bool = False) -> Weights:
         """Of a row's network, here or at the paper's size; with a frozen alignment, the head alone is trained."""
-        settings, parts = self.results[name][0].run.settings, self.parts
-        if of_paper:
-            plan = protocol(replace(self.track, profile="paper"))
-            settings = {**settings, **{k: getattr(plan, k) for k in ("width", "depth", "size", "backbone")}}
-            parts = replace(parts, pictures=np.zeros((1, 1, 1, 3), np.uint8))
-        with torch.device("meta"):  # counted, never filled
-            model = network(parts, settings, seed=0)
-        total = _count(model)
-        still = settings["frozen"] and settings["network"] == "EmoFAN"
-        return Weights(total, total - (_count(model.fan) if still else 0))
+        settings, names = self.results[name][0].run.settings, ("width", "depth", "size", "backbone")
+        plan = protocol(replace(self.track, profile="paper")) if of_paper else self.plan
+        channels = 3 if of_paper or self.parts.pictures.ndim == 4 else 1
+        kind = settings["network"], settings["attention"], *(getattr(plan, of) for of in names)
+        total, of_alignment = _weights(*kind, channels)
+        return Weights(total, total - (of_alignment if settings["frozen"] else 0))
 
     def sizes(self) -> pd.DataFrame:
         """The networks of table 5 by kind: their weights here and in the paper."""
@@ -886,23 +885,25 @@ class Study:
                     for r in self.results[self.best]
                 ]
                 self._add("cleaning", name, f"CCC {dimension}, {labels}", values, n=int(rows.sum()))
-        self._labels_of({**subsets, REMOVED: self.labelled & ~self.clean})
+        of_labels = {n: rows for n, rows in subsets.items() if n != ALL or self.labelled.all()}
+        self._labels_of({**of_labels, REMOVED: self.labelled & ~self.clean})
         predicted = np.stack([r["affect"] for r in self.results[self.best]], axis=1).astype(np.float64)
         every = self.everybody
         for (measure, function), (d, dimension) in product(MEASURES.items(), enumerate(AFFECT)):
-            arrays = predicted[:, :, d], self.affect[:, d]
-            self._cleaned_less_all(f"{measure} {dimension}", function, *arrays)
+            self._cleaned_less_all(f"{measure} {dimension}", function, predicted[:, :, d], self.affect[:, d])
         named = np.stack([r["logits"].argmax(axis=1) for r in self.results[self.best]], axis=1)
         self._cleaned_less_all("accuracy", _right, named, self.label)
-        for d, dimension in enumerate(AFFECT) if truth is not None else ():
-            gain = partial(_gain_of_rows, function=metrics.ccc)
-            arrays = predicted[:, :, d], targets["truth"][:, d], self.clean
-            self._over_networks(f"{CLEANED} - {every}", f"CCC {dimension}, truth", gain, *arrays)
-        if BY_OTHERS in subsets:
-            for (labels, target), (d, dimension) in product(targets.items(), enumerate(AFFECT)):
-                gain = partial(_gain_of_rows, function=metrics.ccc)
-                arrays = predicted[:, :, d], target[:, d], subsets[BY_OTHERS]
-                self._over_networks(f"{BY_OTHERS} - {every}", f"CCC {dimension}, {labels}", gain, *arrays)
+        compared = {CLEANED: ("truth",), BY_OTHERS: tuple(targets)}  # with the given labels the first is done
+        for (name, of), (d, dimension) in product(compared.items(), enumerate(AFFECT)):
+            for labels in [labels for labels in of if name in subsets and labels in targets]:
+                self._over_networks(
+                    f"{name} - {every}",
+                    f"CCC {dimension}, {labels}",
+                    partial(_gain_of_rows, function=metrics.ccc),
+                    predicted[:, :, d],
+                    targets[labels][:, d],
+                    subsets[name],
+                )
         if truth is None:
             self._not_attempted("cleaning", "crucial", unknown)
             return self.table("cleaning")
@@ -915,18 +916,22 @@ class Study:
             self._over_networks(row, column, _nearer_the_truth, predicted[:, :, d], *of_faces, **claimed)
         return self.table("cleaning")
 
-    def _cleaned_less_all(self, measure: str, function: Callable[..., Any], *arrays: NDArray) -> None:
+    def _cleaned_less_all(
+        self, measure: str, function: Callable[..., Any], predicted: NDArray, given: NDArray
+    ) -> None:
         """What the rules' cleaning adds to the score with the given labels, a claim where the paper prints a gain."""
         column, told = f"{measure}, given labels", self._printed_cleaning(measure)
         gain = partial(_gain_of_rows, function=function, sign=_sign(measure))
         claim = f"Cleaning the test set raises the score ({column})"
         before, after = (parse(cell).value for cell in told["printed"].split(" to "))
-        claimed = {"claim": claim, "claim_id": "cleaning"} if _sign(measure) * (after - before) > 0 else {}
+        about: dict[str, Any] = {**told}
+        if _sign(measure) * (after - before) > 0:
+            about |= {"claim": claim, "claim_id": "cleaning"}
         row = f"{CLEANED} - {self.everybody}"
-        self._over_networks(row, column, gain, *arrays, self.clean, **told, **claimed)
+        self._over_networks(row, column, gain, predicted, given, self.clean, **about)
 
     def _labels_of(self, subsets: Mapping[str, NDArray[np.bool_]]) -> None:
-        """How good the labels are that each cleaning leaves.
+        """How good the labels are that each cleaning leaves, of faces with a category.
 
         By the truth: the error that they have, and the one that their raters' noise leads one to expect; a cleaning
         that keeps lucky labels leaves a lower one. Of votes alone: how many dissent from the category of the face.
@@ -1147,6 +1152,11 @@ class Study:
         return "the twin has it" if self.track.name == "ferplus" else "the faces have no categories"
 
     @property
+    def persons(self) -> int | None:
+        """How many the test has; None where nobody knows."""
+        return None if self._persons is None else len(np.unique(self._persons))
+
+    @property
     def unit(self) -> str:
         return "faces" if self.parts.faces.subject is None else "subjects"
 
@@ -1236,10 +1246,8 @@ class Study:
             )
             judged = stats.verdict(interval, 1)
             found = {"interval": interval, "about": f"{self._resampled} and {seeds} seeds"}
-        verdict = str(judged) if rest.get("claim") else ""
-        self.ledger.add(
-            "cleaning", row, column, source="faces", n=int(named.sum()), verdict=verdict, **found, **rest
-        )
+        about = {**found, **rest, "verdict": str(judged)}
+        self.ledger.add("cleaning", row, column, source="faces", n=int(named.sum()), **about)
 
     @property
     def _persons(self) -> NDArray | None:
@@ -1290,8 +1298,21 @@ def stand_in(track: Track) -> str:
     return "ResNet-18" if backbone == "resnet18" else "tiny ResNet (for ResNet-18)"
 
 
-def _count(module: torch.nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
+@cache
+def _weights(
+    kind: str, attention: bool, width: int, depth: int, size: int, backbone: str, channels: int
+) -> tuple[int, int]:
+    """How many weights `tasks.emofan.network` has, and how many of them are face alignment's."""
+
+    def count(module: torch.nn.Module) -> int:
+        return sum(p.numel() for p in module.parameters())
+
+    with torch.device("meta"):  # counted, never filled
+        if kind == "EmoFAN":
+            model = EmoFAN(classes=len(EXPRESSIONS), width=width, depth=depth, size=size, attention=attention)
+            return count(model), count(model.fan)
+        body, features = build_backbone(backbone, channels=channels)
+        return count(DualDomainNet(body, features, classes=len(EXPRESSIONS))), 0
 
 
 def _printed_gain(entry: Entry) -> float:
