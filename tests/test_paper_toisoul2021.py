@@ -406,14 +406,14 @@ def test_the_least_that_would_have_been_told_is_half_the_interval(study):
         e.measured, abs=1e-3
     )
     hidden = (power["printed step"] <= power["least that would have been told"]).sum()
-    assert f"{len(untold)} cannot be told; in {hidden} of these" in made.conclusion()
+    assert f"{len(untold)} cannot be told by their intervals; in {hidden} of these" in made.conclusion()
 
 
 def test_one_seed_cannot_tell(study):
     made = study(seeds=1)
     for name in ("table1", "table5", "table6", "open_choices"):
         judged = [e for e in getattr(made, name)().entries if e.verdict and e.seeds]
-        assert judged and {e.verdict for e in judged} == {Verdict.CANNOT_TELL}
+        assert judged and {e.verdict.partition(":")[0] for e in judged} == {Verdict.CANNOT_TELL}
         assert {e.seeds for e in judged} == {1}
 
 
@@ -829,11 +829,11 @@ def test_selection_alone_raises_a_score(happy_and_sad):
             entry = cell(table, name, column)
             assert entry.measured == pytest.approx(known[name], abs=0.02) and entry.n == rows.sum()
         assert known["cleaned by the rules"] > known["all faces"] + 0.03
-        gained = cell(table, paper.CLEANED_LESS_ALL, column)
+        gained = cell(table, f"{paper.CLEANED} - all faces", column)
         assert gained.measured == pytest.approx(known["cleaned by the rules"] - known["all faces"], abs=0.01)
         assert (
             gained.low > 0
-            and gained.interval == "95 % bootstrap over faces and 2 seeds"
+            and gained.interval == "95 % bootstrap over 50 groups of faces and 2 seeds"
             and gained.n == 3_998
         )
     assert {e.measured for e in table.entries if e.column == "% wrong categories"} == {0.0}
@@ -860,7 +860,7 @@ def test_without_the_truth_cleaning_is_scored_by_the_given_labels_alone(study):
     entry = table.entries[-1]
     assert entry.verdict == "not attempted here: the truth is not known" and entry.claim_id == "crucial"
     assert not [e for e in table.entries if "truth" in e.column or "wrong" in e.column]
-    gained = cell(table, paper.CLEANED_LESS_ALL, "CCC valence, given labels")
+    gained = cell(table, f"{paper.CLEANED} - all faces", "CCC valence, given labels")
     assert (gained.claim_id, gained.printed, gained.n) == ("cleaning", "0.73 to 0.82", T)
     without = study(name="manifest", truth=None, expression=None, votes=None).cleaning().entries
     assert [e.claim_id for e in without] == ["cleaning", "crucial"]
@@ -1184,14 +1184,11 @@ def test_a_teacher_that_says_what_the_raters_say_smooths(study, faces):
     assert entry.verdict == "not attempted here: the labels learnt are already what most raters chose"
 
 
-def test_softer_labels_alone_are_no_cleaner_ones(study, faces):
-    """A teacher that says what the votes say but for the first category, which it moves on: nearer, and never right."""
-    made = study()
-    votes = faces.votes[made.parts.train].astype(float)
-    share = votes / votes.sum(axis=1, keepdims=True)
-    most = share == share.max(axis=1, keepdims=True)
-    moved = np.where(most, share - 0.2, share) + 0.4 * np.roll(most, 1, axis=1)
-    moved /= moved.sum(axis=1, keepdims=True)
+def test_softer_labels_alone_are_no_cleaner_ones(study):
+    """Votes lie 5 to 4 to 1, and a teacher swaps the first two: nearer than any even smoothing, and never right."""
+    of = [np.eye(8)[(np.arange(N) + k) % 8] for k in range(3)]
+    made = study(votes=(5 * of[0] + 4 * of[1] + of[2]).astype(np.int16))
+    moved = (0.4 * of[0] + 0.5 * of[1] + 0.1 * of[2])[made.parts.train]
     for name in paper.TEACHERS:
         for r in made.results[name]:
             r.arrays["train"] = np.log(moved + 1e-6).astype(np.float16)
