@@ -201,8 +201,8 @@ def predictions(faces: Sequence[FaceResult]) -> Figure:
 def ablation(rows: Mapping[str, Mapping[str, NDArray]]) -> Figure:
     """Table 5: row -> metric -> scores (seeds,), a panel for each metric; a row may lack one.
 
-    Bars are 95 % t intervals over seeds; a panel is as wide as its scores, and an interval may reach out of it. The
-    last word of a metric may be a dimension ("CCC valence"). RMSE is the one that is better low.
+    Bars are 95 % t intervals over seeds. The last word of a metric may be a dimension ("CCC valence"). RMSE is the one
+    that is better low.
     """
     metrics = list(dict.fromkeys(metric for scores in rows.values() for metric in scores))
     figure = _figure(1.3 + 0.21 * len(rows))

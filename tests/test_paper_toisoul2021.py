@@ -601,7 +601,7 @@ def test_votes_are_told_by_their_place():
 
 def test_captions_say_what_an_interval_over_seeds_leaves_out(study):
     made = study()
-    assert made.table5().caption.endswith("interval: 95 % t interval over 2 seeds, for these test faces.")
+    assert made.table5().caption.endswith("interval: 95 % t interval over 2 seeds, for these faces.")
     assert "95 % bootstrap over subjects, for these 2 networks" in made.table4().caption
     assert "over subjects and 2 seeds;" in made.cleaning().caption
     assert made.persons == len(np.unique(made.parts.faces.subject[120:])) == 100
@@ -1342,9 +1342,14 @@ def test_table_3_pools_the_folds_and_tells_first_training_from_the_network(study
         "- A small set, by training first on more faces, which have categories, and then in smaller steps: CCC"
         in text
     )
+    (line,) = [
+        line for line in text.splitlines() if "by EmoFAN and the shake-shake loss instead of a tiny" in line
+    ]
     assert (
-        "by EmoFAN and the shake-shake loss instead of a tiny ResNet (for ResNet-18) and the CCC loss" in text
+        "tiny ResNet (for ResNet-18) and the CCC loss, both first on more faces: ahead in RMSE valence +"
+        in line
     )
+    assert all(f"{m} {d} +" in line for m in paper.MEASURES for d in AFFECT)
 
 
 def test_without_a_small_set_table_3_is_as_printed(study):
