@@ -348,6 +348,25 @@ def toisoul2021_holds(e: Entry, reason: str) -> bool:
     return e.profile == "thorough" and reason == "; ".join(expected)
 
 
+def test_a_reason_of_sizes_or_alignment_is_held_against_the_networks_and_the_track():
+    sizes = "EmoFAN's 179,442 weights are 0.37 times its ResNet's 491,322, at the paper's size 1.25 times"
+    generated, features = "the face alignment has learnt generated faces", "EmoFAN F+R - ResNet-18 F+R"
+    common = {"column": "x", "measured": 0.0, "profile": "thorough", "data": "", "n": 1}
+    for track, row, reason, holds in (
+        ("twin", features, sizes, True),
+        ("twin", features, sizes.replace("179", "178"), False),
+        ("twin", "EmoFAN F+R+C+A - ResNet-18 F+R", sizes, False),  # another EmoFAN
+        ("twin", features, f"{sizes}; {generated}", False),
+        ("ferplus", features, f"{sizes}; {generated}", True),
+        ("ferplus", "A: EmoFAN F+R+C+A - EmoFAN F+R+C", generated, True),
+        ("twin", "A: EmoFAN F+R+C+A - EmoFAN F+R+C", generated, False),
+    ):
+        e = Entry(
+            artefact="toisoul2021/table5", row=row, track=track, verdict=f"cannot tell: {reason}", **common
+        )
+        assert reason_holds(e, [e]) == holds, (track, row, reason)
+
+
 def _of_every(gains: list) -> Verdict:
     """Holm's test by hand: the k-th smallest of n p values, from 0, is rejected while below 0.05 / (n - k)."""
     tests = sorted((scipy_stats.ttest_1samp(g, 0).pvalue, np.mean(g)) for g in gains)

@@ -458,6 +458,11 @@ class Study:
     # artefacts
 
     def table(self, artefact: str) -> Table:
+        """An artefact as the page shows it.
+
+        Raises:
+            LookupError: nothing was recorded for it.
+        """
         return Table(artefact=artefact, entries=self.ledger.table(artefact).entries)
 
     def alignment(self) -> ArtefactTable:
@@ -1113,7 +1118,7 @@ class Study:
         if any(frozen) and trained_on and not any(trained_on):
             lines.append(
                 "So whether EmoFAN is behind depends on a choice that the paper leaves open, and its release makes: "
-                "behind with a frozen alignment, it is not once that is trained on."
+                "with a frozen alignment it is; of one that is trained on it cannot be said."
             )
         first = (
             "A small set, by training first on more faces, which have categories, and then in smaller steps"
