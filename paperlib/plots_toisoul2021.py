@@ -201,22 +201,30 @@ def predictions(faces: Sequence[FaceResult]) -> Figure:
 def ablation(rows: Mapping[str, Mapping[str, NDArray]]) -> Figure:
     """Table 5: row -> metric -> scores (seeds,), a panel for each metric; a row may lack one.
 
-    The last word of a metric may be a dimension ("CCC valence"). RMSE is the one that is better low.
+    Bars are 95 % t intervals over seeds. The last word of a metric may be a dimension ("CCC valence"). RMSE is the one
+    that is better low.
     """
     metrics = list(dict.fromkeys(metric for scores in rows.values() for metric in scores))
-    figure = _figure(1.1 + 0.21 * len(rows))
+    figure = _figure(1.3 + 0.21 * len(rows))
     axes = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
     for ax, metric in zip(axes, metrics, strict=True):
         for i, scores in enumerate(rows.values()):
             if metric in scores:
                 found = mean_interval(scores[metric])
-                ax.plot(scores[metric], np.full(found.n, i), "o", color=GREY, markersize=2.5, alpha=0.6)
-                error = found.sd / np.sqrt(found.n)
-                ax.errorbar(found.estimate, i, xerr=error, capsize=2, markersize=5, **_look(1))
+                dot: dict[str, Any] = {"color": GREY, "markersize": 2.5, "alpha": 0.6, "linestyle": ""}
+                ax.plot(scores[metric], np.full(found.n, i), marker="o", label="a seed", **dot)
+                half = found.high - found.estimate
+                bar: dict[str, Any] = {
+                    "capsize": 2,
+                    "markersize": 5,
+                    "label": "mean, 95 % interval over seeds",
+                }
+                ax.errorbar(found.estimate, i, xerr=half, **bar, **_look(1))
         unit = {"RMSE": "label units,\nlower", "accuracy": "share,\nhigher"}.get(metric.split()[0], "higher")
         ax.set_xlabel(f"{metric}\n({unit} is better)")
         ax.locator_params(axis="x", nbins=3)
     _rows(axes, rows)
+    _shared_legend(figure, axes, ncols=2)
     return figure
 
 
@@ -240,10 +248,11 @@ def ablation_steps(steps: Mapping[str, tuple[NDArray, float]]) -> Figure:
 
 
 @_drawing
-def agreement(panels: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
+def agreement(panels: Mapping[str, Mapping[str, tuple[float, float, float]]], *, unit: str) -> Figure:
     """Table 4: panel such as "CCC valence" -> comparison -> (estimate, low, high); a panel may lack a comparison.
 
-    Comparisons whose name begins with "network" are told apart from those among raters.
+    Comparisons whose name begins with "network" are told apart from those among raters: their intervals are over seeds,
+    the raters' over the test's `unit`, such as "subjects".
     """
     names = list(dict.fromkeys(name for values in panels.values() for name in values))
     figure = _figure(1.0 + 0.26 * len(names))
@@ -252,10 +261,10 @@ def agreement(panels: Mapping[str, Mapping[str, tuple[float, float, float]]]) ->
         for name, (estimate, low, high) in values.items():
             network = name.startswith("network")
             look = _look(2 if network else 1) | {"markersize": 5, "markeredgecolor": "black"}
-            label = "network and raters" if network else "raters among themselves"
+            over = "network and raters, interval over seeds", f"raters alone, interval over {unit}"
             y = names.index(name)
             ax.plot((low, high), (y, y), color=look["color"], linewidth=1.6)
-            ax.plot(estimate, y, linestyle="", label=label, **look)
+            ax.plot(estimate, y, linestyle="", label=over[not network], **look)
         ax.set_xlabel(f"{panel} (label units)" if panel.startswith("RMSE") else panel)
         ax.locator_params(axis="x", nbins=4)
     _rows(axes, names)

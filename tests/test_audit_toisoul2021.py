@@ -120,8 +120,11 @@ def test_claims_are_filled_in():
         ("quoted-elsewhere", "AffectNet baseline", Status.OURS, "5 of 5"),
         ("quoted-elsewhere", "2M", Status.OURS, "arousal rmse 0.39 here, 0.38 there"),
         ("best-affectnet", "", Status.MATCHES, "9 better"),
+        ("margin-affectnet", "", Status.DIFFERS, "0.02: Acc."),  # 0.62 and 0.60
+        ("margin-afew", "", Status.DIFFERS, "0.01: Arousal RMSE"),  # 0.22 and 0.23
         ("best-sewa", "", Status.MATCHES, "least by 0.01: Valence RMSE; earlier work prints 6 of 8"),
         ("best-afew", "", Status.MATCHES, "least by 0.01: Arousal RMSE"),
+        ("sign-below-half", "", Status.NOT_CHECKABLE, "0.58 less the share of labels of 0"),  # 1 - 0.42
         ("percent-affectnet", "valence", Status.WITHIN_ROUNDING, "17.74"),  # 0.73 / 0.62
         ("percent-affectnet", "arousal", Status.MATCHES, "20.37"),  # 0.65 / 0.54
         ("percent-sewa", "arousal", Status.MATCHES, "56.41"),  # 0.61 / 0.39
@@ -286,8 +289,24 @@ def test_a_step_is_held_to_the_papers_words_alone(words, points, status):
 def test_one_contradiction_is_counted_once(frame):
     """Quoted cells, other papers' numbers and rivals' rows contradict no claim of this one."""
     differs = frame[frame["status"] == Status.DIFFERS]
-    assert differs["id"].tolist() == ["step-features", "landmarks-all", "no-exclusions", "extra-number"]
+    assert differs["id"].tolist() == [
+        *("margin-affectnet", "margin-afew"),
+        *("step-features", "landmarks-all", "no-exclusions", "extra-number"),
+    ]
     assert Status.IMPOSSIBLE not in set(frame["status"])
+
+
+def test_a_margin_is_not_claimed_of_sewa(frame):
+    """Its sentence says ahead, and no more."""
+    of = frame.loc[frame["id"].str.startswith(("best-", "margin-")), "id"]
+    assert sorted(of) == ["best-afew", "best-affectnet", "best-sewa", "margin-afew", "margin-affectnet"]
+
+
+def test_flipped_signs_agree_where_the_labels_are_not_zero():
+    label = np.array([0.0, 0.0, 1.0, 1.0, -1.0])
+    predicted = np.array([0.3, -0.2, 0.5, -0.1, -0.4])
+    agree, flipped = metrics.sagr(predicted, label), metrics.sagr(-predicted, label)
+    assert flipped == pytest.approx(1 - agree - 2 / 5)
 
 
 def test_what_is_called_printed_is_the_papers(frame):

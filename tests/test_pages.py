@@ -18,6 +18,8 @@ from paperlib.audit import papers as audited_papers
 from paperlib.audit import run_audit
 from paperlib.grid import ROOT, recorded_code
 from paperlib.ledger import ArtefactTable, Entry, Ledger, answer, kept_pages
+from paperlib.models.backbones import build_backbone
+from paperlib.models.emofan import EmoFAN
 from paperlib.provenance import code_of, digest
 from paperlib.published import claims_for_runs
 from paperlib.reproduce import OURS, SCOREBOARD_NOTEBOOK
@@ -296,6 +298,8 @@ def reason_holds(e: Entry, entries: list[Entry]) -> bool:
         rival, plain = (np.array(of(row, e.column).values) for row in (found[1], "baseline"))
         behind = np.mean(plain[: len(rival)] - rival[: len(plain)])
         return bool(behind > 0) and float(found[2]) == pytest.approx(behind, abs=0.051)
+    if "EmoFAN's" in reason or "generated faces" in reason:
+        return toisoul2021_holds(e, reason)
     if found := re.match(r"p (.+) alone, (.+) by Holm's test of the (\d+) lines", reason):
         alone, together, lines = float(found[1]), float(found[2]), int(found[3])
         p = scipy_stats.ttest_1samp(e.values, 0).pvalue
@@ -328,6 +332,44 @@ def reason_holds(e: Entry, entries: list[Entry]) -> bool:
         kind = e.row.partition(",")[0].partition(":")[0]
         return not of(f"{kind}: one-hot, 0 % - 30 %", e.column).ahead
     return bool(weights)
+
+
+def toisoul2021_holds(e: Entry, reason: str) -> bool:
+    """Weights, counted again at both sizes; and that the track is one whose alignment was learnt on another."""
+    generated, attention = "the face alignment has learnt generated faces", "+A" in e.row.partition(" - ")[0]
+
+    def count(kind: str, channels: int, **size: int) -> int:
+        body, features = (None, 0) if kind == "EmoFAN" else build_backbone(kind, channels=channels)
+        model = body or EmoFAN(classes=8, attention=attention, **size)
+        return sum(p.numel() for p in model.parameters()) + (10 * (features + 1) if body else 0)
+
+    here = count("EmoFAN", 1, width=32, depth=3, size=64), count("tiny_resnet", 1)
+    paper = count("EmoFAN", 3) / count("resnet18", 3)
+    sizes = (
+        f"EmoFAN's {here[0]:,} weights are {here[0] / here[1]:.2f} times its ResNet's {here[1]:,}, "
+        f"at the paper's size {paper:.2f} times"
+    )
+    expected = ([sizes] if " - ResNet" in e.row else []) + ([generated] if e.track == "ferplus" else [])
+    return e.profile == "thorough" and reason == "; ".join(expected)
+
+
+def test_a_reason_of_sizes_or_alignment_is_held_against_the_networks_and_the_track():
+    sizes = "EmoFAN's 179,442 weights are 0.37 times its ResNet's 491,322, at the paper's size 1.25 times"
+    generated, features = "the face alignment has learnt generated faces", "EmoFAN F+R - ResNet-18 F+R"
+    common = {"column": "x", "measured": 0.0, "profile": "thorough", "data": "", "n": 1}
+    for track, row, reason, holds in (
+        ("twin", features, sizes, True),
+        ("twin", features, sizes.replace("179", "178"), False),
+        ("twin", "EmoFAN F+R+C+A - ResNet-18 F+R", sizes, False),  # another EmoFAN
+        ("twin", features, f"{sizes}; {generated}", False),
+        ("ferplus", features, f"{sizes}; {generated}", True),
+        ("ferplus", "A: EmoFAN F+R+C+A - EmoFAN F+R+C", generated, True),
+        ("twin", "A: EmoFAN F+R+C+A - EmoFAN F+R+C", generated, False),
+    ):
+        e = Entry(
+            artefact="toisoul2021/table5", row=row, track=track, verdict=f"cannot tell: {reason}", **common
+        )
+        assert reason_holds(e, [e]) == holds, (track, row, reason)
 
 
 def _of_every(gains: list) -> Verdict:

@@ -103,6 +103,10 @@ def test_scores_of_the_ablation_stand_in_their_row(rng):
         means = [line for line in concordance.lines if np.allclose(line.get_xydata(), [(scores.mean(), i)])]
         seeds = [line for line in concordance.lines if np.array_equal(line.get_xdata(), scores)]
         assert means and seeds and set(seeds[0].get_ydata()) == {i}
+        found = mean_interval(scores)
+        bars = [bar.lines[2][0].get_segments()[0] for bar in concordance.containers]
+        assert any(np.allclose(bar, [(found.low, i), (found.high, i)]) for bar in bars)
+    assert "a seed" in words(figure) and "mean, 95 % interval over seeds" in words(figure)
     assert concordance.get_xlabel() == "CCC valence\n(higher is better)"
     assert {y for line in accuracy.lines for y in line.get_ydata()} == {1}
 
@@ -121,12 +125,19 @@ def test_steps_have_the_measured_interval_beside_the_printed_difference(rng):
 
 def test_people_and_network_are_told_apart():
     panels = {"CCC valence": {"rater and rater": (0.5, 0.4, 0.6), "network and rater": (0.6, 0.55, 0.65)}}
-    figure = plots.agreement(panels)
+    figure = plots.agreement(panels, unit="subjects")
     (ax,) = figure.axes
     assert names_of_rows(ax) == ["rater and rater", "network and rater"]
     assert points(ax) == [(0.5, 0), (0.6, 1)]
     markers = [line.get_marker() for line in ax.lines if len(line.get_xydata()) == 1]
     assert markers[0] != markers[1] and ax.get_xlabel() == "CCC valence"
+    labels = {
+        line.get_label(): line.get_xydata().tolist() for line in ax.lines if line.get_marker() != "None"
+    }
+    assert labels == {
+        "raters alone, interval over subjects": [[0.5, 0]],
+        "network and raters, interval over seeds": [[0.6, 1]],
+    }
 
 
 def test_cleaning_joins_both_scores_of_the_same_faces():
