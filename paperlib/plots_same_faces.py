@@ -134,7 +134,7 @@ def _arrow(ax: Axes, mean: float, place: int, colour: str) -> None:
 @_drawing
 def reliability(panels: Mapping[str, Mapping[str, Reliability]]) -> Figure:
     """Accuracy over confidence, a panel for each group of methods with its own legend; the diagonal is calibrated."""
-    figure = _figure(2.8)
+    figure = _figure(3.6)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for ax, (name, methods) in zip(axes, panels.items(), strict=True):
         ax.plot([0, 1], [0, 1], color=LIGHT_GREY, linewidth=0.8)
@@ -149,7 +149,8 @@ def reliability(panels: Mapping[str, Mapping[str, Reliability]]) -> Figure:
                 **look,
             )
         ax.set(title=name, xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence (share)")
-        ax.legend(loc="lower right", fontsize=6.5, handlelength=1.8, labelspacing=0.25)
+        # below, where no line runs
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=6.5, labelspacing=0.25)
     axes[0].set_ylabel("accuracy (share)")
     return figure
 

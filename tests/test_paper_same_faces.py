@@ -798,15 +798,15 @@ def test_plain_words_count_lines_and_name_the_papers_methods_that_are_ahead_and_
     count = len(paper.QUESTIONS)
     text = paper.plain_answer(ledger_of(values, "ferplus"))
     assert f"vote distribution is surely ahead of a plain network in {count} of {count} lines" in text
-    assert f"label alone is in {count}, and the distribution surely adds to that label in 0." in text
+    assert f"label alone, is so in {count}, and the distribution surely adds to it in 0." in text
     assert f"Told one rater beside the label, surely ahead are: fused labels in {count} of {count}." in text
     assert f"alone, surely ahead are: ensemble of three in {count} of {count}, at 3.0 times the cost." in text
-    assert "papers' methods surely ahead in some line: fused labels (neo2023). " in text
+    assert "papers' methods, these are surely ahead in some line: fused labels (neo2023). " in text
     assert text.endswith(paper.LIMITS["ferplus"]) and "that this vote contradicts needs no network" in text
     behind = {name: (0.5, None if name == PLAIN else -0.1) for name in values}
     text = paper.plain_answer(ledger_of(behind))
     assert "Told the label alone, nothing is surely ahead. " in text
-    assert "methods none is surely ahead in any line" in text
+    assert "methods, none is surely ahead in any line. " in text
     assert set(paper.LIMITS) == set(TRACKS_OF[paper.KEY])
 
 

@@ -749,19 +749,20 @@ def plain_answer(ledger: Ledger) -> str:
     def named(kind: str) -> str:
         """The methods told so that are surely ahead of the plain network somewhere, the most often so first."""
         surely = sorted((m for m in _ALL if told(m) == kind and ahead[m]), key=lambda m: -ahead[m])
-        said = [f"{m} in {ahead[m]} of {asked[m]}" for m in surely]
+        names = {NO_NETWORK: "doubt without a network"}
+        said = [f"{names.get(m, m)} in {ahead[m]} of {asked[m]}" for m in surely]
         if ENSEMBLE in surely:
             said[surely.index(ENSEMBLE)] += f", at {cost[ENSEMBLE]:.1f} times the cost"
         return f"surely ahead are: {'; '.join(said)}" if said else "nothing is surely ahead"
 
     shares = [of.shares for of in found if of.shares]
-    papers = [f"{m} ({key})" for m, key in OF_PAPERS.items() if ahead[m]]
+    papers = ", ".join(f"{m} ({key})" for m, key in OF_PAPERS.items() if ahead[m])
     return (
         f"With all raters' votes to learn from, the {VOTES} is surely ahead of a plain network in {ahead[VOTES]} of "
-        f"{asked[VOTES]} lines; the majority's label alone is in {ahead[MAJORITY]}, and the distribution surely "
-        f"adds to that label in {sum(more.ahead for _, more in shares)}. Told one rater beside the label, "
-        f"{named('one rater')}. Told the label alone, {named('nothing')}. Of the five papers' methods "
-        f"{'surely ahead in some line: ' + ', '.join(papers) if papers else 'none is surely ahead in any line'}. "
+        f"{asked[VOTES]} lines; its control, the majority's label alone, is so in {ahead[MAJORITY]}, and the "
+        f"distribution surely adds to it in {sum(more.ahead for _, more in shares)}. Told one rater beside the label, "
+        f"{named('one rater')}. Told the label alone, {named('nothing')}. Of the five papers' methods, "
+        f"{f'these are surely ahead in some line: {papers}' if papers else 'none is surely ahead in any line'}. "
         f"{LIMITS[ledger.track.name]}"
     )
 
