@@ -188,12 +188,13 @@ def _counts(claims: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _stated(claims: pd.DataFrame) -> list[dict[str, Any]]:
     """How many statements of each paper met each verdict, and of all papers of a track together; as `_counts`."""
-    counted = []
+    counted: list[dict[str, Any]] = []
     for track, of in claims.groupby("track", sort=False):
-        counts = scoreboard.summary(of)
-        for paper, line in counts.iterrows():
+        for paper, line in scoreboard.summary(of).to_dict("index").items():
             page = "" if paper == "all" else of.loc[of["paper"] == paper, "link"].iloc[0].partition("#")[0]
-            counted.append({"paper": paper, "track": track, "page": page, **line.to_dict()})
+            counted.append(
+                {"paper": paper, "track": track, "page": page} | {str(k): n for k, n in line.items()}
+            )
     return counted
 
 
