@@ -1,4 +1,4 @@
-"""Tables that the README quotes from the last run, each between two marks of its own."""
+"""Tables and words that the README quotes from the last run, each between two marks of its own."""
 
 from __future__ import annotations
 

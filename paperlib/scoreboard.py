@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 import nbformat
+import numpy as np
 import pandas as pd
 from filelock import FileLock
 from pandas.io.formats.style import Styler
@@ -26,7 +27,7 @@ from pandas.io.formats.style import Styler
 from paperlib.audit import Status, run_audit
 from paperlib.files import whole
 from paperlib.grid import CACHE, REPLAY, ROOT
-from paperlib.ledger import Entry, kept_outputs, variant
+from paperlib.ledger import Entry, Ledger, kept_outputs, outputs, variant
 from paperlib.papers import TRACKS_OF
 from paperlib.published import read_claims
 from paperlib.readme import README, markdown_table, put_between
@@ -63,6 +64,7 @@ COLUMNS = (
 VERDICTS = tuple(str(v) for v in Verdict)
 ON_STATEMENTS = (VERDICTS[0], IN_PART, MIXED, *VERDICTS[1:])
 FRONT = ("<!-- scoreboard: from the last run -->", "<!-- end of scoreboard -->")
+ANSWERS = ("<!-- same faces: from the last run -->", "<!-- end of same faces -->")
 KEPT = {"twin": "the twin", "ferplus": "FER+"}  # tracks whose pages are kept -> what they are called
 
 
@@ -285,7 +287,8 @@ def claims(frame: pd.DataFrame) -> pd.DataFrame:
 def claim_lines(frame: pd.DataFrame) -> pd.DataFrame:
     """`claims` as a page shows them: words, rounded numbers, and where to find them (page, cell, anchor).
 
-    `of` is the column that the number stands in, such as a metric. Columns that are empty throughout are left out.
+    `of` is the column that the number stands in, such as a metric; `interval` says what was drawn anew. Columns that
+    are empty throughout are left out.
     """
     number = frame["measured"].map(lambda v: "" if math.isnan(v) else f"{v:.3f}")
     spread = frame["spread"].map(lambda v: "" if math.isnan(v) else f" ± {v:.3f}")
@@ -300,6 +303,7 @@ def claim_lines(frame: pd.DataFrame) -> pd.DataFrame:
             "printed": (frame["printed"] + on).where(frame["printed"] != "", ""),
             "measured": number + spread,
             "95 % interval": ["" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]" for low, high in bounds],
+            "interval": frame["interval"].where(frame["low"].notna(), "").str.removeprefix("95 % "),
             "n": frame["n"].map(lambda n: str(n) if n else ""),
             "seeds": frame["seeds"].map(lambda k: str(k) if k else ""),
             "verdict": frame["verdict"],
@@ -307,6 +311,23 @@ def claim_lines(frame: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return lines.loc[:, (lines != "").any()].join(frame[["page", "cell", "anchor"]])
+
+
+def interval_kinds(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many of `claims` have which verdict, by paper and by what their intervals are over.
+
+    A t interval over seeds speaks of other trainings on the same people and pictures; a bootstrap draws these anew.
+    """
+    of = claims(frame)
+    kinds = ("seeds alone", "people, pictures or recordings", "no interval")
+    kind = np.select(
+        [of["low"].isna(), of["interval"].str.contains("t interval")], [kinds[2], kinds[0]], kinds[1]
+    )
+    lines = pd.DataFrame({"paper": of["paper"], "interval over": kind, "verdict": of["verdict"]})
+    counts = lines.groupby(["paper", "interval over", "verdict"], sort=False).size().unstack(fill_value=0)
+    order = [(paper, k) for paper in dict.fromkeys(of["paper"]) for k in kinds]
+    columns = [v for v in VERDICTS if v in counts]
+    return counts.reindex([pair for pair in order if pair in counts.index])[columns].rename_axis(columns=None)
 
 
 def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -375,32 +396,63 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
 
 
 def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:
-    """The README's table, Markdown: what came of the papers' statements by track (as `gather` has them), and the audit.
+    """The README's tables, Markdown: what came of the papers' statements, a line a paper and track; and the audit.
 
     Args:
-        frames: what is said of a track, such as "the twin" -> its frame.
+        frames: what is said of a track, such as "the twin" -> its frame (as `gather` has them).
         findings: of `paperlib.audit.run_audit`.
     """
     names = [key for key in PAPERS if key not in OURS]
-    table = pd.DataFrame(index=names)
+    heads = [*ON_STATEMENTS, "statements"]
+    lines = []
     for where, frame in frames.items():
         counts = summary(frame)
-        told = {key: " / ".join(str(counts.loc[key, v]) for v in ON_STATEMENTS) for key in counts.index}
-        table[f"on {where}: {' / '.join(ON_STATEMENTS)}"] = pd.Series(told).reindex(names)
+        for key in [*names, "all"]:
+            cells = [str(counts.loc[key, head]) for head in heads] if key in counts.index else ["no page"]
+            named = f"**all on {where}**" if key == "all" else f"{key} on {where}"
+            lines.append([named, *cells, *[""] * (len(heads) - len(cells))])
     printed = audit_counts(findings)
-    agree = printed[str(Status.MATCHES)] + printed[str(Status.WITHIN_ROUNDING)]
-    others = (Status.DIFFERS, Status.IMPOSSIBLE, Status.NOT_CHECKABLE, Status.OURS)
-    columns = [agree, *(printed[str(s)] for s in others)]
-    said = " / ".join(["agree", *others])
-    table[f"findings on its printed numbers: {said}"] = pd.concat(columns, axis=1).apply(
-        lambda of: " / ".join(of.astype(str)), axis=1
+    others = [str(s) for s in (Status.DIFFERS, Status.IMPOSSIBLE, Status.NOT_CHECKABLE, Status.OURS)]
+    audited = pd.concat(
+        {
+            "agree": printed[str(Status.MATCHES)] + printed[str(Status.WITHIN_ROUNDING)],
+            **{status: printed[status] for status in others},
+            "findings": printed["findings"],
+        },
+        axis=1,
     )
-    lines = [[str(key), *of.fillna("no page")] for key, of in table.iterrows()]
-    return markdown_table(["paper", *table.columns], lines)
+    checked = [["**all**" if key == "all" else str(key), *map(str, of)] for key, of in audited.iterrows()]
+    return "\n\n".join(
+        [
+            markdown_table(["statements of", *heads], lines),
+            "And the printed numbers of each paper, checked against each other:",
+            markdown_table(["printed numbers of", *audited.columns], checked),
+        ]
+    )
+
+
+def same_faces_answers(figures: Path | None = None) -> str:
+    """What the page of all methods says in plain words, Markdown: a point a track whose page is kept."""
+    from paperlib.papers import same_faces  # here, because it imports torch
+
+    points = []
+    for track, name in KEPT.items():
+        path = ledger_path(track, "thorough", same_faces.KEY, figures)
+        if path.is_file():
+            stated = read_ledger(path, key=same_faces.KEY, track=track, profile="thorough")
+            ledger = Ledger(
+                same_faces.KEY, _track(track, "thorough"), stated["data"], entries=stated["entries"]
+            )
+            try:
+                words = same_faces.plain_answer(ledger)
+            except LookupError:
+                words = f"Its ledger is of older code: `{command(track, 'thorough', same_faces.KEY)}`."
+            points.append(f"- **On {name}.** {words}")
+    return "\n".join(points)
 
 
 def renew_front(readme: Path = README, figures: Path | None = None) -> None:
-    """Put `front`'s table of the pages that are kept into the README; see `put_between`."""
+    """Put `front`'s tables and `same_faces_answers` of the pages that are kept into the README; see `put_between`."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "readme.lock"):  # two tracks' scoreboards may be made at once
         frames = {
@@ -409,6 +461,7 @@ def renew_front(readme: Path = README, figures: Path | None = None) -> None:
             if len(absent(track, "thorough", figures)) < len(PAPERS)
         }
         put_between(FRONT, front(frames, run_audit()), readme)
+        put_between(ANSWERS, same_faces_answers(figures), readme)
 
 
 def audit_counts(findings: pd.DataFrame) -> pd.DataFrame:

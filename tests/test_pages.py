@@ -38,7 +38,7 @@ TASKS = {
     "toisoul2021": [
         f"paperlib.tasks.emofan:{task}" for task in ("train", "train_alignment", "cross_validate")
     ],
-    "same_faces": ["paperlib.tasks.same_faces:train"],
+    "same_faces": [f"paperlib.tasks.same_faces:{task}" for task in ("train", "train_on_majority")],
 }
 
 

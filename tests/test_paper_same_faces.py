@@ -1,6 +1,7 @@
 """The numbers of the comparison's page, made from runs whose answers are known."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,20 +13,23 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from paperlib import calibration
+from paperlib.data.ferplus import votes_to_ratings
 from paperlib.data.records import FaceSet, Truth
 from paperlib.grid import Result
-from paperlib.labels import split_votes
+from paperlib.labels import EXPRESSIONS, split_votes
 from paperlib.ledger import Ledger
 from paperlib.papers import TRACKS_OF
 from paperlib.papers import same_faces as paper
-from paperlib.papers.same_faces import ENSEMBLE, PLAIN, Row
+from paperlib.papers.same_faces import ENSEMBLE, MAJORITY, PLAIN, VOTES, Row
 from paperlib.stats import Verdict
 from paperlib.tasks import same_faces as task
 from paperlib.tracks import Track
+from paperlib.twin.prototypes import CIRCUMPLEX
 
 N, TRAIN, TEST = 300, 180, 120
 TABLES = {
     "disagreement": "knows_disagreement",
+    "training_disagreement": "labels_know_disagreement",
     "wrong_labels": "finds_wrong_labels",
     "accuracy": "is_right",
     "calibration": "is_calibrated",
@@ -33,7 +37,8 @@ TABLES = {
     "cost": "costs",
 }
 # The further a method's number, the better it is in all things; a member of an ensemble is as good as a plain network.
-GOOD = {name: i for i, name in enumerate(task.TOLD)}
+# The control's runs, which have no method in their settings, are as good as the last but one.
+GOOD = {name: i for i, name in enumerate(task.TOLD)} | {MAJORITY: 9.5}
 
 
 @pytest.fixture
@@ -67,8 +72,9 @@ def faces(rng):
 
 def known(parts, settings, seed):
     """What a run gave: the better the method, the more is right and the less noise is on what it says of doubt."""
-    good = GOOD[settings["method"]] / len(GOOD)
-    rng = np.random.default_rng([seed, GOOD[settings["method"]]])
+    method = settings.get("method", MAJORITY)
+    good = GOOD[method] / len(task.TOLD)
+    rng = np.random.default_rng([seed, int(10 * GOOD[method])])
     label = parts.faces.expression[parts.test].astype(int)
     variance = 2 * parts.faces.affect[parts.test, 0]
     right = rng.permutation(TEST) < round((0.4 + 0.5 * good) * TEST)
@@ -82,9 +88,9 @@ def known(parts, settings, seed):
         "probability": p,
         "loss": doubt + rng.random(TRAIN),
         "doubt": doubt,
-        "seconds": np.array([10.0 + GOOD[settings["method"]] + seed]),
+        "seconds": np.array([10.0 + GOOD[method] + seed]),
     }
-    found |= {f"score: {r.score}": unsure for r in paper.ROWS if r.method == settings["method"]}
+    found |= {f"score: {r.score}": unsure for r in paper.ROWS if r.method == method}
     return {k: v if k == "seconds" else v.astype(np.float16) for k, v in found.items()}
 
 
@@ -147,19 +153,24 @@ def area(wrong, doubt):
 def test_every_method_has_one_protocol_and_an_ensemble_two_more_plain_networks(study):
     runs = paper.grid(study().track)
     assert set(runs) == set(paper.METHODS) and "EmoFAN's losses" not in runs
-    assert runs["categories + CCC"][0].settings["method"] == "EmoFAN's losses"
+    assert runs["categories + CCC"][0].settings.get("method") == "EmoFAN's losses"
     own = {"LDLVA": {"options"}, "fused labels": {"reading"}}
     plain = runs[PLAIN][0].settings
     for method, of in runs.items():
         changed = {k for k in of[0].settings if plain.get(k) != of[0].settings[k]}
-        assert of[0].settings["method"] in task.TOLD
-        assert changed == ({"method"} if method not in (PLAIN, ENSEMBLE) else set()) | own.get(method, set())
-        assert {r.data for r in of} == {"faces"} and {r.task for r in of} == {
-            "paperlib.tasks.same_faces:train"
-        }
+        if method == MAJORITY:
+            assert of[0].settings == {k: v for k, v in plain.items() if k != "method"}
+        else:
+            assert of[0].settings["method"] in task.TOLD
+            assert changed == ({"method"} if method not in (PLAIN, ENSEMBLE) else set()) | own.get(
+                method, set()
+            )
+        trained = "train_on_majority" if method == MAJORITY else "train"
+        assert {r.data for r in of} == {"faces"}
+        assert {r.task for r in of} == {f"paperlib.tasks.same_faces:{trained}"}
         assert [r.seed for r in of] == ([100, 200, 101, 201] if method == ENSEMBLE else [0, 1])
     every = [run.identity for of in runs.values() for run in of]
-    assert len(set(every)) == len(every) == 11 * 2 + 4
+    assert len(set(every)) == len(every) == 12 * 2 + 4
     assert [r.seed for r in paper.grid(study().track, seeds=3)[ENSEMBLE]] == [100, 200, 101, 201, 102, 202]
 
 
@@ -185,13 +196,14 @@ def test_a_track_without_what_it_needs_has_no_study(study):
 # what is told, and rows
 
 
-def test_methods_stand_in_the_order_of_what_they_are_told(study):
-    made = study()
-    assert set(paper.METHODS) == {*paper.TOLD, ENSEMBLE} and len(paper.METHODS) == 12
-    told = [made.told(m) for m in paper.METHODS]
-    assert told == ["nothing"] * 4 + ["one rater"] * 6 + ["all raters"] * 2
-    assert made.told(ENSEMBLE) == "nothing" and paper.METHODS[0] == PLAIN
-    assert made.told("vote distribution") == "all raters" and made.told("LDLVA") == "one rater"
+def test_methods_stand_in_the_order_of_what_they_are_told():
+    assert set(paper.METHODS) == {*paper.TOLD, ENSEMBLE} and len(paper.METHODS) == 13
+    told = [paper.told(m) for m in paper.METHODS]
+    assert told == ["nothing"] * 4 + ["one rater"] * 6 + ["all raters"] * 3
+    assert paper.told(ENSEMBLE) == "nothing" and paper.METHODS[0] == PLAIN
+    assert paper.told("vote distribution: loss") == "all raters" and paper.told("LDLVA") == "one rater"
+    assert paper.told(str(paper.NOT_SAID)) == "one rater"
+    assert set(paper.OF_PAPERS) < set(paper.TOLD)
 
 
 def test_rows_are_of_methods_and_own_doubts_too():
@@ -207,7 +219,7 @@ def test_rows_are_of_methods_and_own_doubts_too():
 def test_an_ensemble_is_the_plain_network_of_the_seed_and_two_more(study):
     def marked(parts, settings, seed):
         found = known(parts, settings, seed)
-        if settings["method"] == PLAIN:
+        if settings.get("method") == PLAIN:
             p = np.full((TEST, 7), 0.1)
             p[:, {0: 0, 100: 1, 200: 2, 1: 3, 101: 4, 201: 5}[seed]] = 0.4
             found["probability"] = p.astype(np.float16)
@@ -268,7 +280,9 @@ def test_rank_correlations(study):
     both = (cell(table, r, "true variance").values for r in (row, paper.BASELINE))
     assert_allclose(gain.values, np.subtract(*both))
     assert gain.measured > 0 and gain.unit == "gain"
-    assert len(gains(table)) == 3 * (len(paper.ROWS) - 1)
+    assert len(gains(table)) == 3 * len(
+        paper.ROWS
+    )  # one beside each: the vote distribution's over its control
 
 
 def test_ceilings_are_the_truth_s_and_half_of_the_raters(study, faces):
@@ -286,12 +300,69 @@ def test_ceilings_are_the_truth_s_and_half_of_the_raters(study, faces):
         each.append(rank(*(stats.entropy(h, axis=1).round(9) for h in halves)))
     assert half.measured == pytest.approx(np.mean(each), abs=0.01)
     assert 0.1 < half.measured < 0.95 and half.low < half.measured < half.high
+    for column in ("raters' variance", "votes' entropy"):
+        half, whole = (cell(table, row, column) for row in (paper.HALF, paper.ESTIMATED))
+        assert whole.measured == pytest.approx((2 * half.measured / (1 + half.measured)) ** 0.5)
+        assert half.measured < whole.low < whole.measured < whole.high and whole.n == half.n == TEST
     # the true variance of valence and arousal bounds nothing that is asked of categories
-    assert sum(not e.seeds for e in table.entries) == 2
+    assert sum(not e.seeds for e in table.entries) == 5
     people = study(name="ferplus", truth=None, subject=None).knows_disagreement()
-    (only,) = [e for e in people.entries if not e.seeds]
-    assert only.measured == pytest.approx(half.measured)
-    assert only.interval == "95 % bootstrap over 50 groups of faces"
+    others = [e for e in people.entries if not e.seeds]
+    assert [(e.row, e.column) for e in others] == [
+        (row, column)
+        for column in ("raters' variance", "votes' entropy")
+        for row in (paper.HALF, paper.ESTIMATED)
+    ]
+    assert {e.interval for e in others} == {"95 % bootstrap over 50 groups of faces"}
+
+
+def test_the_estimated_ceiling_is_near_the_truth_s(study, rng):
+    """Where a face's raters are many, as where the truth is known: about the same can be reached."""
+    variance = rng.uniform(0.01, 0.3, N)
+    ratings = rng.normal(0, np.sqrt(variance)[:, None, None], (N, 12, 2)).astype(np.float32)
+    truth = Truth(
+        affect=np.zeros((N, 2), np.float32),
+        variance=np.stack([variance, variance], axis=1).astype(np.float32),
+        mislabelled=np.zeros(N, bool),
+    )
+    table = study(ratings=ratings, truth=truth).knows_disagreement()
+    exact, estimated = (
+        cell(table, row, "raters' variance").measured for row in (paper.CEILING, paper.ESTIMATED)
+    )
+    assert exact == pytest.approx(estimated, abs=0.05) and exact < 0.95
+
+
+def test_halves_know_what_a_perfect_measure_would_reach(rng):
+    """Of truths and two noisy readings: the mean of both goes with the truth as Spearman and Brown say."""
+    truth = rng.normal(size=200_000)
+    halves = truth + rng.normal(0, 1.3, (2, len(truth)))
+    between = np.corrcoef(halves)[0, 1]
+    reached = np.corrcoef(truth, halves.mean(axis=0))[0, 1]
+    assert paper.best_from_halves(between) == pytest.approx(reached, abs=0.01)
+    assert paper.best_from_halves(-0.2) == paper.best_from_halves(0.0) == 0.0
+
+
+def test_raters_are_dealt_into_halves(rng):
+    ratings = rng.normal(size=(40, 6, 2))
+    ratings[::4, 1] = np.nan
+    first, second = paper.split_ratings(ratings, 3)
+    mine, theirs = (np.isfinite(half).all(axis=2) for half in (first, second))
+    rated = np.isfinite(ratings).all(axis=2)
+    assert_array_equal(mine ^ theirs, rated)
+    assert_array_equal(mine.sum(axis=1), rated.sum(axis=1) // 2)
+    assert_array_equal(first[mine], ratings[mine]) and assert_array_equal(second[theirs], ratings[theirs])
+    assert 0.2 < mine[1::4].mean(axis=0).min() and not np.array_equal(
+        first, paper.split_ratings(ratings, 4)[0]
+    )
+
+
+def test_faces_with_too_few_raters_for_two_variances_are_left_out_of_the_halves(study, faces):
+    ratings = faces.ratings.copy()
+    ratings[::2, 3:] = np.nan
+    table = study(ratings=ratings).knows_disagreement()
+    few = np.sum((faces.split == "test") & (np.arange(N) % 2 == 0))
+    assert cell(table, paper.HALF, "raters' variance").n == TEST - few
+    assert cell(table, paper.HALF, "votes' entropy").n == TEST
 
 
 def test_both_halves_of_the_raters_are_asked(study, faces):
@@ -306,7 +377,7 @@ def test_both_halves_of_the_raters_are_asked(study, faces):
 def test_a_measure_that_says_the_same_of_all_knows_no_disagreement(study):
     def flat(parts, settings, seed):
         found = known(parts, settings, seed)
-        if settings["method"] == "predicted disagreement":
+        if settings.get("method") == "predicted disagreement":
             found["score: variance"] = np.zeros(TEST, np.float16)
         return found
 
@@ -328,15 +399,45 @@ def test_areas_under_the_curve(study):
     means = [(loss[0] + further[0] + further[1]) / 3, (loss[1] + further[2] + further[3]) / 3]
     assert_allclose(cell(table, f"{ENSEMBLE}: loss", column).values, [area(wrong, m) for m in means])
     assert {e.n for e in table.entries} == {TRAIN}
-    assert len([e for e in table.entries if e.unit != "gain"]) == 12 + len(paper.OWN_DOUBT)
-    assert len(gains(table)) == 11 + len(paper.OWN_DOUBT)
-    assert all(e.row.endswith(f" - {PLAIN}: loss") for e in gains(table))
+    assert len([e for e in table.entries if e.unit != "gain"]) == 13 + len(paper.OWN_DOUBT) + 1
+    assert len(gains(table)) == 12 + len(paper.OWN_DOUBT) + 2
+    others = [e.row for e in gains(table) if not e.row.endswith(f" - {PLAIN}: loss")]
+    assert others == [f"{VOTES}: loss - {MAJORITY}: loss"]
+
+
+def test_one_vote_needs_no_network_to_doubt_a_label(study, rng):
+    """On FER+ the category nearest to one rater's place is that rater's vote."""
+    votes = rng.multinomial(10, np.full(8, 1 / 8), N)
+    people = study(name="ferplus", ratings=votes_to_ratings(votes, CIRCUMPLEX), votes=votes, truth=None)
+    table, parts = people.finds_wrong_labels(), people.parts
+    voted = np.repeat(np.tile(np.arange(8), N), votes.ravel()).reshape(N, 10)[parts.train]
+    for seed, found in enumerate(cell(table, paper.NOT_SAID, "area under the ROC curve").values):
+        drawn = np.random.default_rng(seed).random((TRAIN, 10)).argmax(axis=1)
+        vote = voted[np.arange(TRAIN), drawn]
+        assert found == pytest.approx(area(parts.wrong, 1.0 * (vote != parts.label)))
+    assert_array_equal(paper.said_by(np.array([CIRCUMPLEX[e] for e in EXPRESSIONS])), np.arange(8))
+
+
+def test_what_is_made_of_a_label_is_set_against_the_training_faces_raters(study, faces):
+    made = study()
+    table = made.labels_know_disagreement()
+    train = faces.split == "train"
+    votes = faces.votes[train][:, :7]
+    for i, r in enumerate(made.results["fused labels"]):
+        label = task.fused(made.parts.label, task.rating(made.parts, r.run.seed), reading=made.plan.reading)
+        expected = rank(stats.entropy(label, axis=1), stats.entropy(votes, axis=1))
+        found = cell(table, "fused labels: entropy of the label", "votes' entropy").values[i]
+        assert found == pytest.approx(expected, abs=1e-3)
+    factor = array(made, "LDLVA", "doubt")
+    expected = [rank(f, faces.truth.variance[train].sum(axis=1)) for f in factor]
+    assert_allclose(cell(table, "LDLVA: uncertainty factor", "true variance").values, expected)
+    assert {e.n for e in table.entries} == {TRAIN} and len(table.entries) == 3 * (3 + 2)
 
 
 def test_a_perfect_detector_has_an_area_of_one_and_a_perverse_one_of_nought(study):
     def of(parts, settings, seed):
         found = known(parts, settings, seed)
-        found["doubt"] = (parts.wrong if settings["method"] == "SCN" else ~parts.wrong).astype(np.float16)
+        found["doubt"] = (parts.wrong if settings.get("method") == "SCN" else ~parts.wrong).astype(np.float16)
         found["loss"] = np.ones(TRAIN, np.float16)
         return found
 
@@ -366,7 +467,9 @@ def test_accuracy_and_f1(study, faces):
         assert_allclose(cell(table, method, "macro F1").values, f1)
     best = cell(table, f"vote distribution - {PLAIN}", "accuracy")
     assert best.ahead and best.measured == pytest.approx(0.5 * 10 / 11, abs=0.02)
-    assert {e.n for e in table.entries} == {TEST} and len(gains(table)) == 2 * 11
+    more = cell(table, f"{VOTES} - {MAJORITY}", "accuracy")
+    assert more.measured == pytest.approx(0.5 * 0.5 / 11, abs=0.02)
+    assert {e.n for e in table.entries} == {TEST} and len(gains(table)) == 2 * (12 + 1)
 
 
 def test_calibration(study, faces):
@@ -394,7 +497,7 @@ def test_a_certain_and_wrong_network_has_a_finite_loss(study):
     def certain(parts, settings, seed):
         found = known(parts, settings, seed)
         label = parts.faces.expression[parts.test]
-        found["probability"] = np.eye(7, dtype=np.float16)[(label + (settings["method"] == "SCN")) % 7]
+        found["probability"] = np.eye(7, dtype=np.float16)[(label + (settings.get("method") == "SCN")) % 7]
         return found
 
     made = study(certain)
@@ -411,16 +514,50 @@ def test_a_gain_is_good_above_nought_and_has_the_verdict_of_its_interval(study, 
     sign = 1 if artefact == "accuracy" else -1
     assert gains(table)
     for entry in gains(table):
-        row, _, baseline = entry.row.partition(" - ")
-        assert baseline == ("plain network: entropy" if artefact == "selective" else PLAIN)
+        row, baseline = paper.compared(entry)
+        first, second = (row, baseline) if artefact == "accuracy" else (baseline, row)
+        assert entry.row == f"{first} - {second}"
         own, plain = (cell(table, r, entry.column).values for r in (row, baseline))
+        # a row says what it is the difference of
+        difference = np.subtract(*(cell(table, r, entry.column).values for r in (first, second)))
+        assert_allclose(entry.values, difference, atol=1e-12)
         assert_allclose(entry.values, sign * np.subtract(own, plain), atol=1e-12)
         assert entry.interval.endswith(" persons and 2 seeds") and entry.low < entry.high
         told = {(True, True): "ahead", (False, False): "behind"}
         assert entry.verdict == told.get((entry.low > 0, entry.high > 0), Verdict.CANNOT_TELL)
+        end = ": entropy" if artefact == "selective" else ""
+        if row == VOTES + end and baseline == MAJORITY + end:
+            continue
+        assert baseline == PLAIN + end
         low, high = paper.apart(table, baseline)[entry.column][row]
         middle = cell(table, baseline, entry.column).measured
         assert_allclose(sorted([sign * (low - middle), sign * (high - middle)]), (entry.low, entry.high))
+    assert all(
+        len(of) == len(gains(table)) / len(paper.apart(table, PLAIN + end)) - 1
+        for of in paper.apart(table, PLAIN + end).values()
+    )
+
+
+@pytest.mark.parametrize("artefact", [name for name in TABLES if name != "cost"])
+def test_all_intervals_of_a_table_are_over_persons_and_those_of_values_over_seeds_too(study, artefact):
+    entries = getattr(study(), TABLES[artefact])().entries
+    assert {e.interval.rpartition(" ")[2] for e in entries if e.seeds} <= {"seeds", "temperature"}
+    for e in entries:
+        if e.column.startswith("temperature"):
+            assert e.interval == "none of a temperature" and math.isnan(e.low) and e.spread >= 0
+        elif e.seeds:
+            assert re.fullmatch(r"95 % bootstrap over \d+ persons and 2 seeds", e.interval)
+            assert e.low <= e.measured <= e.high
+
+
+def test_the_interval_of_a_value_is_of_other_faces_too(study):
+    """Of networks that are all alike, a t interval over seeds would have no width."""
+
+    def alike(parts, settings, seed):
+        return known(parts, settings, 0)
+
+    found = cell(study(alike).is_right(), PLAIN, "accuracy")
+    assert found.spread == 0 and found.high - found.low > 0.05
 
 
 def test_what_a_temperature_mends_has_no_verdict_before_it(study):
@@ -437,7 +574,7 @@ def test_timidity_is_mended_and_gains_nothing(study):
 
     def timid(parts, settings, seed):
         found = known(parts, settings | {"method": PLAIN}, seed)
-        if settings["method"] == "LDLVA":
+        if settings.get("method") == "LDLVA":
             p = found["probability"].astype(float) ** 0.4
             found["probability"] = (p / p.sum(axis=1, keepdims=True)).astype(np.float16)
         return {**known(parts, settings, seed), "probability": found["probability"]}
@@ -505,16 +642,16 @@ def test_risk_is_of_the_surest_and_errors_are_the_row_s_own(study):
             name = f"{row}{paper.ASIDE if row.score in paper.OF_AFFECT else ''}"
             assert cell(table, name, "risk at 80 % coverage").values[i] == pytest.approx(curve[95])
             assert cell(table, name, paper.AREA).values[i] == pytest.approx(np.mean(curve))
-    assert len(gains(table)) == 2 * (len(paper.ROWS) - 1)
+    assert len(gains(table)) == 2 * len(paper.ROWS)
 
 
 def test_costs_are_multiples_of_the_plain_network_s(study):
     table = study().costs()
-    column = "training, plain network = 1"
+    column = "processor time in training, plain network = 1"
     assert cell(table, PLAIN, column).values == (1, 1)
     assert_allclose(cell(table, "SCN", column).values, (12 / 10, 13 / 11))
     assert_allclose(cell(table, ENSEMBLE, column).values, ((10 + 110 + 210) / 10, (11 + 111 + 211) / 11))
-    assert {e.n for e in table.entries} == {TRAIN} and len(table.entries) == 12
+    assert {e.n for e in table.entries} == {TRAIN} and len(table.entries) == 13
     assert not any(e.verdict for e in table.entries)
 
 
@@ -584,19 +721,38 @@ def test_a_reader_is_told_of_the_data(study, name, words):
     assert words in study(name=name, truth=None).caveat()
 
 
-def ledger_of(values):
-    """A ledger with the same rows for each question: row -> (measured, gain), the gain with an interval of 0.02."""
-    ledger = Ledger(paper.KEY, Track(), {"faces": "f"})
+def ledger_of(values, track="twin", more=0.0):
+    """A ledger with the same rows for each question: row -> (measured, gain), the gain with an interval of 0.02.
+
+    `more` is what the vote distribution gains over its control, where the rows have both.
+    """
+    ledger = Ledger(paper.KEY, Track(name=track, root="x"), {"faces": "f"})
     over = {"source": "faces", "n": 10}
-    for question in paper.QUESTIONS:
-        column = question.column or "first"
-        for row, (measured, gain) in values.items():
-            name = row + question.ends[0]
-            ledger.over_seeds(question.artefact, name, column, [measured, measured], **over)
-            if gain is not None:
-                spread, pair = [gain - 0.001, gain + 0.001], f"{name} - plain network"
-                ledger.over_seeds(question.artefact, pair, column, spread, unit="gain", **over)
+
+    def difference(artefact, column, row, against, gain):
+        pair = f"{against} - {row}" if column in paper.LOWER else f"{row} - {against}"
+        ledger.over_seeds(artefact, pair, column, [gain - 0.001, gain + 0.001], unit="gain", **over)
+
+    tables = dict.fromkeys((question.artefact, question.column or "first") for question in paper.QUESTIONS)
+    for artefact, column in tables:
+        ends = [q.ends[0] for q in paper.QUESTIONS if (q.artefact, q.column or "first") == (artefact, column)]
+        names = {row + end: (row, end) for end in ends for row in values}
+        for name, (row, _) in names.items():
+            ledger.over_seeds(artefact, name, column, [values[row][0]] * 2, **over)
+        for name, (row, _) in names.items():
+            if name != PLAIN + ends[0]:
+                difference(artefact, column, name, PLAIN + ends[0], values[row][1] or 0.0)
+        for end in ends if {VOTES, MAJORITY} <= set(values) else ():
+            difference(artefact, column, VOTES + end, MAJORITY + end, more)
+    for method in paper.METHODS:
+        ledger.over_seeds("cost", method, paper.COST, [3.0 if method == ENSEMBLE else 1.0] * 2, **over)
     return ledger
+
+
+def table_of(text, head):
+    """The body of the Markdown table whose header has these words: cells by line."""
+    lines = text[text.index(head) :].split("\n")
+    return [[c.strip() for c in line.strip("|").split("|")] for line in lines[2 : lines.index("")]]
 
 
 def test_the_conclusion_names_the_best_that_is_surely_ahead_or_says_that_none_is():
@@ -609,23 +765,68 @@ def test_the_conclusion_names_the_best_that_is_surely_ahead_or_says_that_none_is
         "vote distribution": (0.7, 0.2),
     }
     text = paper.conclusion(ledger_of(values))
-    lines = [line for line in text.split("\n") if line.startswith("| ")][1:]
+    lines = table_of(text, f"| | {PLAIN} |")
     assert len(lines) == len(paper.QUESTIONS)
-    for question, line in zip(paper.QUESTIONS, lines, strict=True):
+    for question, (words, plain, nothing, one, every) in zip(paper.QUESTIONS, lines, strict=True):
         end = question.ends[0]
-        _, words, plain, nothing, one, every, _ = line.split("|")
-        assert question.words in words and plain.strip() == "0.500"
-        assert nothing.strip().startswith(f"none surely (MC dropout{end} 0.505, gain +0.005 [-0.008, +0.018]")
-        assert one.strip().startswith(f"**KL variance{end}** 0.600, gain +0.100")
-        assert every.strip().startswith(f"**vote distribution{end}** 0.700, gain +0.200")
+        assert question.words in words and plain == "0.500"
+        assert nothing.startswith(
+            f"none surely (MC dropout{end} 0.505, gain +0.005 [-0.008, +0.018], cost 1.0"
+        )
+        assert one.startswith(f"**KL variance{end}** 0.600, gain +0.100")
+        assert every.startswith(f"**vote distribution{end}** 0.700, gain +0.200")
     assert "(track twin, profile default)" in text
+
+
+def test_what_is_the_label_s_and_what_the_distribution_s():
+    values = {PLAIN: (0.5, None), MAJORITY: (0.6, 0.1), VOTES: (0.7, 0.2)}
+    lines = table_of(paper.conclusion(ledger_of(values, more=0.1)), f"| | {MAJORITY}: gain")
+    assert len(lines) == len(paper.QUESTIONS)
+    assert {tuple(line[1:]) for line in lines} == {("+0.100 [+0.087, +0.113] ahead",) * 2}
+
+
+def test_plain_words_count_lines_and_name_the_papers_methods_that_are_ahead_and_the_limit():
+    values = {
+        PLAIN: (0.5, None),
+        "SCN": (0.45, -0.05),
+        ENSEMBLE: (0.6, 0.1),
+        "fused labels": (0.55, 0.05),
+        "LDLVA": (0.5, 0.0),
+        MAJORITY: (0.6, 0.1),
+        VOTES: (0.7, 0.2),
+    }
+    count = len(paper.QUESTIONS)
+    text = paper.plain_answer(ledger_of(values, "ferplus"))
+    assert f"vote distribution is surely ahead of a plain network in {count} of {count} lines" in text
+    assert f"label alone, is so in {count}, and the distribution surely adds to it in 0." in text
+    assert f"Told one rater beside the label, surely ahead are: fused labels in {count} of {count}." in text
+    assert f"alone, surely ahead are: ensemble of three in {count} of {count}, at 3.0 times the cost." in text
+    assert "papers' methods, these are surely ahead in some line: fused labels (neo2023). " in text
+    assert text.endswith(paper.LIMITS["ferplus"]) and "that this vote contradicts needs no network" in text
+    behind = {name: (0.5, None if name == PLAIN else -0.1) for name in values}
+    text = paper.plain_answer(ledger_of(behind))
+    assert "Told the label alone, nothing is surely ahead. " in text
+    assert "methods, none is surely ahead in any line. " in text
+    assert set(paper.LIMITS) == set(TRACKS_OF[paper.KEY])
+
+
+def test_without_a_table_there_is_no_answer():
+    ledger = Ledger(paper.KEY, Track(), {"faces": "f"})
+    with pytest.raises(LookupError, match="nothing was recorded for same_faces/disagreement"):
+        paper.answers(ledger)
 
 
 def test_like_is_compared_with_like():
     like = {q.words: q.ends for q in paper.QUESTIONS}
     assert like["Leaving faces to people, by the entropy of the categories"] == (": entropy",)
     assert not any("variance: variance (another question)".endswith(e) for e in (": entropy", ": variance"))
-    assert {q.artefact for q in paper.QUESTIONS} == set(TABLES) - {"cost"}
+    # a variance of a face is no candidate where a label is doubted
+    ends = like["Another question, the same by what a method says of a label itself"]
+    assert not [
+        m for m, words in paper.OWN_DOUBT.items() if "variance" in words and f"{m}: {words}".endswith(ends)
+    ]
+    assert str(paper.NOT_SAID).endswith(ends)
+    assert {q.artefact for q in paper.QUESTIONS} == set(TABLES) - {"cost", "training_disagreement"}
 
 
 def test_a_study_concludes_from_all_its_tables(study):
@@ -634,11 +835,12 @@ def test_a_study_concludes_from_all_its_tables(study):
         getattr(made, name)()
     text = made.conclusion()
     assert all(question.words in text for question in paper.QUESTIONS)
-    assert "by the entropy of the categories (true variance)" in text and "another question" not in text
+    assert "by the entropy of the categories (true variance)" in text and "(another question)" not in text
+    assert text.endswith(f"**In plain words.** {paper.plain_answer(made.ledger)}")
     every = [e for e in made.ledger.entries if e.unit == "gain"]
-    rows = len(paper.ROWS) - 1
-    assert len(every) == 3 * rows + 18 + 2 * 11 + 3 * 11 + 2 * rows
-    assert "Of the 78 comparisons with the plain network" in text
+    rows = len(paper.ROWS)
+    assert len(every) == 3 * rows + 3 * 2 + 21 + 2 * 13 + 3 * 13 + 2 * rows
+    assert "Of the 81 comparisons with the plain network" in text
     assert {e.artefact for e in made.ledger.entries} == {f"same_faces/{name}" for name in TABLES}
     # verdicts are for differences alone, and no claim is a paper's
     assert {bool(e.verdict) for e in every} == {True} and not any(e.claim for e in made.ledger.entries)

@@ -67,24 +67,43 @@ def test_every_row_has_its_seeds_their_mean_and_its_bar(values):
         assert first.get_xlim()[0] < bar[0] and bar[1] < first.get_xlim()[1]
     assert not [ln for ln in second.lines if np.shape(ln.get_ydata()) == (2,) and ln.get_ydata()[0] == 1]
     assert set(plots.WORDS.values()) < set(legends(figure)) and "mean of the A" in legends(figure)
+    assert {"a seed", "95 % interval of the difference\nfrom the A"} < set(legends(figure))
+    assert not [text for text in legends(figure) if "farther off" in text]
 
 
 def test_rows_that_are_all_alike_have_room_and_one_kind_one_word():
     figure = plots.rows({"cost": {"A": np.ones(2)}}, {"A": "nothing"}, baseline="A")
     low, high = figure.axes[0].get_xlim()
-    assert low < 1 < high and legends(figure) == [plots.WORDS["nothing"], "mean of the A"]
+    assert low < 1 < high and legends(figure) == [plots.WORDS["nothing"], "a seed", "mean of the A"]
 
 
-def test_a_ceiling_is_dashed_and_another_value_dotted(values):
-    references = {"first": {"most": (0.95, True), "another": (0.1, False)}}
+def test_a_reference_has_its_line_and_room(values):
+    references = {"first": {"most": (0.95, "--"), "another": (0.1, ":")}}
     panels = {"first": values, "second": values}
     figure = plots.rows(panels, KINDS, baseline="A", references=references)
     first, second = figure.axes
     lines = {line.get_label(): line for line in first.lines}
-    assert lines["most (a ceiling)"].get_xdata()[0] == 0.95 and lines["another"].get_xdata()[0] == 0.1
-    assert lines["most (a ceiling)"].get_linestyle() == "--" and lines["another"].get_linestyle() == ":"
-    assert {"most (a ceiling)", "another"} < set(legends(figure))
+    assert lines["most"].get_xdata()[0] == 0.95 and lines["another"].get_xdata()[0] == 0.1
+    assert lines["most"].get_linestyle() == "--" and lines["another"].get_linestyle() == ":"
+    assert {"most", "another"} < set(legends(figure))
     assert first.get_xlim()[0] < 0.1 and first.get_xlim()[1] > 0.95 > second.get_xlim()[1]
+
+
+@pytest.mark.parametrize(("off", "marker", "words"), [(-3.0, "<", "\N{MINUS SIGN}3.00"), (4.0, ">", "4.00")])
+def test_a_mean_far_off_is_an_arrow_with_its_value_where_there_are_bars(values, off, marker, words):
+    far = values | {"C": np.full(3, off)}
+    bars = {"B": (0.55, 0.65), "C": (off - 0.05, off + 0.05)}
+    figure = plots.rows({"first": far, "second": far}, KINDS, baseline="A", apart={"first": bars})
+    first, second = figure.axes
+    low, high = first.get_xlim()
+    assert 0 < low < 0.55 and 0.65 < high < 1  # the bars can be seen
+    (text,) = [t for t in first.texts if t.get_text()]
+    assert text.get_text() == words
+    arrows = [line for line in first.lines if line.get_marker() == marker]
+    assert [list(line.get_ydata()) for line in arrows if len(line.get_xdata())][-1] == [2]
+    assert "a mean farther off, as written" in legends(figure)
+    # without bars nothing need be seen that is narrow
+    assert min(second.get_xlim()) < off < max(second.get_xlim()) and not second.texts
 
 
 @pytest.mark.parametrize("panels", [{}, {"a": {"A": [1.0]}, "b": {"B": [1.0]}}])

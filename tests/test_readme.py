@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from torch import nn
 
 from paperlib.ddp import fit_ddp
 from paperlib.emofan_checkpoint import released_name
 from paperlib.models.emofan import EmoFAN
+from paperlib.reproduce import OURS, PAPERS
 from paperlib.training import make_fabric
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -60,7 +62,16 @@ def valence_arousal(rng) -> np.ndarray:
 
 def test_every_block_is_tested_here():
     tested = [
-        of(name) for name in ("kl_continuous", "LDLVA", "fuse", "multi_task_mse", "Predictor", "fit_ddp")
+        of(name)
+        for name in (
+            "kl_continuous",
+            "LDLVA",
+            "fuse",
+            "multi_task_mse",
+            "Predictor",
+            "shake_shake",
+            "fit_ddp",
+        )
     ]
     assert sorted(tested) == sorted(blocks())
 
@@ -130,8 +141,31 @@ def test_a_released_checkpoint_reads_faces(tmp_path, monkeypatch, rng):
     found = run("Predictor", picture=picture, landmarks=landmarks, frames=picture[None])
     assert found["crop"].shape == (256, 256, 3) and found["found"].affect.shape == (1, 2)
     assert found["found"].landmarks.shape == (1, 68, 2)
+
+
+def test_the_losses_of_valence_and_arousal():
+    predicted = torch.rand(BATCH, 2, requires_grad=True)
+    found = run("shake_shake", predicted=predicted, target=torch.rand(BATCH, 2))
+    found["loss"].backward()
+    assert predicted.grad.abs().sum() > 0
     affect = torch.rand(BATCH, 2)
     assert found["concordance_loss"](affect, affect).max() < 1e-5
+
+
+def test_every_paper_is_cited_with_title_authors_and_year():
+    """As CITATION.cff has them, which is another file made by hand."""
+    references = yaml.safe_load((Path(__file__).parent.parent / "CITATION.cff").read_text())["references"]
+    entries = re.findall(r"@(\w+)\{(\w+),\n(.*?)\n    \}", README, re.DOTALL)
+    assert [key for _, key, _ in entries] == [key for key in PAPERS if key not in OURS]
+    by_key = {key: dict(re.findall(r"(\w+) += \{(.*)\}", body)) for _, key, body in entries}
+    assert len(references) == len(by_key)
+    for reference in references:
+        (found,) = (of for of in by_key.values() if of["title"] == reference["title"])
+        names = [f"{a['family-names']}, {a['given-names']}" for a in reference["authors"]]
+        assert found["author"].replace('{\\"o}', "ö") == " and ".join(names)
+        assert int(found["year"]) == reference["year"] and found.get("doi") == reference.get("doi")
+        venue = reference.get("journal") or reference["conference"]["name"]
+        assert venue == found.get("journal", found.get("booktitle"))
 
 
 def test_training_on_several_gpus_is_called_as_it_is_made():

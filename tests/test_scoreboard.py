@@ -10,6 +10,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from paperlib import plots_scoreboard, scoreboard
 from paperlib.grid import ROOT
+from paperlib.ledger import Ledger
+from paperlib.papers import same_faces
 from paperlib.scoreboard import absent, artefacts, claims, find_cells, gather, link, sentence, summary
 from paperlib.tracks import Track
 
@@ -223,27 +225,53 @@ def test_replayed_pages_are_checked_against_the_committed_ledgers(monkeypatch, t
     assert not scoreboard.ledger_path("twin", "default", "le2023").is_relative_to(tmp_path)
 
 
-def test_the_front_sets_both_tracks_and_the_audit_beside_each_other(figures, write_ledger, tmp_path):
+def cells_of(text, first):
+    """The cells of the one line of a Markdown table that begins with this one."""
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_the_front_has_a_line_a_paper_and_track_with_sums_and_the_audit(figures, write_ledger, tmp_path):
     write_ledger(figures, profile="thorough")
+    write_ledger(figures, "foteinopoulou2021", profile="thorough")
     write_ledger(figures, "neo2023", profile="thorough", track="ferplus")
     readme = tmp_path / "README.md"
-    readme.write_text("before\n{}\nan older table\n{}\nafter\n".format(*scoreboard.FRONT))
+    marks = (*scoreboard.FRONT, *scoreboard.ANSWERS)
+    readme.write_text("before\n{}\nan older table\n{}\n\n{}\nolder words\n{}\nafter\n".format(*marks))
     scoreboard.renew_front(readme, figures)
     text = readme.read_text()
-    assert text.startswith("before\n") and text.endswith("\nafter\n") and "older table" not in text
-    le2023, neo2023 = (line for line in text.splitlines() if line.startswith(("| le", "| neo")))
-    audit = scoreboard.audit_counts(scoreboard.run_audit(["le2023"])).loc["le2023"]
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "older" not in text
+    assert cells_of(text, "statements of") == [*scoreboard.ON_STATEMENTS, "statements"]
+    assert cells_of(text, "le2023 on the twin") == ["1", "0", "0", "0", "0", "1", "2"]
+    assert cells_of(text, "**all on the twin**") == ["2", "0", "0", "0", "0", "2", "4"]
+    assert cells_of(text, "le2023 on FER+") == ["no page", *[""] * 6]
+    assert cells_of(text, "**all on FER+**") == cells_of(text, "neo2023 on FER+")
+    audit = scoreboard.audit_counts(scoreboard.run_audit()).loc["le2023"]
     agree = audit["matches"] + audit["matches within rounding"]
-    assert le2023.startswith(
-        f"| le2023 | 1 / 0 / 0 / 0 / 0 / 1 | no page | {agree} / {audit['does not match']} / "
-    )
-    assert neo2023.startswith("| neo2023 | no page | 1 / 0 / 0 / 0 / 0 / 1 | ")
+    found = cells_of(text, "le2023")
+    assert found[:2] == [str(agree), str(audit["does not match"])] and found[-1] == str(audit["findings"])
+    assert sum(map(int, found[:-1])) == int(found[-1])
     again = readme.read_text()
     scoreboard.renew_front(readme, figures)
     assert readme.read_text() == again
-    readme.write_text("no marks")
-    with pytest.raises(ValueError, match="README.md lacks the marks <!-- scoreboard"):
-        scoreboard.renew_front(readme, figures)
+    for lacking in (marks[2:], marks[:2]):
+        readme.write_text("{}\n{}".format(*lacking))
+        with pytest.raises(ValueError, match="README.md lacks the marks <!-- "):
+            scoreboard.renew_front(readme, figures)
+
+
+def test_the_front_quotes_the_plain_words_of_the_page_of_all_methods(tmp_path, monkeypatch):
+    ledger = Ledger("same_faces", Track(profile="thorough"), {"faces": "f"})
+    ledger.over_seeds("cost", "plain network", "time", [1.0, 1.0], source="faces", n=3)
+    ledger.write(tmp_path / "twin" / "same_faces" / "ledger.json")
+    monkeypatch.setattr(
+        same_faces, "plain_answer", lambda of: f"{of.track.name}, {of.track.profile}: {of.entries[0].row}."
+    )
+    assert scoreboard.same_faces_answers(tmp_path) == "- **On the twin.** twin, thorough: plain network."
+    monkeypatch.undo()
+    assert scoreboard.same_faces_answers(tmp_path) == (
+        "- **On the twin.** Its ledger is of older code: `make reproduce PROFILE=thorough PAPER=same_faces`."
+    )
 
 
 def test_the_readme_s_front_is_of_the_pages_that_are_kept(tmp_path):
@@ -308,4 +336,17 @@ def test_claims_are_shown_with_what_they_are_about_and_without_empty_columns(fig
     first = lines.iloc[0]
     assert (first["of"], first["measured"], first["seeds"]) == ("accuracy", "0.110 ± 0.010", "3")
     assert first["95 % interval"] == "[0.085, 0.135]" and "printed" not in lines
+    assert first["interval"] == "t interval over 3 seeds" and lines.iloc[1]["interval"] == ""
     assert lines.iloc[1]["reason"] == "needs a GPU: a big one" and lines.iloc[1]["measured"] == ""
+
+
+def test_lines_are_counted_by_what_their_intervals_are_over(figures):
+    frame = gather(figures=figures)
+    over_people = frame[:1].assign(interval="95 % bootstrap over 9 people and 3 seeds", verdict="cannot tell")
+    counts = scoreboard.interval_kinds(pd.concat([frame, over_people], ignore_index=True))
+    assert counts.to_dict("index") == {
+        ("le2023", "seeds alone"): {"held": 1, "cannot tell": 0, "not attempted here": 0},
+        ("le2023", "people, pictures or recordings"): {"held": 0, "cannot tell": 1, "not attempted here": 0},
+        ("le2023", "no interval"): {"held": 0, "cannot tell": 0, "not attempted here": 1},
+    }
+    assert counts.to_numpy().sum() == len(claims(frame)) + 1

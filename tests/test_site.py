@@ -20,7 +20,7 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from paperlib import plots
+from paperlib import plots, scoreboard
 from paperlib.grid import ROOT
 from paperlib.ledger import kept_pages
 from paperlib.site import __main__ as command
@@ -158,6 +158,28 @@ def test_long_figures_are_cut_between_words_and_say_so(tmp_path):
     assert words.startswith("label number 0; label number 1;")
     assert words.endswith(f"; and {100 - words.count('label')} more")
     assert pictures.written_in(tmp_path / "none.svg") == ""
+
+
+def test_the_front_counts_statements_as_the_scoreboard_does_and_has_audit_and_the_page_of_all_methods():
+    text = sources._front(sources.claims_of(ROOT), ROOT)
+    front = BeautifulSoup(text, "html.parser")
+
+    def lines(name):
+        rows = [[c.get_text() for c in row.find_all(["th", "td"])] for row in front.select(f"#{name} tr")]
+        return {row[0]: row[1:] for row in rows}
+
+    stated = lines("statements")
+    for track in ("twin", "ferplus"):
+        counts = scoreboard.summary(scoreboard.gather(track, "thorough", figures=ROOT / "figures"))
+        for paper in counts.index.drop("same_faces"):
+            expected = counts.loc[paper, [*scoreboard.ON_STATEMENTS, "statements"]]
+            assert stated[f"{paper} on {track}"] == [str(n) for n in expected]
+    audit = scoreboard.audit_counts(scoreboard.run_audit())
+    assert {k: v for k, v in lines("audit").items() if k in audit.index} == {
+        paper: [str(n) for n in of] for paper, of in audit.iterrows()
+    }
+    assert text.index("Statements by paper") < text.index("Claims by paper")
+    assert "06_same_faces.ipynb" in text and scoreboard.same_faces_answers(ROOT / "figures") in text
 
 
 @needs_sphinx

@@ -255,6 +255,34 @@ def test_a_run_gives_probabilities_scores_and_doubts(asked, method):
         assert (found[name] >= (-1e-3 if "mutual" in name else 0)).all()
 
 
+def test_the_control_is_a_plain_network_on_the_majority_s_label(on, faces, tmp_path):
+    """The same numbers, where all that raters say is the label that is given, as `train`'s of the plain network."""
+    settings = {name: SETTINGS[name] for name in ("backbone", "schedule")}
+    control = task.train_on_majority(on(), settings, 3, tmp_path / "control.ckpt")
+    plain_settings = settings | {"method": "plain network"}
+    track = on(original=faces.expression)
+    plain = task.train(track, plain_settings, 3, tmp_path / "plain.ckpt")
+    assert set(control) == set(plain)
+    for name in ("probability", "score: entropy"):
+        assert control[name].shape == plain[name].shape and control[name].dtype == np.float16
+        assert_allclose(control[name].astype(float), plain[name].astype(float), atol=2e-3)
+    # its loss and its doubt are of the label that is given, as the vote distribution's
+    parts = task.problem(on())
+    assert_array_equal(control["doubt"], parts.wrong.astype(np.float16))
+    assert control["loss"].shape == (TRAIN,) and control["seconds"].shape == (1,)
+    right = ~parts.wrong
+    assert_allclose(control["loss"][right].astype(float), plain["loss"][right].astype(float), atol=5e-3)
+    assert not np.allclose(control["loss"][parts.wrong], plain["loss"][parts.wrong], atol=0.1)
+
+
+def test_united_raters_say_what_most_do(on, faces):
+    parts = task.problem(on())
+    united = task.united(parts)
+    assert_array_equal(task.vote_shares(united), np.eye(7)[faces.expression[parts.train]])
+    assert_array_equal(united.label, parts.label)
+    assert not np.array_equal(task.vote_shares(parts), task.vote_shares(united))
+
+
 def test_the_same_seed_gives_the_same_numbers(asked):
     one, two, other = asked("MC dropout"), asked("MC dropout"), asked("MC dropout", 1)
     for name in set(one) - {"seconds"}:

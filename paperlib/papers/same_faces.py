@@ -2,7 +2,7 @@
 
 A notebook makes a `Study`, which trains what is missing, and asks it for one table after the other; each writes its
 numbers to the ledger. Methods are compared with the plain network of the same seed and on the same faces, so that
-differences are paired; their intervals resample persons and seeds together, for what is asked is about other people.
+differences are paired; all intervals resample persons and seeds together, for what is asked is about other people.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from paperlib.labels import split_votes
 from paperlib.ledger import ArtefactTable, Entry, Ledger
 from paperlib.models.joint import disagreement
 from paperlib.stats import (
+    Interval,
     Verdict,
     cluster_bootstrap,
     crossed_bootstrap,
@@ -38,17 +39,21 @@ from paperlib.tasks import same_faces as task
 from paperlib.tasks.noisy_labels import CLASSES
 from paperlib.tasks.same_faces import Problem, problem
 from paperlib.tracks import Track
+from paperlib.twin.prototypes import circumplex_table
 
 KEY = "same_faces"
 TASK = "paperlib.tasks.same_faces:train"
+CONTROL = "paperlib.tasks.same_faces:train_on_majority"
 PLAIN, ENSEMBLE = "plain network", "ensemble of three"
+MAJORITY, VOTES = "plain network, majority label", "vote distribution"
+NO_NETWORK = "no network"
 MEMBERS = (100, 200)  # added to a seed: the members of its ensemble beside the plain network itself
 KEPT = 0.8  # share of the faces that is answered where a single coverage is asked for
 GROUPS = 50  # that faces are dealt into by lot where nobody knows whose they are
 SPLITS = 20  # of the raters into halves
 # A run's method is called what it is: of EmoFAN's losses it has the cross-entropy and the CCC alone.
 CALLED = {"EmoFAN's losses": "categories + CCC"}
-TOLD = {CALLED.get(name, name): told for name, told in task.TOLD.items()}
+TOLD = {CALLED.get(name, name): told for name, told in task.TOLD.items()} | {MAJORITY: "all raters"}
 Measure: TypeAlias = Callable[[NDArray[np.int64]], float]  # of the faces in these rows
 
 CAVEATS = {
@@ -62,13 +67,23 @@ CAVEATS = {
 }
 
 
+# What a track cannot tell, said wherever its answer is.
+LIMITS = {
+    "twin": "People, their raters and the wrong labels are made by a program.",
+    "ferplus": "What is told one rater here is told one of the ten votes that it is judged by, and to doubt each label "
+    "that this vote contradicts needs no network; a network on half the label and half that vote, without fusion, was "
+    "not trained.",
+}
 SAID_AS = {"weight": "one minus its weight"}  # a score that is kept as a doubt: high where unsure
 OF_AFFECT = (
     "variance",
     "variance of the mean",
 )  # scores that speak of valence and arousal, not of categories
 ASIDE = " (another question)"  # marks such a score where it is asked which categories are wrong
-CEILING, HALF = "the true variance itself", "half of the raters, for the other half"
+HALF = "half of the raters, for the other half"
+CEILING = "the true variance itself (a ceiling)"
+ESTIMATED = "ceiling, estimated from the halves"
+REFERENCES = {CEILING: "--", ESTIMATED: "-.", HALF: ":"}  # and their lines
 
 
 class Row(NamedTuple):
@@ -95,14 +110,23 @@ OWN_SCORES = {
 METHODS = (*list(TOLD)[:2], ENSEMBLE, *list(TOLD)[2:])  # in the order of what they are told
 ROWS = tuple(Row(m, score) for m in METHODS for score in ("entropy", *OWN_SCORES.get(m, ())))
 # What each method has to say against a given label, in words; those without a measure of their own have the loss.
+VARIANCE = f"variance{ASIDE}"  # of a face, whatever its label
 OWN_DOUBT = {
     "SCN": "one minus its weight",
     "LDLVA": "uncertainty factor",
     "fused labels": "what fusion takes from the label",
-    "KL variance": "predicted variance",
-    "beta-NLL": "predicted variance",
-    "evidential regression": "predicted variance",
-    "predicted disagreement": "predicted variance",
+    "KL variance": VARIANCE,
+    "beta-NLL": VARIANCE,
+    "evidential regression": VARIANCE,
+    "predicted disagreement": VARIANCE,
+}
+NOT_SAID = Row(NO_NETWORK, "not what the one rater says")
+OF_PAPERS = {
+    "KL variance": "foteinopoulou2021",
+    "LDLVA": "le2023",
+    "fused labels": "neo2023",
+    "predicted disagreement": "han2017",
+    "categories + CCC": "toisoul2021",
 }
 
 
@@ -148,6 +172,8 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
 
     def settings(method: str) -> dict[str, Any]:
         common = {"backbone": plan.backbone, "schedule": dict(plan.schedule)}
+        if method == MAJORITY:
+            return common
         method = PLAIN if method == ENSEMBLE else method
         own: dict[str, dict[str, Any]] = {
             "LDLVA": {"options": dict(plan.options)},
@@ -157,7 +183,13 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
 
     return {
         method: [
-            Run(task=TASK, track=track, data=parts.faces.fingerprint, settings=settings(method), seed=s)
+            Run(
+                task=CONTROL if method == MAJORITY else TASK,
+                track=track,
+                data=parts.faces.fingerprint,
+                settings=settings(method),
+                seed=s,
+            )
             for s in of
         ]
         for method, of in wanted.items()
@@ -200,9 +232,6 @@ class Study:
         assert self.faces.expression is not None
         return self.faces.expression[self.parts.test].astype(np.int64)
 
-    def told(self, method: str) -> str:
-        return TOLD[PLAIN if method == ENSEMBLE else method]
-
     def probability(self, method: str) -> list[NDArray[np.float64]]:
         """(m, 7) of the test faces, one a seed."""
         if method == ENSEMBLE:
@@ -229,19 +258,20 @@ class Study:
     @cached_property
     def disagreement(self) -> dict[str, NDArray[np.float64]]:
         """(m,) how much people disagree about each test face, by what is known of it."""
-        test = self.parts.test
+        return self._disagreement(self.parts.test)
+
+    def _disagreement(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
         assert self.faces.ratings is not None
         found = {}
         if self.faces.truth is not None:
-            found["true variance"] = self.faces.truth.variance[test].sum(axis=1).astype(np.float64)
-        found["raters' variance"] = np.sum(observed_variance(self.faces.ratings[test]), axis=1)
-        found["votes' entropy"] = _entropy(self._shares(self._votes))
+            found["true variance"] = self.faces.truth.variance[rows].sum(axis=1).astype(np.float64)
+        found[SPREAD] = np.sum(observed_variance(self.faces.ratings[rows]), axis=1)
+        found[ENTROPY] = _entropy(self._shares(self._votes(rows)))
         return found
 
-    @property
-    def _votes(self) -> NDArray[np.int64]:
+    def _votes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         assert self.faces.votes is not None
-        return self.faces.votes[self.parts.test, :CLASSES].astype(np.int64)
+        return self.faces.votes[rows, :CLASSES].astype(np.int64)
 
     @staticmethod
     def _shares(votes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -255,11 +285,22 @@ class Study:
             found = {str(row): [_ranked(s, target) for s in self.scores(row)] for row in ROWS}
             self._compare("disagreement", column, found, str(BASELINE))
         if "true variance" in self.disagreement:
-            measure = _ranked(self.disagreement["true variance"], self.disagreement["raters' variance"])
-            self._over_faces(CEILING, "raters' variance", measure)
-        halves = [map(self._shares, split_votes(self._votes, seed=seed)) for seed in range(SPLITS)]
-        ranked = [_ranked(*map(_entropy, both)) for both in halves]
-        self._over_faces(HALF, "votes' entropy", lambda rows: float(np.mean([r(rows) for r in ranked])))
+            self._over_faces(
+                CEILING, SPREAD, _ranked(self.disagreement["true variance"], self.disagreement[SPREAD])
+            )
+        for column, (measure, count) in self._halves().items():
+            half = self._over_faces(HALF, column, measure, n=count)
+            bounds = (best_from_halves(r) for r in (half.measured, half.low, half.high))
+            whole = Interval(**dict(zip(("estimate", "low", "high"), bounds, strict=True)), level=0.95)
+            self.ledger.add(
+                "disagreement",
+                ESTIMATED,
+                column,
+                source="faces",
+                n=count,
+                interval=whole,
+                about=half.interval,
+            )
         for row in ROWS:
             if row.score != "entropy":
                 entropies = self.scores(Row(row.method, "entropy"))
@@ -268,8 +309,49 @@ class Study:
                 self._compare("disagreement", OWN_ENTROPY, found)
         return self.ledger.table("disagreement")
 
+    def _halves(self) -> dict[str, tuple[Measure, int]]:
+        """How the halves of the raters agree on which faces are disputed, the mean of SPLITS; and of how many faces."""
+        test, seeds = self.parts.test, range(SPLITS)
+        assert self.faces.ratings is not None
+        ratings = self.faces.ratings[test]
+        # two to a half, for a variance
+        enough = np.isfinite(ratings).all(axis=2).sum(axis=1) >= 4
+        spreads = [[np.sum(observed_variance(h), axis=1) for h in split_ratings(ratings, s)] for s in seeds]
+        entropies = [
+            [_entropy(self._shares(h)) for h in split_votes(self._votes(test), seed=s)] for s in seeds
+        ]
+
+        def agreed(splits: Sequence[Sequence[NDArray]], known: NDArray[np.bool_]) -> tuple[Measure, int]:
+            ranked = [_ranked(*both) for both in splits]
+            return lambda rows: float(np.mean([r(rows[known[rows]]) for r in ranked])), int(known.sum())
+
+        return {SPREAD: agreed(spreads, enough), ENTROPY: agreed(entropies, np.ones_like(enough))}
+
+    def labels_know_disagreement(self) -> ArtefactTable:
+        """The same of the training faces, by what two papers make of a given label, beside the plain network's loss.
+
+        A fused label's entropy needs no network. What LDLVA makes of a label is not kept by these runs, its factor is.
+        """
+        fused = (
+            task.fused(self.parts.label, task.rating(self.parts, r.run.seed), reading=self.plan.reading)
+            for r in self.results["fused labels"]
+        )
+        scores = {
+            f"{PLAIN}: loss": [r["loss"].astype(np.float64) for r in self.results[PLAIN]],
+            f"LDLVA: {OWN_DOUBT['LDLVA']}": [r["doubt"].astype(np.float64) for r in self.results["LDLVA"]],
+            "fused labels: entropy of the label": [_entropy(label) for label in fused],
+        }
+        for column, target in self._disagreement(self.parts.train).items():
+            found = {row: [_ranked(s, target) for s in of] for row, of in scores.items()}
+            self._compare("training_disagreement", column, found, f"{PLAIN}: loss", of="train")
+        return self.ledger.table("training_disagreement")
+
     def finds_wrong_labels(self) -> ArtefactTable:
-        """Area under the ROC curve of each method's doubt against the labels that most raters contradict."""
+        """Area under the ROC curve of each method's doubt against the labels that most raters contradict.
+
+        The last row needs no network: it doubts a label where the one rater whose place fusion is told says another
+        category.
+        """
         wrong = self.parts.wrong
         found: dict[str, list[Measure]] = {}
         for method in METHODS:
@@ -285,6 +367,8 @@ class Study:
             if method in OWN_DOUBT:
                 own = [r["doubt"].astype(np.float64) for r in self.results[method]]
                 found[f"{method}: {OWN_DOUBT[method]}"] = [_area(wrong, d) for d in own]
+        ratings = [task.rating(self.parts, r.run.seed) for r in self.results[PLAIN]]
+        found[str(NOT_SAID)] = [_area(wrong, said_by(rating) != self.parts.label) for rating in ratings]
         self._compare("wrong_labels", "area under the ROC curve", found, f"{PLAIN}: loss", of="train")
         return self.ledger.table("wrong_labels")
 
@@ -308,7 +392,7 @@ class Study:
         round; a number is the mean of both. It is fitted to what is then judged, most raters' word or all votes.
         Intervals take the temperatures as they are.
         """
-        shares = self._shares(self._votes)
+        shares = self._shares(self._votes(self.parts.test))
         of_log_p: dict[str, Callable[[NDArray, NDArray[np.int64]], float]] = {
             ERROR: lambda log_p, rows: calibration.calibration_error(log_p, self.label[rows]),
             NLL: lambda log_p, rows: calibration.nll(log_p, self.label[rows]),
@@ -325,9 +409,15 @@ class Study:
         for name, target, columns in (("", said, (ERROR, NLL)), (" for the votes", shares, (TO_VOTES,))):
             fitted = {m: [self._temperatures(each, target) for each in of] for m, of in log_p.items()}
             for method, of in fitted.items():
-                mean = np.mean(of, axis=1)
-                self.ledger.over_seeds(
-                    "calibration", method, f"temperature{name}", mean, source="faces", n=len(self.label)
+                self.ledger.add(
+                    "calibration",
+                    method,
+                    f"temperature{name}",
+                    source="faces",
+                    n=len(self.label),
+                    values=np.mean(of, axis=1),
+                    interval=Interval(estimate=math.nan, low=math.nan, high=math.nan, level=0.95),
+                    about="none of a temperature",
                 )
             for column in columns:
                 found = {
@@ -412,7 +502,7 @@ class Study:
             self.ledger.add(
                 "cost",
                 method,
-                "training, plain network = 1",
+                COST,
                 source="faces",
                 n=len(self.parts.train),
                 values=(own / plain).tolist(),
@@ -445,32 +535,34 @@ class Study:
     ) -> None:
         """Record every row, and its gain over the baseline's, taken so that a positive one is better.
 
-        Without a baseline no gain is asked for. A gain's interval is over persons and seeds.
+        Without a baseline no gain is asked for; with one, also what the vote distribution gains over its control.
+        Intervals are over persons and seeds.
         """
         units = self._units[of]
         rest: dict[str, Any] = {"source": "faces", "n": len(units)}
         rows = np.arange(len(units))
+        pulls = {row: np.stack([pulled(m, units) for m in each], axis=1) for row, each in found.items()}
         for row, measures in found.items():
-            self.ledger.over_seeds(artefact, row, column, [m(rows) for m in measures], **rest)
+            values = [measure(rows) for measure in measures]
+            self.ledger.add(artefact, row, column, values=values, **self._interval(pulls[row]), **rest)
         if not baseline:
             return
-        sign = -1 if column in LOWER else 1
-        pulls = {row: np.stack([pulled(m, units) for m in of], axis=1) for row, of in found.items()}
-        for row, each in pulls.items():
-            if row != baseline:
-                gain = sign * (each - pulls[baseline])
-                within = self._interval(gain)
-                judged = verdict(within["interval"], 1) if within else Verdict.CANNOT_TELL
-                self.ledger.add(
-                    artefact,
-                    f"{row} - {baseline}",
-                    column,
-                    values=gain.mean(axis=0),
-                    unit="gain",
-                    verdict=str(judged),
-                    **within,
-                    **rest,
-                )
+        pairs = [(row, baseline) for row in found if row != baseline]
+        pairs += [(row, row.replace(VOTES, MAJORITY)) for row in found if row.startswith(VOTES)]
+        for row, against in pairs:
+            better, worse = (against, row) if column in LOWER else (row, against)
+            gain = pulls[better] - pulls[worse]
+            within = self._interval(gain)
+            self.ledger.add(
+                artefact,
+                f"{better} - {worse}",
+                column,
+                values=gain.mean(axis=0),
+                unit="gain",
+                verdict=str(verdict(within["interval"], 1) if within else Verdict.CANNOT_TELL),
+                **within,
+                **rest,
+            )
 
     def _interval(self, pulls: NDArray[np.float64]) -> dict[str, Any]:
         """The ledger's words for the bootstrap of (units, seeds); none of one seed, whose spread cannot be seen."""
@@ -486,12 +578,16 @@ class Study:
         """What is drawn anew beside the seeds, in words."""
         return f"{count} {'groups of faces' if self.faces.subject is None else 'persons'}"
 
-    def _over_faces(self, row: str, column: str, measure: Measure) -> None:
+    def _over_faces(self, row: str, column: str, measure: Measure, *, n: int = 0) -> Entry:
         pulls = pulled(measure, self._units["test"])
-        found = cluster_bootstrap(_mean, pulls, clusters=None, draws=self.plan.draws, seed=0)
-        about = f"95 % bootstrap over {self.resampled(len(pulls))}"
-        self.ledger.add(
-            "disagreement", row, column, source="faces", n=len(self.label), interval=found, about=about
+        return self.ledger.add(
+            "disagreement",
+            row,
+            column,
+            source="faces",
+            n=n or len(self.label),
+            interval=cluster_bootstrap(_mean, pulls, clusters=None, draws=self.plan.draws, seed=0),
+            about=f"95 % bootstrap over {self.resampled(len(pulls))}",
         )
 
     @cached_property
@@ -506,10 +602,12 @@ class Study:
         return {name: np.unique(subject[rows], return_inverse=True)[1] for name, rows in parts.items()}
 
 
+SPREAD, ENTROPY = "raters' variance", "votes' entropy"
 OWN_ENTROPY = "its own entropy"
 ERROR, NLL, TO_VOTES = "calibration error", "negative log likelihood", "cross-entropy to the votes"
 AFTER = ", one temperature"
 AREA = "area under risk and coverage"
+COST = "processor time in training, plain network = 1"
 LOWER = {
     *(column + AFTER for column in (ERROR, NLL, TO_VOTES)),
     AREA,
@@ -531,17 +629,17 @@ QUESTIONS = (
         "Knowing where people disagree, by the entropy of the categories", "disagreement", "", (": entropy",)
     ),
     Question(
-        "The same, by a variance of valence and arousal",
+        "Another question, the same by a variance of valence and arousal",
         "disagreement",
         "",
         tuple(f": {score}" for score in OF_AFFECT),
     ),
     Question("Finding wrong labels, by a label's loss", "wrong_labels", "", (": loss",)),
     Question(
-        "The same, by a method's own measure",
+        "Another question, the same by what a method says of a label itself",
         "wrong_labels",
         "",
-        tuple(dict.fromkeys(f": {words}" for words in OWN_DOUBT.values())),
+        (*(f": {words}" for words in dict.fromkeys(OWN_DOUBT.values()) if words != VARIANCE), str(NOT_SAID)),
     ),
     Question("Being right in spite of wrong labels", "accuracy"),
     Question("Saying how sure it is", "calibration", NLL + AFTER),
@@ -551,8 +649,47 @@ QUESTIONS = (
 TOLD_AS = {"nothing": "told nothing more", "one rater": "told one rater", "all raters": "told all raters"}
 
 
+class Answer(NamedTuple):
+    """What the ledger says to a question."""
+
+    question: Question
+    column: str
+    rows: dict[str, Entry]  # all that are asked, the plain network's first
+    gains: dict[str, Entry]  # over the plain network's
+    shares: (
+        tuple[Entry, Entry] | None
+    )  # what the majority's label gains, and what the distribution gains over it
+
+
+def answers(ledger: Ledger) -> list[Answer]:
+    """For each of QUESTIONS the rows that it asks, and their gains.
+
+    Raises:
+        LookupError: the ledger lacks a question's table.
+    """
+    found = []
+    for question in QUESTIONS:
+        entries = [e for e in ledger.table(question.artefact).entries if e.seeds]
+        column = question.column or entries[0].column
+        entries = [e for e in entries if e.column == column]
+        plain = entries[0]
+        asked = {
+            e.row: e for e in entries if e.unit != "gain" and (e is plain or e.row.endswith(question.ends))
+        }
+        pairs = {compared(e): e for e in entries if e.unit == "gain"}
+        gains = {row: pairs[row, plain.row] for row in asked if row != plain.row}
+        votes, majority = ([row for row in asked if row.partition(":")[0] == m] for m in (VOTES, MAJORITY))
+        shares = (gains[majority[0]], pairs[votes[0], majority[0]]) if votes and majority else None
+        found.append(Answer(question, column, asked, gains, shares))
+    return found
+
+
 def conclusion(ledger: Ledger) -> str:
-    """For each question, the best row of those told as much that is surely ahead of the plain network, if any is."""
+    """For each question, the best row of those told as much that is surely ahead of the plain network, if any is.
+
+    Then what of the votes' gain is the label's, and what the distribution's; and `plain_answer`.
+    """
+    cost = {e.row: e.measured for e in ledger.table("cost").entries}
     judged: list[Entry] = []
     lines = [
         f"**Which would you use for what?** (track {ledger.track.name}, profile {ledger.track.profile})",
@@ -560,49 +697,131 @@ def conclusion(ledger: Ledger) -> str:
         f"| | {PLAIN} | {' | '.join(TOLD_AS.values())} |",
         "|---" * (2 + len(TOLD_AS)) + "|",
     ]
-    for question in QUESTIONS:
-        entries = [e for e in ledger.entries if e.artefact == f"{KEY}/{question.artefact}" and e.seeds]
-        column = question.column or entries[0].column
-        entries = [e for e in entries if e.column == column]
-        rows = {e.row: e for e in entries if e.unit != "gain" and e.row.endswith(question.ends)}
-        gains = {e.row.partition(" - ")[0]: e for e in entries if e.unit == "gain"}
-        plain = entries[0]
-        judged += [gains[row] for row in rows if row in gains]
+    found = answers(ledger)
+    for of in found:
+        judged += of.gains.values()
         cells = [
-            _answer([(rows[row], gains[row]) for row in rows if row in gains and _told(row) == told])
-            for told in TOLD_AS
+            _answer([(of.rows[row], gain) for row, gain in of.gains.items() if told(row) == kind], cost)
+            for kind in TOLD_AS
         ]
-        lines.append(f"| {question.words} ({column}) | {plain.measured:.3f} | {' | '.join(cells)} |")
+        plain = next(iter(of.rows.values()))
+        lines.append(f"| {of.question.words} ({of.column}) | {plain.measured:.3f} | {' | '.join(cells)} |")
     ahead, behind = sum(e.ahead for e in judged), sum(e.behind for e in judged)
     lines += [
         "",
         "A cell names the best of the rows that are *surely* ahead of the plain network, those whose gain has a 95 % "
-        "interval above zero. *None surely* leaves the plain network as the choice; in brackets stands the row that "
-        "came nearest. Each line compares like with like, one kind of measure: a variance of valence and arousal is no "
-        "candidate where it would be asked which categories are wrong.",
+        "interval above zero, and what it costs to train, in plain networks. *None surely* leaves the plain network as "
+        "the choice; in brackets stands the row that came nearest. *Another question* are lines whose rows are not of "
+        "the plain network's kind: there a variance is set beside its entropy, and what a method says of a label "
+        "beside its loss. A predicted variance speaks of a face, not of its label or category, and is no candidate "
+        "where these are asked for.",
         "",
         f"Of the {len(judged)} comparisons with the plain network behind these lines {ahead} are surely gains, "
-        f"{behind} surely losses, and {len(judged) - ahead - behind} cannot be told from nothing. They share the "
-        "plain network's runs and the same faces, and restate each other in part. The best of several rows is partly "
-        "luck, for which no interval here allows.",
+        f"{behind} surely losses, and {len(judged) - ahead - behind} cannot be told from nothing. They share the plain "
+        "network's runs and the same faces, and restate each other in part. The best of several rows is partly luck, "
+        "for which no interval here allows.",
+        "",
+        "**With all votes: what is the label's, and what the distribution's?** The vote distribution differs from the "
+        "plain network in two things: whom it learns from, and that it learns how they divide. Its control learns the "
+        "majority's label alone.",
+        "",
+        f"| | {MAJORITY}: gain over the {PLAIN} | {VOTES}: further gain |",
+        "|---|---|---|",
+        *(
+            f"| {of.question.words} ({of.column}) | {' | '.join(_gained(e) for e in of.shares)} |"
+            for of in found
+            if of.shares
+        ),
+        "",
+        f"**In plain words.** {plain_answer(ledger)}",
     ]
     return "\n".join(lines)
 
 
-def _answer(candidates: Sequence[tuple[Entry, Entry]]) -> str:
-    """The best of (row, its gain), in words: of those surely ahead if there are any."""
+def plain_answer(ledger: Ledger) -> str:
+    """What the ledger's numbers bear, in a few sentences, with the limit that the track sets."""
+    found = answers(ledger)
+    cost = {e.row: e.measured for e in ledger.table("cost").entries}
+    of_each = {m: [[e for row, e in of.gains.items() if _method(row) == m] for of in found] for m in _ALL}
+    asked = {m: sum(map(bool, lines)) for m, lines in of_each.items()}
+    ahead = {m: sum(any(e.ahead for e in rows) for rows in lines) for m, lines in of_each.items()}
+
+    def named(kind: str) -> str:
+        """The methods told so that are surely ahead of the plain network somewhere, the most often so first."""
+        surely = sorted((m for m in _ALL if told(m) == kind and ahead[m]), key=lambda m: -ahead[m])
+        names = {NO_NETWORK: "doubt without a network"}
+        said = [f"{names.get(m, m)} in {ahead[m]} of {asked[m]}" for m in surely]
+        if ENSEMBLE in surely:
+            said[surely.index(ENSEMBLE)] += f", at {cost[ENSEMBLE]:.1f} times the cost"
+        return f"surely ahead are: {'; '.join(said)}" if said else "nothing is surely ahead"
+
+    shares = [of.shares for of in found if of.shares]
+    papers = ", ".join(f"{m} ({key})" for m, key in OF_PAPERS.items() if ahead[m])
+    return (
+        f"With all raters' votes to learn from, the {VOTES} is surely ahead of a plain network in {ahead[VOTES]} of "
+        f"{asked[VOTES]} lines; its control, the majority's label alone, is so in {ahead[MAJORITY]}, and the "
+        f"distribution surely adds to it in {sum(more.ahead for _, more in shares)}. Told one rater beside the label, "
+        f"{named('one rater')}. Told the label alone, {named('nothing')}. Of the five papers' methods, "
+        f"{f'these are surely ahead in some line: {papers}' if papers else 'none is surely ahead in any line'}. "
+        f"{LIMITS[ledger.track.name]}"
+    )
+
+
+def _answer(candidates: Sequence[tuple[Entry, Entry]], cost: Mapping[str, float]) -> str:
+    """The best of (row, gain) that are surely ahead; else the best of all, and that it is not surely so."""
     if not candidates:
         return "no such measure"
     sure = [pair for pair in candidates if pair[1].ahead]
     best, gain = max(sure or candidates, key=lambda pair: pair[1].measured)
-    if sure:
-        return f"**{best.row}** {best.measured:.3f}, gain {gain.measured:+.3f}{_between(gain)}"
-    return f"none surely ({best.row} {best.measured:.3f}, gain {gain.measured:+.3f}{_between(gain)})"
+    times = "no training" if _method(best.row) == NO_NETWORK else f"cost {cost[_method(best.row)]:.1f}"
+    said = f"{best.measured:.3f}, gain {gain.measured:+.3f}{_between(gain)}, {times}"
+    return f"**{best.row}** {said}" if sure else f"none surely ({best.row} {said})"
 
 
-def _told(row: str) -> str:
-    method = row.partition(":")[0]
-    return TOLD[PLAIN if method == ENSEMBLE else method]
+_ALL = (*METHODS[1:], NO_NETWORK)
+
+
+def told(row: str) -> str:
+    """What the method of a row is told of a training face beside the label, a value of TOLD."""
+    return {ENSEMBLE: "nothing", NO_NETWORK: "one rater", **TOLD}[_method(row)]
+
+
+def _method(row: str) -> str:
+    return row.partition(":")[0]
+
+
+def compared(gain: Entry) -> tuple[str, str]:
+    """Which row gains, and over which: differences are named as they are taken, so that a positive one is a gain."""
+    first, _, second = gain.row.partition(" - ")
+    return (second, first) if gain.column in LOWER else (first, second)
+
+
+def said_by(affect: NDArray[np.floating]) -> NDArray[np.int64]:
+    """(n,) the category that one rater's valence and arousal (n, 2) are nearest to; on FER+ it is that rater's vote."""
+    return np.square(affect[:, None] - circumplex_table()).sum(axis=2).argmin(axis=1)
+
+
+def split_ratings(
+    ratings: NDArray[np.floating], seed: int
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Each row's raters dealt at random into two halves: (n, K, 2) twice, NaN where a rater is of the other half.
+
+    The first half has one rater fewer where their number is odd; as `labels.split_votes` deals votes.
+    """
+    rated = np.isfinite(ratings).all(axis=2)
+    draw = np.random.default_rng(seed).random(rated.shape)
+    place = np.where(rated, draw, np.inf).argsort(axis=1).argsort(axis=1)
+    first = (place < rated.sum(axis=1, keepdims=True) // 2)[..., None]
+    return np.where(first, ratings, np.nan), np.where(first, np.nan, ratings)
+
+
+def best_from_halves(r: float) -> float:
+    """How well what is free of error would go with all raters, of whose halves one goes with the other by r.
+
+    The root of the reliability 2 r / (1 + r) (Spearman 1910, Brown 1910); for ranks an approximation. Nought where r
+    is not above it.
+    """
+    return math.sqrt(2 * r / (1 + r)) if r > 0 else 0.0
 
 
 def fit_temperature(log_p: NDArray[np.float64], target: NDArray[np.float64]) -> float:
@@ -637,21 +856,21 @@ def apart(table: ArtefactTable, baseline: str) -> dict[str, dict[str, tuple[floa
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for e in table.entries:
         if e.unit == "gain" and not math.isnan(e.low):
+            row, against = compared(e)
             low, high = (-e.high, -e.low) if e.column in LOWER else (e.low, e.high)
-            row = e.row.removesuffix(f" - {baseline}")
-            found.setdefault(e.column, {})[row] = (middle[e.column] + low, middle[e.column] + high)
+            if against == baseline:
+                found.setdefault(e.column, {})[row] = (middle[e.column] + low, middle[e.column] + high)
     return found
 
 
 def beside(table: ArtefactTable) -> pd.DataFrame:
-    """A line a row: mean and standard deviation over seeds, and the gain with its interval and verdict."""
+    """A line a row: mean and standard deviation over seeds, and the gain over the first with interval and verdict."""
     wide = table.wide
     names = [row for row in wide.index if " - " not in row]
     shown = {}
     for column in wide:
-        gains = {
-            e.row.partition(" - ")[0]: e for e in table.entries if e.column == column and e.unit == "gain"
-        }
+        of = [e for e in table.entries if e.column == column and e.unit == "gain"]
+        gains = {row: e for e in of for row, against in [compared(e)] if against == names[0]}
         shown[column] = wide[column][names]
         if gains:
             cells = [_gained(gains[name]) if name in gains else "" for name in names]

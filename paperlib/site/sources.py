@@ -18,8 +18,10 @@ import nbformat
 import pandas as pd
 
 from paperlib import scoreboard
+from paperlib.audit import run_audit
 from paperlib.ledger import kept_pages
 from paperlib.published import read_claims
+from paperlib.reproduce import SCOREBOARD
 from paperlib.stats import Verdict
 
 LOADER = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
@@ -83,7 +85,7 @@ def gather_sources(repository: Path, folder: Path) -> None:
     listed = folder / "notebooks" / "README.md"
     entries = "\n".join(f"{_name(page)} <{page.relative_to(listed.parent)}>" for page in _pages(folder))
     listed.write_text(f"{listed.read_text()}\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n")
-    (folder / "index.md").write_text(_front(claims_of(repository)))
+    (folder / "index.md").write_text(_front(claims_of(repository), repository))
     _write_api(folder)
 
 
@@ -112,13 +114,24 @@ def claims_of(repository: Path) -> pd.DataFrame:
     )
 
 
-def _front(claims: pd.DataFrame) -> str:
+def _front(claims: pd.DataFrame, repository: Path) -> str:
     groups = {name: list(dict.fromkeys(claims[name])) for name in ("paper", "track")}
     groups["verdict"] = [str(v) for v in Verdict if v in set(claims["verdict"])]
     marks = {str(verdict): mark for verdict, mark in MARKS.items()}
+    audit = scoreboard.audit_counts(run_audit())
     template = jinja2.Environment(loader=LOADER, autoescape=True).get_template("index.md.jinja")
     return template.render(
-        claims=claims.to_dict("records"), groups=groups, counts=_counts(claims), marks=marks
+        claims=claims.to_dict("records"),
+        groups=groups,
+        counts=_counts(claims),
+        marks=marks,
+        verdicts=scoreboard.ON_STATEMENTS,
+        stated=_stated(claims),
+        audit=audit.to_dict("index"),
+        statuses=list(audit.columns),
+        same_faces=scoreboard.same_faces_answers(repository / "figures"),
+        pages=_pages_of(repository, "same_faces"),
+        boards=_pages_of(repository, SCOREBOARD),
     )
 
 
@@ -171,6 +184,24 @@ def _counts(claims: pd.DataFrame) -> list[dict[str, Any]]:
                 {"paper": paper, "track": track, "page": page, "verdicts": of["verdict"].value_counts()}
             )
     return counted
+
+
+def _stated(claims: pd.DataFrame) -> list[dict[str, Any]]:
+    """How many statements of each paper met each verdict, and of all papers of a track together; as `_counts`."""
+    counted: list[dict[str, Any]] = []
+    for track, of in claims.groupby("track", sort=False):
+        for paper, line in scoreboard.summary(of).to_dict("index").items():
+            page = "" if paper == "all" else of.loc[of["paper"] == paper, "link"].iloc[0].partition("#")[0]
+            counted.append(
+                {"paper": paper, "track": track, "page": page} | {str(k): n for k, n in line.items()}
+            )
+    return counted
+
+
+def _pages_of(repository: Path, key: str) -> dict[str, str]:
+    """The executed pages of a key: track -> the site's page."""
+    pages = [page for page in _pages(repository) if page.stem.partition("_")[2] == key]
+    return {page.parent.name: page.relative_to(repository).with_suffix(".html").as_posix() for page in pages}
 
 
 def _pages(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,41 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     }
     half = {name: np.clip(values, -6e4, 6e4).astype(np.float16) for name, values in out.items()}
     return half | {"seconds": np.array([seconds])}
+
+
+def train_on_majority(
+    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
+) -> dict[str, NDArray]:
+    """The vote distribution's control: all votes of a training face go to the category that most raters name.
+
+    So it is a plain network on the majority's label in the given one's place: what the vote distribution has beyond it
+    is due to the distribution. Settings are `train`'s without `method`; returns what `train` does.
+    """
+    # Written out, since what `train` reads is part of what its runs are known by.
+    parts = problem(track)
+    assert parts is not None
+    model = _method(united(parts), {**settings, "method": "vote distribution"}, seed)
+    images = parts.faces.images[parts.train]
+    start = time.process_time()
+    learn(model, images, parts.label, Schedule(**settings["schedule"]), seed=seed, checkpoint=checkpoint)
+    seconds = time.process_time() - start
+    probability, scores = _read(model, parts.faces.images[parts.test])
+    out = {
+        "probability": probability,
+        "score: entropy": scores["entropy"],
+        "loss": (model.total_loss / model.visits.clamp_min(1)).cpu().numpy(),
+        "doubt": _doubt(model, images, parts.label),
+    }
+    return {name: values.astype(np.float16) for name, values in out.items()} | {
+        "seconds": np.array([seconds])
+    }
+
+
+def united(parts: Problem) -> Problem:
+    """The same faces, of whose raters all say what most of them do."""
+    assert parts.faces.expression is not None
+    votes = np.eye(len(EXPRESSIONS), dtype=np.int16)[parts.faces.expression]
+    return replace(parts, faces=replace(parts.faces, votes=votes))
 
 
 def _method(parts: Problem, settings: Mapping[str, Any], seed: int) -> ExpressionNet:
