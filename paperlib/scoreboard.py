@@ -27,7 +27,7 @@ from pandas.io.formats.style import Styler
 from paperlib.audit import Status, run_audit
 from paperlib.files import whole
 from paperlib.grid import CACHE, REPLAY, ROOT
-from paperlib.ledger import Entry, Ledger, kept_outputs, outputs, variant
+from paperlib.ledger import Entry, Ledger, kept_outputs, variant
 from paperlib.papers import TRACKS_OF
 from paperlib.published import read_claims
 from paperlib.readme import README, markdown_table, put_between

@@ -246,6 +246,17 @@ def test_those_teach_whom_others_learn_from(study):
     assert len(taught) == 3 and all(teacher["teaches"] for teacher in taught)
 
 
+def test_networks_on_another_track_s_alignment_are_known_by_its_data_too(study):
+    """What they learn from the twin's faces changes with these; the same holds for whom they teach."""
+    made = study(name="ferplus", landmarks=None, truth=None)
+    twin = made.results["alignment"][0].run.data
+    runs = [r.run for name, of in made.results.items() if name != "alignment" for r in of]
+    assert {run.settings["alignment_data"] for run in runs} == {twin}
+    teachers = [run.settings["teacher"] for run in runs if run.settings["teacher"]]
+    assert teachers and {teacher["alignment_data"] for teacher in teachers} == {twin}
+    assert all("alignment_data" not in r.run.settings for of in study().results.values() for r in of)
+
+
 def test_a_track_without_landmarks_has_no_study_but_ferplus_takes_pictures_as_they_are(study):
     with pytest.raises(ValueError, match="track manifest has no landmarks to learn face alignment from"):
         study(name="manifest", landmarks=None, truth=None)

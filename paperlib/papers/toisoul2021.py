@@ -257,7 +257,11 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
     parts, plan, common = problem(track), protocol(track), settings(track)
     if parts.original is None and track.name != "ferplus":
         return {}  # without landmarks there is nothing to learn alignment from
-    runs = {"alignment": [alignment(track, common)]}
+    aligned = alignment(track, common)
+    runs = {"alignment": [aligned]}
+    if aligned.track != track:
+        # FER+'s networks stand on an alignment that learnt the twin's faces: a run is known by the data of both.
+        common["alignment_data"] = aligned.data
     several = {name: changes for name, changes in TABLE6.items() if not isinstance(changes, str)}
     with_landmarks = parts.original is not None
     categories = bool((parts.label >= 0).any())
