@@ -108,6 +108,7 @@ OWN_SCORES = {
     "predicted disagreement": ("variance",),
 }
 METHODS = (*list(TOLD)[:2], ENSEMBLE, *list(TOLD)[2:])  # in the order of what they are told
+RIVALS = (*METHODS[1:], NO_NETWORK)  # what is set beside the plain network
 ROWS = tuple(Row(m, score) for m in METHODS for score in ("entropy", *OWN_SCORES.get(m, ())))
 # What each method has to say against a given label, in words; those without a measure of their own have the loss.
 VARIANCE = f"variance{ASIDE}"  # of a face, whatever its label
@@ -665,7 +666,7 @@ def answers(ledger: Ledger) -> list[Answer]:
     """For each of QUESTIONS the rows that it asks, and their gains.
 
     Raises:
-        LookupError: the ledger lacks a question's table.
+        LookupError: the ledger lacks a question's table or rows, as one of older code does.
     """
     found = []
     for question in QUESTIONS:
@@ -742,13 +743,13 @@ def plain_answer(ledger: Ledger) -> str:
     """What the ledger's numbers bear, in a few sentences, with the limit that the track sets."""
     found = answers(ledger)
     cost = {e.row: e.measured for e in ledger.table("cost").entries}
-    of_each = {m: [[e for row, e in of.gains.items() if _method(row) == m] for of in found] for m in _ALL}
+    of_each = {m: [[e for row, e in of.gains.items() if _method(row) == m] for of in found] for m in RIVALS}
     asked = {m: sum(map(bool, lines)) for m, lines in of_each.items()}
     ahead = {m: sum(any(e.ahead for e in rows) for rows in lines) for m, lines in of_each.items()}
 
     def named(kind: str) -> str:
         """The methods told so that are surely ahead of the plain network somewhere, the most often so first."""
-        surely = sorted((m for m in _ALL if told(m) == kind and ahead[m]), key=lambda m: -ahead[m])
+        surely = sorted((m for m in RIVALS if told(m) == kind and ahead[m]), key=lambda m: -ahead[m])
         names = {NO_NETWORK: "doubt without a network"}
         said = [f"{names.get(m, m)} in {ahead[m]} of {asked[m]}" for m in surely]
         if ENSEMBLE in surely:
@@ -776,9 +777,6 @@ def _answer(candidates: Sequence[tuple[Entry, Entry]], cost: Mapping[str, float]
     times = "no training" if _method(best.row) == NO_NETWORK else f"cost {cost[_method(best.row)]:.1f}"
     said = f"{best.measured:.3f}, gain {gain.measured:+.3f}{_between(gain)}, {times}"
     return f"**{best.row}** {said}" if sure else f"none surely ({best.row} {said})"
-
-
-_ALL = (*METHODS[1:], NO_NETWORK)
 
 
 def told(row: str) -> str:
