@@ -31,7 +31,7 @@ from paperlib.files import whole, write_text
 from paperlib.grid import CACHE, REPLAY, ROOT, Run, missing_runs, record, recorded_code, run_missing
 from paperlib.ledger import MAKING, kept_outputs, outputs, variant
 from paperlib.papers import TRACKS_OF
-from paperlib.provenance import code_of, digest, native_precision, source_fingerprint
+from paperlib.provenance import code_of, device, digest, native_precision, source_fingerprint
 from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
 
 if TYPE_CHECKING:
@@ -196,7 +196,10 @@ def remake(key: str) -> Path:
             f"what {key}'s runs depend on has changed since they were recorded: "
             f"make reproduce PROFILE=thorough PAPER={key}"
         )
-    execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", _page(key, track), track, recorded=recording.parent)
+    lock = _stamp(key, track, 0).with_name(f"{key}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", _page(key, track), track, recorded=recording.parent)
     return _page(key, track)
 
 
@@ -442,13 +445,13 @@ def _asked(key: str, track: Track, seeds: int) -> str:
 
 @cache
 def _here() -> str:
-    """This machine's arithmetic, and the version that is installed of each package that the lock names: in an
+    """This machine's arithmetic and device, and the version that is installed of each package that the lock names: in an
     environment of one's own it may be another than the lock's."""
     versions = {}
     for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE):
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-    return json.dumps([native_precision(), versions])
+    return json.dumps([native_precision(), device(), versions])
 
 
 def _made(key: str, track: Track, page: Path) -> str:
