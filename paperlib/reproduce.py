@@ -445,8 +445,8 @@ def _asked(key: str, track: Track, seeds: int) -> str:
 
 @cache
 def _here() -> str:
-    """This machine's arithmetic and device, and the version that is installed of each package that the lock names: in an
-    environment of one's own it may be another than the lock's."""
+    """This machine's arithmetic and device, and the version that is installed of each package that the lock names: in
+    an environment of one's own it may be another than the lock's."""
     versions = {}
     for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE):
         with suppress(importlib.metadata.PackageNotFoundError):
