@@ -256,6 +256,9 @@ def agreement(panels: Mapping[str, Mapping[str, tuple[float, float, float]]], *,
     """
     names = list(dict.fromkeys(name for values in panels.values() for name in values))
     figure = _figure(1.0 + 0.26 * len(names))
+    figure.set_layout_engine(
+        "constrained", w_pad=0.1
+    )  # letters are wider where it is saved than where it is laid out
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for ax, (panel, values) in zip(axes, panels.items(), strict=True):
         for name, (estimate, low, high) in values.items():
@@ -265,7 +268,8 @@ def agreement(panels: Mapping[str, Mapping[str, tuple[float, float, float]]], *,
             y = names.index(name)
             ax.plot((low, high), (y, y), color=look["color"], linewidth=1.6)
             ax.plot(estimate, y, linestyle="", label=over[not network], **look)
-        ax.set_xlabel(f"{panel} (label units)" if panel.startswith("RMSE") else panel)
+        units = {"RMSE": " (label units)", "accu": " (share)"}
+        ax.set_xlabel(panel + units.get(panel[:4], ""))
         ax.locator_params(axis="x", nbins=4)
     _rows(axes, names)
     _shared_legend(figure, axes, ncols=2)
