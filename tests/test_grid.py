@@ -16,7 +16,7 @@ from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_info
 
 from paperlib import grid, provenance
-from paperlib.grid import REPLAY, ROOT, Run, missing_runs, record, recorded_code, run_missing
+from paperlib.grid import REPLAY, ROOT, Result, Run, missing_runs, record, recorded_code, run_missing
 from paperlib.tracks import Track
 
 SCALE = 2.0
@@ -333,6 +333,14 @@ def test_recorded_runs_are_read_instead_of_trained(runs, cache, monkeypatch, tmp
         assert np.isnan(again.seconds)  # time is no result, and would differ in git
     with pytest.raises(LookupError, match=r"no recorded run of .*:product .* seed 2 in .*recorded"):
         run_missing(runs, progress=False)
+
+
+def test_how_long_a_run_took_is_not_in_its_fingerprint(runs):
+    one, two, other = (
+        Result(run=runs[0], key="k", seconds=1.0, arrays={"mean": np.array([m]), "seconds": np.array([s])})
+        for m, s in ((0.5, 3.1), (0.5, 4.2), (0.6, 3.1))
+    )
+    assert one.fingerprint == two.fingerprint != other.fingerprint
 
 
 def test_a_recorded_part_keeps_key_and_fingerprint_of_the_whole_run(runs, monkeypatch, tmp_path):

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from trees import PARTS, TWO, Tree, differences
 
-TREES, KILLS_A_PART = 2, 4  # in each tree, trainings, pages and scoreboard are hit so many times at least: 24 kills
+TREES, KILLS_A_PART = (
+    2,
+    4,
+)  # in each tree, trainings, pages and scoreboard are hit so many times at least: 24 kills
 # How late at most, as a share of what the part takes: a training is not lost, so all kills together must not outlast
 # them; of a page, and the scoreboard, nothing is kept.
 LATEST = {"training": 0.9 / KILLS_A_PART, "executing": 0.5, "scoreboard": 0.7}
