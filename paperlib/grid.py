@@ -87,8 +87,8 @@ class Result:
 
     @property
     def fingerprint(self) -> str:
-        """Of what came out, but for how long it took: two trainings with one key are bit for bit the same on one kind of
-        processor alone."""
+        """Of what came out, but for how long it took: two trainings with one key are bit for bit the same on one kind
+        of processor alone."""
         out = {name: np.atleast_1d(a) for name, a in self.arrays.items() if name != SECONDS}
         return self.whole or fingerprint(out)[:16]
 
