@@ -276,7 +276,9 @@ class Study:
     def __post_init__(self) -> None:
         runs = grid(self.track, seeds=self.seeds)
         if not runs:
-            raise ValueError(f"foteinopoulou2021 learns valence and arousal; track {self.track.name} has none")
+            raise ValueError(
+                f"foteinopoulou2021 learns valence and arousal; track {self.track.name} has none"
+            )
         self.results = run_groups(runs, jobs=self.jobs)
         everything = {"faces": self.track.faces(), "sequences": self.track.sequences()}
         self.ledger = Ledger(

@@ -360,7 +360,7 @@ class Study:
         runs = grid(self.track, seeds=self.seeds)
         if not runs:
             raise ValueError(
-                f"toisoul2021 learns valence and arousal from faces with landmarks; track {self.track.name} has not both"
+                f"toisoul2021 learns valence and arousal of faces with landmarks; track {self.track.name} has not both"
             )
         self.plan, self.parts = protocol(self.track), problem(self.track)
         self.results = run_groups(runs, jobs=self.jobs)
