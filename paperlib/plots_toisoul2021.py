@@ -54,8 +54,15 @@ class FaceResult:
 def circumplex(points: Mapping[str, NDArray]) -> Figure:
     """Figure 1, from data: where each class's faces (n, 2) lie, by mean and quartiles; some faces as grey dots.
 
-    The bars of a cross reach from the lower to the upper quartile. At most MOST_FACES dots, in the classes' shares.
+    The bars of a cross reach from the lower to the upper quartile. At most MOST_FACES dots, in the classes' shares. Of
+    no class, the plane alone, which says so.
     """
+    if not points:
+        figure = _figure(3.7)
+        ax = figure.subplots()
+        _plane(ax)
+        ax.text(0, 0.5, "no face has a category", ha="center", va="center")
+        return figure
     faces = [_two_columns(**{name: values})[0] for name, values in points.items()]
     mean = np.array([values.mean(axis=0) for values in faces])
     every = np.concatenate(faces)

@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
                 _summarise(key, track, page)
             else:
                 _say(f"{key}: nothing to do, these data have none of the labels that it learns")
-        if options.paper in ("", SCOREBOARD):
+        if options.paper == SCOREBOARD or not options.paper and any(pages.values()):
             if track.caution:
                 _say("\n" + track.caution.replace("**", "").strip())
             _say(f"\n{SCOREBOARD}, of all papers that have a page on track {track.name}")
@@ -121,8 +121,10 @@ def reproduce_all(
 ) -> dict[str, Path | None]:
     """Train what the pages of these papers lack, all together, then make the pages, `jobs` at a time.
 
+    A page that fails, or whose runs do, does not stop the others.
+
     Raises:
-        RuntimeError: PAPERLIB_REPLAY is set.
+        RuntimeError: PAPERLIB_REPLAY is set; or, when the others are made, pages failed: each is named, and why.
     """
     _refuse_recorded_runs()
     stale = [key for key in keys if not _is_current(key, track, seeds)]
@@ -131,18 +133,37 @@ def reproduce_all(
     # has read of a paper's data serves it again, and joblib starts a process anew when it grows with every run.
     first = [run for of in missing.values() for run, _ in of[:1]]
     wanted = first + [run for of in missing.values() for run, _ in of[1:]]
+    made: dict[str, Path | None] = {}
+    failed: dict[str, str] = {}
     if wanted:
         each = ", ".join(f"{len(of)} of {key}" for key, of in missing.items() if of)
         where = f"on {cluster.named}" if cluster else f"{jobs} at a time"
         _say(f"{len(wanted)} runs to train, {where}: {each}")
-        run_missing(wanted, jobs=jobs, cluster=cluster)
+        try:
+            run_missing(wanted, jobs=jobs, cluster=cluster)
+        except RuntimeError as error:
+            left = {key: len(missing_runs(run for run, _ in of)) for key, of in missing.items()}
+            if not any(left.values()):
+                raise
+            failed = {key: f"{n} of its runs are missing: {error}" for key, n in left.items() if n}
         get_reusable_executor().shutdown()  # its processes keep the data in memory, and the pages' kernels need it
-    if stale:
-        _say(f"executing {len(stale)} {'page' if len(stale) == 1 else 'pages'}: {', '.join(stale)}")
-    making = (delayed(reproduce)(key, track, seeds=seeds) for key in keys)
+    able = [key for key in keys if key not in failed]
+    if executing := [key for key in stale if key in able]:
+        pages = "page" if len(executing) == 1 else "pages"
+        _say(f"executing {len(executing)} {pages}: {', '.join(executing)}")
+
+    def attempt(key: str) -> None:
+        try:
+            made[key] = reproduce(key, track, seeds=seeds)
+        except (ValueError, OSError, RuntimeError) as error:
+            failed[key] = str(error)
+
     # A page is made by a kernel, a process of its own; here one only waits for it.
-    made = list(Parallel(n_jobs=min(jobs, max(len(stale), 1)), prefer="threads")(making))
-    return dict(zip(keys, made, strict=True))
+    Parallel(n_jobs=min(jobs, max(len(stale), 1)), prefer="threads")(delayed(attempt)(key) for key in able)
+    if failed:
+        said = "; ".join(f"{key}: {failed[key]}" for key in keys if key in failed)
+        raise RuntimeError(f"{len(failed)} of {len(keys)} pages failed, the others are finished. {said}")
+    return {key: made[key] for key in keys}
 
 
 def reproduce(key: str, track: Track, *, seeds: int = 0) -> Path | None:

@@ -19,7 +19,7 @@ from paperlib.data import (
 from paperlib.features import LANDMARKS
 from paperlib.fusion import LabelParameters, fit_label_parameters
 from paperlib.labels import EXPRESSIONS
-from paperlib.papers import han2017, neo2023, toisoul2021
+from paperlib.papers import TRACKS_OF, foteinopoulou2021, han2017, le2023, neo2023, toisoul2021
 from paperlib.tasks import dual_domain as task
 from paperlib.tasks import emofan, perception_uncertainty
 from paperlib.tracks import Track
@@ -86,10 +86,29 @@ def test_affectnet_writes_the_parameters_that_aff_wild_reads(track, tmp_path):
     assert "GMM, goes with the label" in kinds and "GMM, one rater" not in kinds and "votes" not in kinds
 
 
-def test_a_manifest_without_categories_has_nothing_to_do(track, tmp_path):
-    faces = make_faces(20, seed=0, size=48)
-    write_manifest(replace(faces, expression=None), tmp_path)
-    assert neo2023.grid(track("manifest"), seeds=1) == {}
+@pytest.mark.parametrize(
+    ("lacking", "able"),
+    [
+        (("affect", "ratings"), set()),
+        (("affect", "ratings", "landmarks"), set()),
+        (("expression", "ratings", "landmarks"), {foteinopoulou2021}),
+        (("expression", "ratings"), {foteinopoulou2021, toisoul2021}),
+        (("ratings", "landmarks"), {foteinopoulou2021, le2023, neo2023}),
+        ((), {foteinopoulou2021, le2023, neo2023, toisoul2021}),
+    ],
+)
+def test_a_manifest_serves_the_papers_whose_labels_it_has(lacking, able, track, tmp_path):
+    faces = make_faces(40, seed=0, size=48)
+    without = dict.fromkeys(lacking) | ({"affect": faces.affect * np.nan} if "affect" in lacking else {})
+    write_manifest(replace(faces, truth=None, **without), tmp_path)
+    mine = track("manifest")
+    emofan.problem.cache_clear()
+    every = (foteinopoulou2021, le2023, neo2023, toisoul2021)
+    assert {of.KEY for of in every} == {key for key, names in TRACKS_OF.items() if "manifest" in names}
+    assert {of for of in every if of.grid(mine, seeds=1)} == able
+    for of in {*every} - able:
+        with pytest.raises(ValueError, match=f"{of.KEY} learns .*; track manifest has n"):
+            of.Study(mine)
 
 
 # han2017

@@ -472,9 +472,24 @@ def test_a_single_seed_has_no_interval(study, monkeypatch):
     entry = cell(made.table1(), "audio multi", "E(A) test")
     assert np.isnan([entry.low, entry.high]).all()
     entry = cell(made.significance(), "all cells, test: multi - single", "CCC")
-    assert entry.verdict == Verdict.CANNOT_TELL
+    why = "one seed does not show how trainings vary"
+    assert entry.verdict == f"{Verdict.CANNOT_TELL}: {why}"
     assert np.isfinite(cell(made.pace(), "both dimensions: sigma - E", "sd per second").low)
-    made.conclusion()
+    assert f"help to learn both? That cannot be told ({why}): on the test" in made.conclusion()
+
+
+def test_a_single_pair_has_an_interval_over_seeds_that_decides_nothing_and_says_why(study):
+    """A t interval over seeds speaks of other trainings alone, not of other people."""
+    made = study(pair=np.where(SPLIT == "test", "one", np.arange(12).astype(str)))
+    for table, row, column in (
+        (made.significance(), "all cells, test: multi - single", "CCC"),
+        (made.per_recording(), "audio+video multi, all cells", "mean r of recordings"),
+    ):
+        entry = cell(table, row, column)
+        assert entry.interval == "95 % t interval over 2 seeds" and np.isfinite(entry.low)
+        whys = f"{Verdict.CANNOT_TELL}: one pair (test) does not show how pairs vary", paper.MADE
+        assert entry.verdict in (whys[0], f"{Verdict.NOT_ATTEMPTED}: {whys[1]}")
+    made.fusion(), made.conclusion()
 
 
 # fusion, error, weights

@@ -549,7 +549,7 @@ def test_a_set_of_one_population_says_so(study, faces, monkeypatch):
 
 def test_a_track_without_categories_is_refused(monkeypatch):
     monkeypatch.setattr(Track, "categories", lambda self: None)
-    with pytest.raises(ValueError, match="le2023 learns categories, and track twin has none"):
+    with pytest.raises(ValueError, match="beside valence and arousal; track twin has not both"):
         paper.Study(Track(profile="smoke"))
 
 

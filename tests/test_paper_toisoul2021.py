@@ -258,7 +258,7 @@ def test_networks_on_another_track_s_alignment_are_known_by_its_data_too(study):
 
 
 def test_a_track_without_landmarks_has_no_study_but_ferplus_takes_pictures_as_they_are(study):
-    with pytest.raises(ValueError, match="track manifest has no landmarks to learn face alignment from"):
+    with pytest.raises(ValueError, match="arousal of faces with landmarks; track manifest has not both"):
         study(name="manifest", landmarks=None, truth=None)
     made = study(name="ferplus", landmarks=None, truth=None)
     assert "ResNet-18 O+R" not in made.results and "ResNet-18 F+R" in made.results

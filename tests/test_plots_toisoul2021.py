@@ -38,6 +38,11 @@ def test_classes_stand_at_their_means_with_their_quartiles(rng):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("valence", "arousal")
 
 
+def test_without_a_class_the_plane_says_so():
+    figure = plots.circumplex({})
+    assert "no face has a category" in words(figure) and figure.axes[0].get_xlabel() == "valence"
+
+
 def test_a_class_without_two_columns_is_refused():
     with pytest.raises(ValueError, match="happy"):
         plots.circumplex({"happy": np.zeros((4, 3))})

@@ -279,7 +279,9 @@ def test_the_scoreboard_needs_no_data_and_comes_alone_when_named(monkeypatch, ca
 
 def test_the_scoreboard_comes_after_all_papers_and_not_after_one(monkeypatch, capsys):
     made = []
-    monkeypatch.setattr(reproduce, "reproduce_all", lambda keys, *a, **k: made.extend(keys) or {})
+    pages = lambda keys, *a, **k: made.extend(keys) or dict.fromkeys(keys, "p")  # noqa: E731
+    monkeypatch.setattr(reproduce, "reproduce_all", pages)
+    monkeypatch.setattr(reproduce, "_summarise", lambda *a: None)
     monkeypatch.setattr(
         reproduce, "make_scoreboard", lambda track: made.append("scoreboard") or reproduce.ROOT / "p"
     )
@@ -385,6 +387,57 @@ def test_all_papers_train_together_before_any_page(monkeypatch, capsys, tmp_path
     assert pages == {key: tmp_path / key for key in "abc"}
     said = capsys.readouterr().out
     assert "3 runs to train, 1 at a time: 2 of a, 1 of c" in said and "executing 2 pages: a, c" in said
+
+
+@pytest.fixture
+def three(monkeypatch):
+    """Papers a, b and c, with a run each; the page of b cannot be made, nor that of what has no runs."""
+    ran, made = set(), []
+
+    def page(key, track, *, seeds):
+        if key == "b":
+            raise RuntimeError("cell 3 failed: ValueError: odd")
+        made.append(key)
+
+    monkeypatch.delenv("PAPERLIB_REPLAY", raising=False)
+    monkeypatch.setattr(reproduce, "_is_current", lambda *a: False)
+    monkeypatch.setattr(reproduce, "_runs", lambda key, *rest: [f"{key}1"])
+    monkeypatch.setattr(
+        reproduce, "missing_runs", lambda runs: [(run, "never run") for run in runs if run not in ran]
+    )
+    monkeypatch.setattr(reproduce, "run_missing", lambda runs, **rest: ran.update(runs))
+    monkeypatch.setattr(reproduce, "reproduce", page)
+    return SimpleNamespace(ran=ran, made=made)
+
+
+def test_a_page_that_fails_is_named_when_the_others_are_made(three):
+    with pytest.raises(RuntimeError) as error:
+        reproduce.reproduce_all(["a", "b", "c"], Track(), seeds=0, jobs=1)
+    assert three.made == ["a", "c"]
+    expected = "1 of 3 pages failed, the others are finished. b: cell 3 failed: ValueError: odd"
+    assert str(error.value) == expected
+
+
+def test_runs_that_fail_stop_the_pages_of_their_papers_alone(three, monkeypatch, capsys):
+    def train(runs, **rest):
+        three.ran.update(set(runs) - {"c1"})
+        raise RuntimeError("1 of 3 runs failed; the first: no such class")
+
+    monkeypatch.setattr(reproduce, "run_missing", train)
+    with pytest.raises(SystemExit) as stopped:
+        monkeypatch.setattr(reproduce, "_papers_of", lambda *a: ["a", "b", "c"])
+        reproduce.main([])
+    assert three.made == ["a"] and "executing 2 pages: a, b" in capsys.readouterr().out
+    assert str(stopped.value) == (
+        "reproduce: 2 of 3 pages failed, the others are finished. b: cell 3 failed: ValueError: odd; "
+        "c: 1 of its runs are missing: 1 of 3 runs failed; the first: no such class"
+    )
+
+
+def test_where_no_paper_has_anything_to_do_there_is_no_scoreboard(monkeypatch, capsys):
+    monkeypatch.setattr(reproduce, "reproduce_all", lambda keys, *a, **k: dict.fromkeys(keys))
+    assert reproduce.main(["--track", "rafdb", "--data", "."]) == 0
+    assert "le2023: nothing to do, these data have none of the labels" in capsys.readouterr().out
 
 
 def test_where_a_stream_is_cut_does_not_show():

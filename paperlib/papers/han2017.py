@@ -440,17 +440,19 @@ class Study:
         rows: NDArray[Any] | slice = slice(None),
         seeds: bool = False,
     ) -> tuple[Interval | None, str]:
-        """The bootstrap of arrays of recordings (n, ...), or (n, seeds, ...), and what it is over; None without two.
+        """The bootstrap of arrays of recordings (n, ...), or (n, seeds, ...), and what it is over; or None, and why.
 
-        The recordings are those of `among`, a partition or "all", or its `rows`. A single seed gives none where there
-        are `seeds`: how much a training varies cannot be seen.
+        The recordings are those of `among`, a partition or "all", or its `rows`. There is none without two pairs, nor,
+        where there are `seeds`, without two of them: how much people, or trainings, vary cannot be seen.
         """
         pairs = self.pair_of(among)[rows]
         count = len(np.unique(pairs))
-        if count < 2 or (seeds and arrays[0].shape[1] < 2):
-            return None, ""
-        known = len(np.unique(self.record.pair)) < len(self.record)
-        about = f"95 % bootstrap over {count} {'pairs' if known else 'recordings'} ({among})"
+        unit = "pair" if len(np.unique(self.record.pair)) < len(self.record) else "recording"
+        if count < 2:
+            return None, f"one {unit} ({among}) does not show how {unit}s vary"
+        if seeds and arrays[0].shape[1] < 2:
+            return None, "one seed does not show how trainings vary"
+        about = f"95 % bootstrap over {count} {unit}s ({among})"
         about += f" and {arrays[0].shape[1]} seeds" if seeds else ""
         bootstrap = stats.crossed_bootstrap if seeds else stats.cluster_bootstrap
         return bootstrap(statistic, *arrays, clusters=pairs, seed=0, draws=self.plan.draws), about
@@ -490,8 +492,8 @@ class Study:
             n=_frames(sums[0]),
             values=values if trained else None,
             interval=interval or values[0],
-            about=about,
-            **self._judged(claim, interval, untold) if claim or judged else {},
+            about=about if interval else "",
+            **self._judged(claim, interval, about, untold) if claim or judged else {},
             **rest,
         )
 
@@ -527,13 +529,16 @@ class Study:
             n=_frames(sums[0]),
             interval=interval or of(*sums),
             about=about,
-            **self._judged(claim, interval) if claim else {},
+            **self._judged(claim, interval, about) if claim else {},
             **rest,
         )
 
-    def _judged(self, claim: str, interval: Interval | None, untold: str = "") -> dict[str, Any]:
-        """What an entry says of a claim: itself, the paper's statement and the verdict; "" is a question of ours."""
-        verdict = str(stats.verdict(interval, 1) if interval else Verdict.CANNOT_TELL)
+    def _judged(self, claim: str, interval: Interval | None, about: str, untold: str = "") -> dict[str, Any]:
+        """What an entry says of a claim: itself, the paper's statement and the verdict; "" is a question of ours.
+
+        `interval` and `about` are as `interval` gives them; `untold` is the reason why the interval does not decide.
+        """
+        verdict = str(stats.verdict(interval, 1)) if interval else f"{Verdict.CANNOT_TELL}: {about}"
         if untold:
             verdict = f"{Verdict.CANNOT_TELL}: {untold}"
         if claim in DECIDED and self.track.name == "twin":
@@ -1166,8 +1171,8 @@ class Study:
             n=int(sums[:, 0].reshape(len(sums), -1, 6)[:, 0, 0].sum()),
             values=each.mean(axis=(0, 2)).tolist(),
             interval=interval,
-            about=about,
-            **self._judged(claim, interval) if claim else {},
+            about=about if interval else "",
+            **self._judged(claim, interval, about) if claim else {},
         )
 
     def pace(self) -> ArtefactTable:
@@ -1271,7 +1276,7 @@ class Study:
             ("sigma, all cells: both, rescaled - the better one", "The uncertainty?"),
         ):
             if e := found.get(("fusion", row, "CCC")):
-                lines.append(f"- {ask} {ANSWERS[answer(e.verdict)]}: CCC {_told(e)}, both stretched alike.")
+                lines.append(f"- {ask} {_answered(e)}: CCC {_told(e)}, both stretched alike.")
         for (artefact, row, column), e in found.items():
             if artefact == "significance" and column == f"{COUNTED[0]}: better":
                 ways = [
@@ -1371,7 +1376,7 @@ class Study:
             for words in ("), dev: ", "), test: ")
         ]
         lines = [
-            f"- Does it help to learn both? {ANSWERS[answer(e.verdict)]}: on the test multi-task learning gains "
+            f"- Does it help to learn both? {_answered(e)}: on the test multi-task learning gains "
             f"{_told(e)} in CCC on average. It is ahead in {sum(ahead[0])} of {len(ahead[0])} cells on "
             f"development and in {sum(ahead[1])} of {len(ahead[1])} on the test."
         ]
@@ -1398,6 +1403,12 @@ class Study:
                 "speak against the paper."
             )
         return lines
+
+
+def _answered(entry: Entry) -> str:
+    """What an entry answers to a question, and why it cannot be told."""
+    word, _, why = answer(entry.verdict).partition(": ")
+    return f"{ANSWERS[word]} ({why})" if why else ANSWERS[word]
 
 
 def _told(entry: Entry) -> str:

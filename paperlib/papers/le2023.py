@@ -242,10 +242,10 @@ def hard_condition(track: Track) -> str:
 def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], list[Run]]:
     """The runs of every artefact by (condition, method); `seeds` replaces the profile's number.
 
-    The regressor of pseudo labels is ("", "regressor"), where the track needs one.
+    The regressor of pseudo labels is ("", "regressor"), where the track needs one. It learns from the track's faces.
     """
     faces = track.categories()
-    if faces is None:
+    if faces is None or not (track.name in PSEUDO_GIVEN or np.isfinite(faces.affect).any()):
         return {}
     plan = protocol(track)
     base = {"backbone": plan.backbone, "pretrained": plan.pretrained, "schedule": plan.schedule}
@@ -329,7 +329,9 @@ class Study:
     def __post_init__(self) -> None:
         runs = grid(self.track, seeds=self.seeds)
         if not runs:
-            raise ValueError(f"le2023 learns categories, and track {self.track.name} has none")
+            raise ValueError(
+                f"le2023 learns categories beside valence and arousal; track {self.track.name} has not both"
+            )
         self.results = run_groups(runs, jobs=self.jobs)
         self.ledger = Ledger(KEY, self.track, {"faces": self.faces.fingerprint}, self.results)
 

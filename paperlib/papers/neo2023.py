@@ -253,7 +253,9 @@ def kinds(track: Track) -> list[str]:
     return [
         k
         for k, faces in found.items()
-        if faces is not None and (k == "videos" or faces.expression is not None)
+        if faces is not None
+        and np.isfinite(faces.affect).any()
+        and (k == "videos" or faces.expression is not None)
     ]
 
 

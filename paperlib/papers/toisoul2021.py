@@ -254,9 +254,12 @@ def settings(track: Track) -> dict[str, Any]:
 
 def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
     """The runs of every artefact by name; `seeds` replaces the profile's number. Teachers come before students."""
-    parts, plan, common = problem(track), protocol(track), settings(track)
-    if parts.original is None and track.name != "ferplus":
+    faces = track.of_kind("portraits")
+    if faces is None or not np.isfinite(faces.affect).any():
+        return {}
+    if faces.landmarks is None and track.name != "ferplus":
         return {}  # without landmarks there is nothing to learn alignment from
+    parts, plan, common = problem(track), protocol(track), settings(track)
     aligned = alignment(track, common)
     runs = {"alignment": [aligned]}
     if aligned.track != track:
@@ -356,7 +359,9 @@ class Study:
     def __post_init__(self) -> None:
         runs = grid(self.track, seeds=self.seeds)
         if not runs:
-            raise ValueError(f"track {self.track.name} has no landmarks to learn face alignment from")
+            raise ValueError(
+                f"toisoul2021 learns valence and arousal of faces with landmarks; track {self.track.name} has not both"
+            )
         self.plan, self.parts = protocol(self.track), problem(self.track)
         self.results = run_groups(runs, jobs=self.jobs)
         few = clips(self.track)
