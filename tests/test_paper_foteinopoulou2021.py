@@ -307,6 +307,12 @@ def test_the_twin_does_not_judge_how_its_raters_were_made(study_of, faces, seque
     assert not any("not attempted" in e.verdict for e in elsewhere.figure4().entries)
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_no_face_has_a_category_none_is_noisy_and_nothing_warns(study_of, faces):
+    judged, noisy = study_of(replace(faces, expression=None, original=None, votes=None), None).noisy()
+    assert not judged.any() and not noisy.any() and np.isnan(noisy.mean())
+
+
 @pytest.mark.parametrize(
     ("learned", "error", "expected"),
     [
