@@ -1231,7 +1231,9 @@ def test_a_single_test_recording_has_no_bootstrap(study):
     entry = cell(made.table1(), "audio single", "E(A) test")
     assert entry.interval == "95 % t interval over 2 seeds"
     table = made.significance()
-    assert cell(table, "all cells, test: multi - single", "CCC").verdict == Verdict.CANNOT_TELL
+    why = "one pair (test) does not show how pairs vary"
+    said = cell(table, "all cells, test: multi - single", "CCC").verdict
+    assert said == f"{Verdict.CANNOT_TELL}: {why}"
     for kind in ("better", "worse"):
         assert cell(table, "significant of 12, test", f"bootstrap: {kind}").measured == 0
     each = cell(made.per_recording(), "audio+video multi, E(A)", "mean of recordings")
