@@ -192,7 +192,8 @@ def read_numbers(path: Path) -> NDArray[np.float64]:
         ValueError: it holds anything else, objects (which could run code) among them, or is no whole .npy.
     """
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:  # numpy leaves a file that it cannot read open until it is collected
+            array = np.load(file, allow_pickle=False)
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biufSU":
             raise ValueError("it holds no plain numbers")
         return array.astype(float)
