@@ -448,3 +448,8 @@ def _sample(name: str, values: ArrayLike, *, at_least: int) -> Values:
 def _check_correlation(r: float) -> None:
     if abs(r) > 1:
         raise ValueError(f"a correlation lies in [-1, 1]; got {r}")
+
+
+def paired_differences(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Ours less theirs at the seeds that both have: (min(len),), in the seeds' order."""
+    return [a - b for a, b in zip(ours, theirs, strict=False)]

@@ -130,7 +130,7 @@ def chats():
 @pytest.fixture
 def on_recordings(tmp_path, monkeypatch):
     monkeypatch.setattr("paperlib.grid.CACHE", tmp_path / "cache")
-    monkeypatch.setattr(han2017, "DELAYS", (0, 40))
+    monkeypatch.setattr(han2017.plan, "DELAYS", (0, 40))
     perception_uncertainty.problem.cache_clear()
     yield lambda name: Track(name=name, root=str(tmp_path), profile="smoke")
     perception_uncertainty.problem.cache_clear()

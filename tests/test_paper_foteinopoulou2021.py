@@ -205,19 +205,25 @@ def test_the_t_test_rejects_where_its_excess_is_above_zero(rng):
     for shift in (0.0, 0.3, 1.0):
         v = rng.normal(size=60) + shift * noisy
         p = ttest_ind(v[noisy], v[~noisy], equal_var=False, alternative="greater").pvalue
-        assert (paper._beyond_critical(v, noisy, 95) > 0) == (p < 0.05)
-        assert (paper._beyond_critical(v, noisy, 80) > 0) == (p < 0.20)
+        assert (paper.subsets._beyond_critical(v, noisy, 95) > 0) == (p < 0.05)
+        assert (paper.subsets._beyond_critical(v, noisy, 80) > 0) == (p < 0.20)
 
 
 def test_pairs_tails_and_extremes_by_hand():
-    assert paper._pairs_above(np.array([1.0, 2.0, 3.0]), np.array([False, True, False])) == pytest.approx(0.0)
-    assert paper._pairs_above(np.array([1.0, 2.0, 3.0]), np.array([False, False, True])) == pytest.approx(0.5)
-    assert np.isnan(paper._pairs_above(np.ones(2), np.array([True, True])))
-    assert paper._share_below_mean(np.array([0.0, 0.0, 0.0, 1.0])) == pytest.approx(0.25)
+    assert paper.subsets._pairs_above(
+        np.array([1.0, 2.0, 3.0]), np.array([False, True, False])
+    ) == pytest.approx(0.0)
+    assert paper.subsets._pairs_above(
+        np.array([1.0, 2.0, 3.0]), np.array([False, False, True])
+    ) == pytest.approx(0.5)
+    assert np.isnan(paper.subsets._pairs_above(np.ones(2), np.array([True, True])))
+    assert paper.raters._share_below_mean(np.array([0.0, 0.0, 0.0, 1.0])) == pytest.approx(0.25)
     observed = np.column_stack([np.zeros(10), np.arange(10.0)])  # valence, arousal
-    assert paper._gap_of_tails(observed) == pytest.approx(0.2)  # the two largest of twenty are arousal's
+    assert paper.raters._gap_of_tails(observed) == pytest.approx(
+        0.2
+    )  # the two largest of twenty are arousal's
     learned, rated = np.array([1.0, 3.0, 2.0, 5.0, 4.0]), np.array([0.1, 0.7, 9.0, 0.2, 0.5])
-    gaps = paper._high_less_low(learned, rated, np.array(["a", "a", "a", "b", "b"]))
+    gaps = paper.variance._high_less_low(learned, rated, np.array(["a", "a", "a", "b", "b"]))
     assert gaps == pytest.approx([0.6, -0.3])
 
 
@@ -249,7 +255,9 @@ def test_claims_about_the_method_have_intervals_over_subjects_and_seeds(study_of
                 assert e.interval.endswith(" and 2 seeds"), e.row
 
     def width(gaps):
-        found = study._over_items_and_seeds(paper._mean, gaps, clusters=np.arange(len(gaps)))["interval"]
+        found = study._over_items_and_seeds(paper.variance._mean, gaps, clusters=np.arange(len(gaps)))[
+            "interval"
+        ]
         return found.high - found.low
 
     of_subjects = np.random.default_rng(3).normal(size=(30, 1))
@@ -257,7 +265,7 @@ def test_claims_about_the_method_have_intervals_over_subjects_and_seeds(study_of
     half = stats.mean_interval(of_subjects[:, 0])
     assert width(alike) == pytest.approx(half.high - half.low, rel=0.25)
     assert width(alike + np.array([-1, -0.5, 0, 0.5, 1.0])) > 1.5 * width(alike)
-    alone = study._over_items_and_seeds(paper._mean, of_subjects, clusters=None)["interval"]
+    alone = study._over_items_and_seeds(paper.variance._mean, of_subjects, clusters=None)["interval"]
     assert np.isnan(alone.low) and stats.verdict(alone, 1) is stats.Verdict.CANNOT_TELL
 
 
@@ -282,7 +290,7 @@ def test_the_printed_t_is_reached_only_if_the_spread_is_a_variance():
 def test_correlation_within_subjects_leaves_out_who_never_differs():
     v = np.array([1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
     y = np.array([1.0, 2.0, 3.0, 5.0, 5.0, 5.0])
-    assert paper._per_subject(v, y, np.repeat(["a", "b"], 3)) == pytest.approx(1.0)
+    assert paper.variance._per_subject(v, y, np.repeat(["a", "b"], 3)) == pytest.approx(1.0)
 
 
 def test_every_printed_cell_of_two_raters_is_beside_ours(study_of, sequences):
@@ -294,7 +302,7 @@ def test_every_printed_cell_of_two_raters_is_beside_ours(study_of, sequences):
 @pytest.mark.parametrize("asked", ["row == 'nobody'", "row == '#1'"])
 def test_a_printed_cell_that_is_not_one_is_refused(asked):
     with pytest.raises(LookupError, match="one printed cell"):
-        paper._printed(published.read_table(paper.KEY, 1).query(asked))
+        paper.measures.printed_cells(published.read_table(paper.KEY, 1).query(asked))
 
 
 def test_the_twin_does_not_judge_how_its_raters_were_made(study_of, faces, sequences, monkeypatch):
@@ -412,7 +420,7 @@ def test_the_test_s_rejections_are_counted_for_both_dimensions(study_of, faces):
 def test_the_winner_of_votes_is_the_only_one_with_most():
     votes = np.zeros((4, 8), dtype=int)
     votes[0, 3], votes[1, [2, 5]], votes[2, [1, 4]] = 7, 5, (6, 4)
-    assert paper._winner(votes).tolist() == [3, -1, 1, -1]
+    assert paper.runs.winner(votes).tolist() == [3, -1, 1, -1]
 
 
 def test_every_source_of_the_category_has_its_own_subsets(study_of, faces):
@@ -457,11 +465,11 @@ def test_the_chance_of_telling_a_difference_is_that_of_simulated_runs(rng):
     found = rng.normal(1.2, sd, size=(runs, k))
     half = 2.7764451051977987 * sd / np.sqrt(k)  # t(0.975; 4)
     told = [stats.mean_interval(x).low > 0 for x in found]
-    assert paper._chance_of_telling(1.2, half, k - 1) == pytest.approx(np.mean(told), abs=0.03)
-    assert paper._chance_of_telling(paper._told_often(half, k - 1), half, k - 1) == pytest.approx(
+    assert paper.study._chance_of_telling(1.2, half, k - 1) == pytest.approx(np.mean(told), abs=0.03)
+    assert paper.study._chance_of_telling(paper.study._told_often(half, k - 1), half, k - 1) == pytest.approx(
         0.8, abs=1e-6
     )
-    assert paper._chance_of_telling(1.0, 1.0, np.inf) == pytest.approx(0.5)
+    assert paper.study._chance_of_telling(1.0, 1.0, np.inf) == pytest.approx(0.5)
 
 
 def test_small_numbers_keep_two_digits_and_counts_none(study_of, faces, sequences):

@@ -15,6 +15,7 @@ from paperlib.grid import Result
 from paperlib.labels import AFFECT
 from paperlib.papers import han2017 as paper
 from paperlib.postprocessing import PostProcessing
+from paperlib.published import read_table
 from paperlib.stats import Verdict
 from paperlib.tasks import perception_uncertainty as task
 from paperlib.tracks import Track
@@ -131,7 +132,7 @@ def study(record, monkeypatch):
             ],
         )
         if not processed:
-            monkeypatch.setattr(paper, "fit_postprocessing", lambda *args: (PostProcessing(), {}))
+            monkeypatch.setattr(paper.runs, "fit_postprocessing", lambda *args: (PostProcessing(), {}))
         task.problem.cache_clear()
         return paper.Study(Track(name=name, root="nowhere", profile=profile))
 
@@ -204,7 +205,7 @@ def test_table_1_is_the_ccc_of_every_printed_cell(study):
     table = made.table1()
     assert [e.printed for e in table.entries] == [
         cell(table, row, column).printed
-        for row, column in paper.read_table("han2017", 1)[["row", "column"]].to_numpy()
+        for row, column in read_table("han2017", 1)[["row", "column"]].to_numpy()
     ]
     entry = cell(table, "video multi", "E(V) test")
     assert (entry.printed, entry.printed_on, entry.verdict) == ("0.505", "SEWA", "")
@@ -467,7 +468,8 @@ def test_intervals_are_a_bootstrap_of_whole_pairs_and_of_seeds(study):
 
 def test_a_single_seed_has_no_interval(study, monkeypatch):
     plan = paper.protocol
-    monkeypatch.setattr(paper, "protocol", lambda track: replace(plan(track), seeds=1))
+    for module in (paper.plan, paper.runs):
+        monkeypatch.setattr(module, "protocol", lambda track: replace(plan(track), seeds=1))
     made = study()
     entry = cell(made.table1(), "audio multi", "E(A) test")
     assert np.isnan([entry.low, entry.high]).all()
@@ -589,7 +591,7 @@ def test_shrinkage_explains_a_loss_only_where_there_is_one(study, monkeypatch):
     assert (entry.claim, entry.claim_id) == (paper.SHRINKAGE, "fusion-scale")
     assert as_came > 0 and entry.low > 0 and entry.verdict == f"{Verdict.CANNOT_TELL}: {paper.NO_LOSS}"
     # one modality stretched and the other useless: the fit is the first one, shrunk
-    monkeypatch.setattr(paper, "fit_postprocessing", stretched)
+    monkeypatch.setattr(paper.runs, "fit_postprocessing", stretched)
     made = study(noise=lambda modality, *rest: 1.6 if modality == "video" else 50.0, processed=True)
     made.plan = replace(made.plan, draws=40)
     table = made.fusion()
@@ -619,7 +621,7 @@ def test_errors_are_shares_of_the_gold_standard_s_spread(study):
 
 
 def test_the_rmse_of_multi_task_networks_is_judged_before_the_step_that_sets_its_spread(study, monkeypatch):
-    monkeypatch.setattr(paper, "fit_postprocessing", stretched)
+    monkeypatch.setattr(paper.runs, "fit_postprocessing", stretched)
     made = study(processed=True)
     made.plan = replace(made.plan, draws=40)
     table = made.rmse_of_multi()
@@ -1048,7 +1050,8 @@ def test_what_is_kept_for_replay_gives_the_same_tables(study):
 def test_what_no_search_chose_is_not_kept(study, monkeypatch):
     """With the paper's nineteen weights most predictions go."""
     plan = paper.protocol
-    monkeypatch.setattr(paper, "protocol", lambda track: replace(plan(track), step=0.1))
+    for module in (paper.plan, paper.runs):
+        monkeypatch.setattr(module, "protocol", lambda track: replace(plan(track), step=0.1))
     made = study(noise=lambda modality, target, seed, w=None: 1.0 if w is None else 0.5 + 0.2 * abs(w - 1.2))
     results = [r for group in made.results.values() for r in group]
     kept = paper.for_replay(results)

@@ -296,7 +296,7 @@ def test_holm_leaves_of_a_statement_s_lines_what_holm_by_hand_leaves(study):
 
 def test_a_bootstrap_interval_has_the_p_of_a_normal_one(study):
     about = {"source": "faces", "n": 1, "interval": Interval(estimate=1.0, low=0.02, high=1.98, level=0.95)}
-    assert paper._chance(study.ledger.add("x", "r", "c", **about)) == pytest.approx(
+    assert paper.runs._chance(study.ledger.add("x", "r", "c", **about)) == pytest.approx(
         0.0455, abs=1e-4
     )  # two SE
 
@@ -457,8 +457,10 @@ def test_shapes_know_nothing_of_place_size_and_turn(rng):
     def apart(shapes):
         return np.linalg.norm(shapes[:, None] - shapes, axis=2)
 
-    np.testing.assert_allclose(apart(paper._shapes(points)), apart(paper._shapes(moved)), atol=2e-3)
-    assert apart(paper._shapes(points)).max() > 0.02
+    np.testing.assert_allclose(
+        apart(paper.neighbours._shapes(points)), apart(paper.neighbours._shapes(moved)), atol=2e-3
+    )
+    assert apart(paper.neighbours._shapes(points)).max() > 0.02
 
 
 def test_two_raters_of_a_face_disagree_as_often_as_their_votes_say(study):

@@ -10,6 +10,7 @@ from paperlib.data.records import FaceSet
 from paperlib.grid import Result
 from paperlib.labels import EXPRESSIONS
 from paperlib.papers import neo2023 as paper
+from paperlib.published import read_table
 from paperlib.stats import Interval, Verdict, verdict
 from paperlib.tasks import dual_domain
 from paperlib.tracks import Track
@@ -73,9 +74,10 @@ def predicted(run, parts):
 @pytest.fixture
 def study(faces, monkeypatch):
     monkeypatch.setattr(Track, "of_kind", lambda self, kind: faces if kind == "faces" else None)
-    monkeypatch.setattr(paper, "GROUPS", 20)
+    monkeypatch.setattr(paper.runs, "GROUPS", 20)
     whole = paper.protocol
-    monkeypatch.setattr(paper, "protocol", lambda *args: replace(whole(*args), draws=100))
+    for module in (paper.plan, paper.runs, paper.fused):
+        monkeypatch.setattr(module, "protocol", lambda *args: replace(whole(*args), draws=100))
     dual_domain.problem.cache_clear()
 
     def results(runs, **kwargs):
@@ -165,7 +167,7 @@ def test_a_claim_is_of_the_variant_that_the_paper_has_ahead(study):
     assert ("faces, 0 %: Euclid - one-hot", "clean-marginal") in claimed
     assert not [row for row, _ in claimed if "GMM" in row or "natural" in row]
     assert cell(table, "faces, 30 %: Euclid - one-hot", "F1").printed == "+0.1486"  # 0.5822 - 0.4336
-    assert [paper._ahead(d, "30 %") for d in ("AffectNet", "Aff-Wild", "MorphSet")] == [
+    assert [paper.measures.printed_ahead(d, "30 %") for d in ("AffectNet", "Aff-Wild", "MorphSet")] == [
         "Euclid",
         "GMM",
         "GMM",
@@ -285,7 +287,7 @@ def test_maps_that_turn_over_correlate_negatively_and_empty_ones_not_at_all(stud
     assert cell(table, "faces: GMM - one-hot", "rank correlation of maps").n == len(
         dual_domain.explained(study.parts("faces"))
     )
-    assert paper._rank_correlation(np.zeros(9), np.arange(9.0)) == 0
+    assert paper.maps._rank_correlation(np.zeros(9), np.arange(9.0)) == 0
     rows = {e.row for e in table.entries}
     assert "faces: GMM - one-hot, maps with a place" not in rows  # every map has one
 
@@ -304,7 +306,7 @@ def test_maps_without_a_place_are_counted_and_left_out_beside(study):
 def test_tables_1_and_2_hold_every_printed_cell_and_ours(study):
     for table, number in ((study.table1(), 1), (study.table2(), 2)):
         printed = [e.printed for e in table.entries if e.printed]
-        assert printed == paper.read_table("neo2023", number)["printed"].tolist()
+        assert printed == read_table("neo2023", number)["printed"].tolist()
         assert {e.row for e in table.entries if not e.printed} == {f"ours, {m}" for m in paper.TABLE3}
     ours = cell(study.ledger.table("table1"), "ours, GMM", "accuracy")
     assert ours.measured == pytest.approx(80.5, abs=2) and ours.unit == "%"
@@ -320,7 +322,7 @@ def test_a_reading_that_cannot_be_fitted_says_why(study, monkeypatch):
             raise ValueError("class happy has no spread")
         return dual_domain.label_parameters(track, settings, seed)
 
-    monkeypatch.setattr(paper, "label_parameters", refuse)
+    monkeypatch.setattr(paper.fused, "label_parameters", refuse)
     study.ledger.entries.clear()
     entry = cell(study.parameters(), "eq. 2, distance", "")
     assert entry.verdict == "not attempted here: class happy has no spread" and entry.n == 0
@@ -348,7 +350,7 @@ def test_holm_leaves_the_surest_and_p_is_a_twentieth_where_the_bound_is_zero(stu
             "t", "r", "c", source="", n=1, values=values, interval=interval, about="b", **told
         )
 
-    assert paper._chance(line(0.0, 1.0, 2.0, (0.5, 1.5))) == pytest.approx(0.05)
+    assert paper.study._chance(line(0.0, 1.0, 2.0, (0.5, 1.5))) == pytest.approx(0.05)
     line(0.999, 1.0, 1.001, (1.0, 1.0))
     line(0.001, 1.0, 1.999, (0.9, 1.1))
     assert "1 of the 2 that held and 0 of the 0 that did not hold remain" in study._after_holm()

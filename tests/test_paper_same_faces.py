@@ -23,6 +23,7 @@ from paperlib.papers import same_faces as paper
 from paperlib.papers.same_faces import ENSEMBLE, MAJORITY, PLAIN, VOTES, Row
 from paperlib.stats import Verdict
 from paperlib.tasks import same_faces as task
+from paperlib.tasks.noisy_labels import CLASSES
 from paperlib.tracks import Track
 from paperlib.twin.prototypes import CIRCUMPLEX
 
@@ -601,9 +602,9 @@ def test_each_half_is_judged_at_the_temperature_of_the_other(study, rng):
     made = study()
     here, label = made._half, made.label
     # one half's network is far too sure, the other's far too timid: its own temperature would mend either
-    log_p = np.where(here, 4.0, 0.25)[:, None] * np.log(rng.dirichlet(np.ones(paper.CLASSES), len(label)))
+    log_p = np.where(here, 4.0, 0.25)[:, None] * np.log(rng.dirichlet(np.ones(CLASSES), len(label)))
     log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-    first, second = made._temperatures(log_p, np.eye(paper.CLASSES)[label])
+    first, second = made._temperatures(log_p, np.eye(CLASSES)[label])
     assert first == pytest.approx(calibration.fit_temperature(log_p[~here], label[~here]), rel=1e-3)
     assert second == pytest.approx(calibration.fit_temperature(log_p[here], label[here]), rel=1e-3)
     assert abs(np.log(first / second)) > 0.5

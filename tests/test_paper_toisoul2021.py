@@ -397,9 +397,12 @@ def test_what_is_printed_of_two_rows():
     assert (
         paper.printed_ccc(5, "ResNet-18 O+R", "ResNet-18 F+R") == "valence 0.66 to 0.69; arousal 0.60 to 0.6"
     )
-    assert paper._claimed(None, "x", "landmarks") == {}
+    assert paper.measures.claim_of(None, "x", "landmarks") == {}
     equal = paper.printed_step(5, "EmoFAN F+R+C", "EmoFAN F+R+C+A", "CCC arousal")
-    assert paper._claimed(equal, "x", "attention") == {"printed": "0.64 to 0.64", "printed_on": "AffectNet"}
+    assert paper.measures.claim_of(equal, "x", "attention") == {
+        "printed": "0.64 to 0.64",
+        "printed_on": "AffectNet",
+    }
 
 
 def test_the_least_that_would_have_been_told_is_half_the_interval(study):
@@ -607,7 +610,7 @@ def test_other_annotators_of_votes_do_not_include_the_vote_to_predict(study, fac
 
 def test_votes_are_told_by_their_place():
     places = np.array([CIRCUMPLEX[e] for e in EXPRESSIONS], np.float32)
-    assert_array_equal(paper._voted(places.astype(np.float64)), np.arange(8))
+    assert_array_equal(paper.cleaning._voted(places.astype(np.float64)), np.arange(8))
 
 
 def test_captions_say_what_an_interval_over_seeds_leaves_out(study):
@@ -673,22 +676,22 @@ def test_agreement_of_pairs_and_with_the_rest_by_hand():
     x = np.array([[0.0, 0.2, 0.4], [0.1, 0.1, 0.1], [0.3, 0.0, nan], [nan, 0.9, nan]])
     first = np.sqrt((0.2**2 + 0 + 0.3**2) / 3)
     pairs = [first, np.sqrt(0.4**2 / 2), np.sqrt(0.2**2 / 2)]
-    assert paper._pairwise(x, measure="RMSE") == pytest.approx(np.mean(pairs))
+    assert paper.people._pairwise(x, measure="RMSE") == pytest.approx(np.mean(pairs))
     rest = [
         np.sqrt((0.3**2 + 0 + 0.3**2) / 3),  # others' means 0.3, 0.1, 0
         np.sqrt((0 + 0 + 0.3**2) / 3),  # 0.2, 0.1, 0.3; nobody else rated the fourth
         np.sqrt((0.3**2 + 0) / 2),  # 0.1, 0.1
     ]
-    assert paper._with_rest(x, measure="RMSE") == pytest.approx(np.mean(rest))
-    assert paper._pairwise(x[:, :2], measure="CCC") == pytest.approx(metrics.ccc(x[:3, 0], x[:3, 1]))
+    assert paper.people._with_rest(x, measure="RMSE") == pytest.approx(np.mean(rest))
+    assert paper.people._pairwise(x[:, :2], measure="CCC") == pytest.approx(metrics.ccc(x[:3, 0], x[:3, 1]))
 
 
 def test_votes_by_hand():
     votes = np.array([[2, 1, 0], [3, 0, 0], [1, 0, 0], [2, 2, 0]], float)
     # of three pairs one agrees; all; nobody to compare with; two of six
-    assert paper._votes_agree(votes) == pytest.approx((1 / 3 + 1 + 1 / 3) / 3)
+    assert paper.people._votes_agree(votes) == pytest.approx((1 / 3 + 1 + 1 / 3) / 3)
     # each of the two is half right against a tie, the third wrong; all right; left out; all against the others' two
-    assert paper._vote_with_rest(votes) == pytest.approx((1 / 3 + 1 + 0) / 3)
+    assert paper.people._vote_with_rest(votes) == pytest.approx((1 / 3 + 1 + 0) / 3)
 
 
 @given(
@@ -709,8 +712,8 @@ def test_votes_agree_with_every_pair_of_voters_and_every_voter_with_the_rest(row
             np.mean([(c[v] == c.max()) / (c == c.max()).sum() for v, c in zip(voters, counts, strict=True)])
         )
     votes = np.array(rows, float)
-    assert paper._votes_agree(votes) == pytest.approx(np.mean(pairs))
-    assert paper._vote_with_rest(votes) == pytest.approx(np.mean(rest))
+    assert paper.people._votes_agree(votes) == pytest.approx(np.mean(pairs))
+    assert paper.people._vote_with_rest(votes) == pytest.approx(np.mean(rest))
 
 
 def test_the_network_with_one_rater_and_with_their_mean(study, faces):
@@ -1214,17 +1217,17 @@ def test_softer_labels_alone_are_no_cleaner_ones(study):
 def test_of_two_that_must_hold_the_weaker_decides():
     held, open_, failed = (0.1, 0.11, 0.12), (-0.1, 0.1, 0.2), (-0.1, -0.11, -0.12)
     for a, b, weakest in ((held, failed, "b"), (open_, held, "a"), (failed, open_, "a"), (held, held, "a")):
-        assert paper._weakest({"a": a, "b": b}) == weakest
+        assert paper.teachers._weakest({"a": a, "b": b}) == weakest
 
 
 def test_a_category_that_ties_counts_its_share():
     votes = np.array([[2, 1, 0], [2, 2, 0], [1, 1, 1], [0, 0, 3]], float)
-    assert_allclose(paper._of_most(votes, np.array([0, 1, 2, 0])), [1, 1 / 2, 1 / 3, 0])
+    assert_allclose(paper.measures.of_most(votes, np.array([0, 1, 2, 0])), [1, 1 / 2, 1 / 3, 0])
 
 
 def test_labels_are_smoothed_by_what_brings_them_nearest(rng):
     hard, share = np.eye(4)[rng.integers(4, size=50)], rng.dirichlet(np.ones(4), size=50)
-    found = paper._smoothed(hard, share)
+    found = paper.teachers._smoothed(hard, share)
     weights = np.linspace(0, 2, 2001)
     errors = [np.sum((hard + w * (0.25 - hard) - share) ** 2) for w in weights]
     assert np.sum((found - share) ** 2) <= min(errors) + 1e-9
@@ -1250,7 +1253,7 @@ def test_measures_are_ranked_over_networks(study):
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=5))
 def test_a_correlation_s_interval_stays_where_correlations_are(values):
-    found = paper._of_fisher_s_z(values)
+    found = paper.networks._of_fisher_s_z(values)
     assert -1 <= found.low <= found.high <= 1 and found.estimate == pytest.approx(np.mean(values))
 
 
@@ -1258,7 +1261,7 @@ def test_a_correlation_s_interval_by_hand():
     """Of the twin's three, whose plain t interval ends at 1.11."""
     z = np.log((1 + np.array([0.839, 0.725, 0.945])) / (1 - np.array([0.839, 0.725, 0.945]))) / 2
     half = 4.302653 * z.std(ddof=1) / np.sqrt(3)
-    found = paper._of_fisher_s_z([0.839, 0.725, 0.945])
+    found = paper.networks._of_fisher_s_z([0.839, 0.725, 0.945])
     ends = [(np.exp(2 * x) - 1) / (np.exp(2 * x) + 1) for x in (z.mean() - half, z.mean() + half)]
     assert (found.low, found.high) == pytest.approx(tuple(ends), abs=1e-6)
 
@@ -1331,7 +1334,7 @@ def test_table_3_pools_the_folds_and_tells_first_training_from_the_network(study
     assert_allclose(alone.values, ccc_of([1.2, 1.21]), atol=1e-6)
     assert (alone.n, alone.data) == (len(gold), "small")
     ours = gold + (0.5 + 0.0) * orthogonal(gold)
-    own = [paper.metrics.ccc(ours[k::5, 1], gold[k::5, 1]) for k in range(5)]
+    own = [metrics.ccc(ours[k::5, 1], gold[k::5, 1]) for k in range(5)]
     assert cell(table, "small set: Ours", "CCC arousal, mean of folds").values[0] == pytest.approx(
         np.mean(own)
     )

@@ -1,4 +1,4 @@
-"""One module a paper: which runs its artefacts need, and the numbers made of them."""
+"""One package a paper: which runs its artefacts need (`plan`), and the numbers made of them (`study` and its parts)."""
 
 # paper -> tracks that have what it learns; here, because to import a paper is to import torch
 TRACKS_OF: dict[str, tuple[str, ...]] = {
