@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 from pandas.io.formats.style import Styler
+from statsmodels.stats.multitest import multipletests
 
 from paperlib.audit import Status, run_audit
 from paperlib.files import whole
@@ -32,7 +33,7 @@ from paperlib.papers import TRACKS_OF
 from paperlib.published import read_claims
 from paperlib.readme import README, markdown_table, put_between
 from paperlib.reproduce import NOTEBOOKS, OURS, PAPERS
-from paperlib.stats import IN_PART, MIXED, Verdict, combined
+from paperlib.stats import IN_PART, MIXED, Verdict, combined, p_of_interval
 from paperlib.tracks import Track
 
 COLUMNS = (
@@ -65,6 +66,13 @@ VERDICTS = tuple(str(v) for v in Verdict)
 ON_STATEMENTS = (VERDICTS[0], IN_PART, MIXED, *VERDICTS[1:])
 FRONT = ("<!-- scoreboard: from the last run -->", "<!-- end of scoreboard -->")
 ANSWERS = ("<!-- same faces: from the last run -->", "<!-- end of same faces -->")
+LIMITS = {  # what a reader of a track's verdicts must know, whatever the paper
+    "ferplus": (
+        "",
+        "Nobody rated the valence or arousal of these faces: each vote for a category was placed at its point on the "
+        "circumplex. Where a line speaks of them, of their variance or of raters of them, it is about votes so placed.",
+    ),
+}
 KEPT = {"twin": "the twin", "ferplus": "FER+"}  # tracks whose pages are kept -> what they are called
 
 
@@ -233,8 +241,7 @@ def statements(frame: pd.DataFrame) -> pd.DataFrame:
     """One line a statement of a paper, of those that `frame` has lines on, in the papers' order.
 
     Columns: paper, id and statement (of claims.csv, in our words), where (the paper makes it), verdict, lines (how many
-    have which verdict), artefacts. See `stats.combined` for the verdict, in which lines that were not attempted do not
-    count: beside it, "1 held, 1 not attempted here" says that what held is a part of the statement.
+    have which verdict), artefacts. See `stats.combined` for the verdict.
     """
     found = []
     for key, of_paper in claims(frame).groupby("paper", sort=False):
@@ -330,6 +337,27 @@ def interval_kinds(frame: pd.DataFrame) -> pd.DataFrame:
     return counts.reindex([pair for pair in order if pair in counts.index])[columns].rename_axis(columns=None)
 
 
+def judged_together(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many verdicts remain if all lines of a paper are judged together (Holm 1979, at 5 %), one line a paper.
+
+    Judged are the lines that test a statement by an interval, unless a reason decides. p is `stats.p_of_interval`'s.
+    Columns: lines (judged), and for *held* and *did not hold* how many and how many of these remain.
+    """
+    of = claims(frame)
+    of = of[of["low"].notna() & (of["reason"] == "")]
+    decided = (str(Verdict.HELD), str(Verdict.DID_NOT_HOLD))
+    counted = {}
+    for key, lines in of.groupby("paper", sort=False):
+        numbers = zip(lines["measured"], lines["low"], lines["high"], lines["seeds"], strict=True)
+        p = [p_of_interval(middle, low, high, seeds=seeds) for middle, low, high, seeds in numbers]
+        remains = multipletests(p, method="holm")[0]
+        counted[key] = [len(lines)]
+        for so in [(lines["verdict"] == verdict).to_numpy() for verdict in decided]:
+            counted[key] += [int(so.sum()), int((so & remains).sum())]
+    columns = ["lines", *(column for verdict in decided for column in (verdict, f"{verdict}, remain"))]
+    return pd.DataFrame(counted, index=columns, dtype=int).T
+
+
 def artefacts(frame: pd.DataFrame) -> pd.DataFrame:
     """One line an artefact: how many numbers were measured and printed, from how many seeds and items, which verdicts.
 
@@ -392,7 +420,7 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
         for key, line in counts.loc[counts.index.isin(OURS)].iterrows()
     ]
     words += [f"- **{key}**: not on this page; {why}." for key, why in lacking.items()]
-    return _track(track, profile).caution + "\n".join([words[0], "", *words[1:]])
+    return _track(track, profile).caution + "\n".join([words[0], "", *words[1:], *LIMITS.get(track, ())])
 
 
 def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:
@@ -411,6 +439,12 @@ def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:
             cells = [str(counts.loc[key, head]) for head in heads] if key in counts.index else ["no page"]
             named = f"**all on {where}**" if key == "all" else f"{key} on {where}"
             lines.append([named, *cells, *[""] * (len(heads) - len(cells))])
+    together = {where: judged_together(frame).sum() for where, frame in frames.items()}
+    remain = "; ".join(
+        f"on {where} {of['held, remain']} of {of['held']} lines that held, and {of['did not hold, remain']} of "
+        f"{of['did not hold']} that did not"
+        for where, of in together.items()
+    )
     printed = audit_counts(findings)
     others = [str(s) for s in (Status.DIFFERS, Status.IMPOSSIBLE, Status.NOT_CHECKABLE, Status.OURS)]
     audited = pd.concat(
@@ -425,6 +459,7 @@ def front(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> str:
     return "\n\n".join(
         [
             markdown_table(["statements of", *heads], lines),
+            f"With all lines of a paper judged together (Holm's method), these verdicts remain: {remain}.",
             "And the printed numbers of each paper, checked against each other:",
             markdown_table(["printed numbers of", *audited.columns], checked),
         ]

@@ -104,17 +104,17 @@ def combined(verdicts: Iterable[str]) -> str:
     One that did not hold speaks against the statement, whether others can be told or not, unless some held. A reason
     after a colon, as in "not attempted here: why", decides nothing.
 
-    Claims that were not attempted do not count: a statement held that it is better than all others, of which some were
-    compared and all of these held. `scoreboard.statements` says beside each verdict how many claims were left out.
+    A claim that was not attempted speaks neither for a statement nor against it, but a statement of which some claims
+    held and others were not attempted held in part.
 
     Raises:
         ValueError: a verdict that is no word of `Verdict`.
     """
-    attempted = {str(Verdict(said.partition(":")[0])) for said in verdicts} - {str(Verdict.NOT_ATTEMPTED)}
-    if not attempted:
+    found = {str(Verdict(said.partition(":")[0])) for said in verdicts}
+    if found <= {str(Verdict.NOT_ATTEMPTED)}:
         return str(Verdict.NOT_ATTEMPTED)
-    held, failed = (str(v) in attempted for v in (Verdict.HELD, Verdict.DID_NOT_HOLD))
-    if held and len(attempted) > 1:
+    held, failed = (str(v) in found for v in (Verdict.HELD, Verdict.DID_NOT_HOLD))
+    if held and len(found) > 1:
         return MIXED if failed else IN_PART
     return str(Verdict.HELD if held else Verdict.DID_NOT_HOLD if failed else Verdict.CANNOT_TELL)
 
@@ -448,6 +448,20 @@ def _sample(name: str, values: ArrayLike, *, at_least: int) -> Values:
 def _check_correlation(r: float) -> None:
     if abs(r) > 1:
         raise ValueError(f"a correlation lies in [-1, 1]; got {r}")
+
+
+def p_of_interval(estimate: float, low: float, high: float, *, seeds: int = 0, level: float = 0.95) -> float:
+    """Two-sided p of an estimate being zero, by its interval alone, with the fewest degrees of freedom it can have.
+
+    The bound towards zero lies a quantile of standard errors away: of Student's t with `seeds` - 1 degrees of freedom
+    where an interval is over two seeds or more, else of the normal law. So p is 1 - `level` where that bound is zero,
+    and for a t interval over seeds it is the p of the paired t-test. An interval of no width gives 0, and 1 around 0.
+    """
+    arm = abs(estimate - (low if estimate > 0 else high))
+    law = stats.t(seeds - 1) if seeds > 1 else stats.norm()
+    if arm == 0:
+        return float(estimate == 0)
+    return float(2 * law.sf(abs(estimate) / arm * law.ppf((1 + level) / 2)))
 
 
 def paired_differences(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:

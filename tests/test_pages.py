@@ -288,7 +288,22 @@ def reason_holds(e: Entry, entries: list[Entry]) -> bool:
         if reason == "the twin's maker decided it":
             decided = {"sigma-faster", "sigma-harder", "trend", "video-better"}
             return e.track == "twin" and e.artefact.startswith("han2017/") and e.claim_id in decided
-        return e.track == "twin" and reason == "the twin's raters are made to differ so"
+        if reason.startswith("the rules remove just the faces whose vote dissents"):
+            dissent = "% whose vote to predict is not for the category"
+            removed = next(o for o in entries if (o.row, o.column) == ("removed by the rules", dissent))
+            return e.claim_id == "cleaning" and removed.measured == 100
+        of_raters = {"raters-disagree-on-arousal", "disagreement-mostly-low"}
+        placed = of_raters | {"variance-pcc-higher-where-agreement-lower"}
+        agreed = {"human-valence", "human-arousal", "human-superior"}
+        of_track = {
+            ("twin", "the twin's raters are made to differ so"): of_raters | {"valence-easier"},
+            ("twin", "how far the twin's raters agree is set by its maker"): agreed,
+            (
+                "ferplus",
+                "nobody rated valence or arousal, and where the votes' points lie decides it",
+            ): placed,
+        }
+        return e.claim_id in of_track.get((e.track, reason), ())
     assert word == Verdict.CANNOT_TELL
 
     def of(row: str, column: str) -> Entry:

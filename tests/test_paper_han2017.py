@@ -424,7 +424,7 @@ def test_what_is_gained_on_development_and_lost_on_the_test_is_counted(study):
         0,
         0,
         "dev-and-test",
-        Verdict.CANNOT_TELL,
+        f"{Verdict.CANNOT_TELL}: no count speaks against it, and of 24 gains that are none luck loses half",
     )
     dev = cell(table, "all cells, dev: multi - single", "CCC")
     assert dev.verdict == "" and "(dev) and 2 seeds" in dev.interval
@@ -446,7 +446,7 @@ def test_what_is_gained_on_development_and_lost_on_the_test_is_counted(study):
         )
         expected += np.sqrt(np.mean(gold**2)) > single
     assert lost.measured == expected and 0 < lost.low <= lost.high <= 24
-    assert lost.verdict == Verdict.HELD and (lost.printed, lost.printed_on) == ("5", "SEWA")
+    assert lost.verdict.startswith(Verdict.CANNOT_TELL) and (lost.printed, lost.printed_on) == ("5", "SEWA")
 
 
 def test_intervals_are_a_bootstrap_of_whole_pairs_and_of_seeds(study):

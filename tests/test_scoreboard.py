@@ -133,7 +133,7 @@ def test_a_part_that_was_not_attempted_stands_beside_the_verdict(figures):
     frame = gather(figures=figures)
     left = frame[frame["verdict"] == "not attempted here"].assign(claim_id="noise-all-cases")
     line = scoreboard.statements(pd.concat([frame[:1], left], ignore_index=True)).iloc[0]
-    assert (line["verdict"], line["lines"]) == ("held", "1 held, 1 not attempted here")
+    assert (line["verdict"], line["lines"]) == ("held in part", "1 held, 1 not attempted here")
 
 
 def test_counts_add_up_and_the_sentence_is_made_of_them(figures):
@@ -184,6 +184,30 @@ def test_a_statement_is_counted_once_however_many_lines_test_it(figures):
     assert (second["id"], second["verdict"]) == ("populations-best", "not attempted here")
     line = summary(frame).loc["le2023"]
     assert (line["held in part"], line["held"], line["statements"], line["lines"]) == (1, 0, 2, 3)
+
+
+def test_judged_together_the_surest_lines_remain_and_reasons_and_points_are_left_out(figures):
+    """Of z = 4, 2.2 and -2.2 Holm asks the largest for 0.05 / 3 and the next for 0.05 / 2, which p = 0.028 misses."""
+    line = gather(figures=figures)[:1]
+    half = 1.96
+    lines = [
+        line.assign(measured=z, low=z - half, high=z + half, seeds=0, reason="") for z in (4.0, 2.2, -2.2)
+    ]
+    lines[2]["verdict"] = "did not hold"
+    aside = [
+        lines[1].assign(reason="why"),
+        lines[1].assign(low=math.nan, high=math.nan),
+        lines[0].assign(claim=""),
+    ]
+    found = scoreboard.judged_together(pd.concat([*lines, *aside], ignore_index=True))
+    assert found.loc["le2023"].to_dict() == {
+        "lines": 3,
+        "held": 2,
+        "held, remain": 1,
+        "did not hold": 1,
+        "did not hold, remain": 0,
+    }
+    assert scoreboard.judged_together(pd.concat(aside)).empty
 
 
 def test_the_cell_is_the_one_that_shows_the_table(tmp_path):
@@ -244,6 +268,7 @@ def test_the_front_has_a_line_a_paper_and_track_with_sums_and_the_audit(figures,
     assert cells_of(text, "statements of") == [*scoreboard.ON_STATEMENTS, "statements"]
     assert cells_of(text, "le2023 on the twin") == ["1", "0", "0", "0", "0", "1", "2"]
     assert cells_of(text, "**all on the twin**") == ["2", "0", "0", "0", "0", "2", "4"]
+    assert "judged together (Holm's method), these verdicts remain: on the twin " in text
     assert cells_of(text, "le2023 on FER+") == ["no page", *[""] * 6]
     assert cells_of(text, "**all on FER+**") == cells_of(text, "neo2023 on FER+")
     audit = scoreboard.audit_counts(scoreboard.run_audit()).loc["le2023"]

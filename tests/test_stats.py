@@ -2,7 +2,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
@@ -23,7 +23,9 @@ from paperlib.stats import (
     icc1,
     mean_interval,
     observed_variance,
+    p_of_interval,
     paired_difference,
+    paired_differences,
     t_test,
     t_test_from_summary,
     variance_ceiling,
@@ -532,13 +534,15 @@ def test_ceiling_says_how_many_items_have_too_few_ratings():
     ("verdicts", "said"),
     [
         (["held", "held"], "held"),
-        (["held", "not attempted here"], "held"),
+        (["held", "not attempted here"], "held in part"),
+        (["did not hold", "not attempted here"], "did not hold"),
+        (["cannot tell", "not attempted here"], "cannot tell"),
         (["held", "cannot tell", "not attempted here"], "held in part"),
         (["did not hold", "cannot tell"], "did not hold"),
         (["did not hold", "held"], "mixed"),
         (["not attempted here"] * 2, "not attempted here"),
         (["cannot tell"], "cannot tell"),
-        (["held", "not attempted here: y"], "held"),
+        (["held", "not attempted here: y"], "held in part"),
         (["held: y", "held"], "held"),
         (["held", "cannot tell: x: y"], "held in part"),
         (["not attempted here: x", "not attempted here: y"], "not attempted here"),
@@ -552,3 +556,22 @@ def test_a_statement_has_the_verdict_of_its_lines_or_is_mixed(verdicts, said):
 def test_words_of_other_questions_are_no_verdicts_on_a_statement():
     with pytest.raises(ValueError, match="'ahead' is not a valid Verdict"):
         combined(["held", "ahead"])
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=6))
+def test_p_of_an_interval_over_seeds_is_the_paired_t_test_s(values):
+    found = mean_interval(values)
+    assume(found.sd > 1e-6)
+    p = p_of_interval(found.estimate, found.low, found.high, seeds=len(values))
+    assert p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=1e-6, abs=1e-12)
+
+
+def test_p_of_an_interval_is_one_less_its_level_where_it_ends_at_zero():
+    assert p_of_interval(1.0, 0.0, 5.0) == pytest.approx(0.05)
+    assert p_of_interval(-1.0, -1.5, 0.0, seeds=3, level=0.9) == pytest.approx(0.1)
+    assert p_of_interval(1.0, 1.0, 1.0) == 0 and p_of_interval(0.0, 0.0, 0.0) == 1
+    assert p_of_interval(1.96, 0.0, 9.0) == pytest.approx(p_of_interval(-1.96, -9.0, 0.0))
+
+
+def test_paired_differences_are_of_the_seeds_that_both_have():
+    assert paired_differences([3.0, 5.0, 9.0], [1.0, 1.0]) == [2.0, 4.0]

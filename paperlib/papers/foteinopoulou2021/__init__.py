@@ -17,13 +17,14 @@ from paperlib.papers.foteinopoulou2021.plan import (
     grid,
     protocol,
 )
-from paperlib.papers.foteinopoulou2021.runs import Predicted, ensemble
+from paperlib.papers.foteinopoulou2021.runs import FineTable, Predicted, ensemble
 from paperlib.papers.foteinopoulou2021.study import Study
 from paperlib.papers.foteinopoulou2021.subsets import SPREAD, VOTED, printed_share
 from paperlib.papers.foteinopoulou2021.variance import size_verdict
 
 __all__ = [
     "DIMENSIONS",
+    "FineTable",
     "HIDDEN",
     "KEY",
     "LEVELS",

@@ -13,8 +13,6 @@ from paperlib.papers.foteinopoulou2021.plan import DIMENSIONS, KEY
 from paperlib.papers.foteinopoulou2021.runs import Runs
 from paperlib.published import read_table
 
-MADE = "the twin's raters are made to differ so"  # why the twin cannot say how raters differ
-
 
 class Raters(Runs):
     """How far raters agree, and how their means and variances are distributed."""
@@ -68,10 +66,6 @@ class Raters(Runs):
                 verdict=self._of_raters(stats.verdict(gap, 1)),
             )
         return self.shown("table1")
-
-    def _of_raters(self, verdict: stats.Verdict) -> str:
-        """A verdict on how raters differ, which on the twin is a property of the generator and judged by nothing."""
-        return f"{stats.Verdict.NOT_ATTEMPTED}: {MADE}" if self.track.name == "twin" else str(verdict)
 
     def _agreement_of_nameless_raters(self) -> tuple[stats.Interval | None, int, str, str]:
         faces = self.faces

@@ -20,6 +20,11 @@ from paperlib.papers.foteinopoulou2021.plan import BASELINE, KEY, grid, protocol
 from paperlib.tracks import Track
 
 GROUPS = 50  # that pictures are dealt into by lot where nobody knows whose they are
+# Why a track cannot say how raters differ.
+NOT_OF_RATERS = {
+    "twin": "the twin's raters are made to differ so",
+    "ferplus": "nobody rated valence or arousal, and where the votes' points lie decides it",
+}
 COUNTED = (
     "networks whose test rejects",
     "PCC: cells",
@@ -143,6 +148,11 @@ class Runs:
         if not found:
             raise LookupError(f"table2 has no {column} of {source}")
         return found
+
+    def _of_raters(self, verdict: stats.Verdict) -> str:
+        """A verdict on how raters differ in valence and arousal, where people rated these."""
+        why = NOT_OF_RATERS.get(self.track.name)
+        return f"{stats.Verdict.NOT_ATTEMPTED}: {why}" if why else str(verdict)
 
     def _nothing(self, artefact: str, why: str, row: str = "all") -> None:
         """Record that a question of ours could not be asked on this track, and why."""

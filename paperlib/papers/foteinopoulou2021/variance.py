@@ -135,6 +135,9 @@ class LearnedVariance(Runs):
             clusters=None if record.subject is None else record.subject[items],
         )
         cells = read_table(KEY, 2).set_index("dimension")["value"]
+        verdict = stats.verdict(
+            gap["interval"], 1
+        )  # on the twin, agreement is made, and what is learned is not
         self.ledger.add(
             "table2",
             f"{source}: arousal - valence",
@@ -146,7 +149,7 @@ class LearnedVariance(Runs):
             printed_on="AMIGOS",
             claim=f"learned and raters' variance correlate more for arousal than for valence ({source})",
             claim_id="variance-pcc-higher-where-agreement-lower",
-            verdict=stats.verdict(gap["interval"], 1),
+            verdict=str(verdict) if self.track.name == "twin" else self._of_raters(verdict),
         )
 
     def _ceiling(self, record: FaceSet | SequenceSet, items: NDArray, j: int) -> stats.Interval:

@@ -256,11 +256,12 @@ class Runs:
         within: tuple[float, float],
         among: str = "test",
         claim: str = "",
+        untold: str = "",
         **rest: Any,
     ) -> Entry:
         """Record a count or share of columns, each compared by its mean over seeds, as the tables show it.
 
-        It lies `within` two numbers, beyond which its interval is cut off.
+        It lies `within` two numbers, beyond which its interval is cut off; `untold` as in `_judged`.
         """
 
         def of(*rows: NDArray[np.float64]) -> float:
@@ -278,7 +279,7 @@ class Runs:
             n=frames_in(sums[0]),
             interval=interval or of(*sums),
             about=about,
-            **self._judged(claim, interval, about) if claim else {},
+            **self._judged(claim, interval, about, untold) if claim else {},
             **rest,
         )
 

@@ -7,8 +7,6 @@ from itertools import product
 from operator import attrgetter
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student
 from statsmodels.stats.multitest import multipletests
 
 from paperlib.ledger import Entry
@@ -30,7 +28,7 @@ from paperlib.papers.neo2023.plan import (
     VOTES,
 )
 from paperlib.papers.neo2023.recognition import Recognition
-from paperlib.stats import Verdict
+from paperlib.stats import Verdict, p_of_interval
 
 
 class Study(FusedLabels, Recognition, Confidence, Maps):
@@ -64,7 +62,8 @@ class Study(FusedLabels, Recognition, Confidence, Maps):
         ]
         if not judged:
             return "No claim has an interval."
-        stays = multipletests([_chance(e) for e in judged], method="holm")[0]
+        p = [p_of_interval(e.measured, e.low, e.high, seeds=e.seeds) for e in judged]
+        stays = multipletests(p, method="holm")[0]
         told = []
         for verdict in (Verdict.HELD, Verdict.DID_NOT_HOLD):
             of = [kept for e, kept in zip(judged, stays, strict=True) if e.verdict == verdict]
@@ -195,13 +194,3 @@ def _told_of_calibration(cells: Mapping[tuple[str, str, str], Entry]) -> list[st
                 f"{perfect.measured:.3f}), {condition} wrong labels: {', '.join(told)}."
             )
     return lines
-
-
-def _chance(e: Entry) -> float:
-    """Two-sided p of a line with an interval: Student's t with the fewest degrees of freedom that it can have.
-
-    The bound towards zero lies a t quantile of standard errors away, so p is 0.05 where that bound is zero.
-    """
-    arm = abs(e.measured - (e.low if e.measured > 0 else e.high))
-    law = student(e.seeds - 1) if e.seeds > 1 else norm()
-    return float(2 * law.sf(abs(e.measured) / arm * law.ppf(0.975))) if arm else 0.0

@@ -119,7 +119,6 @@ def conclusion(ledger: Ledger) -> str:
     Then what of the votes' gain is the label's, and what the distribution's; and `plain_answer`.
     """
     cost = {e.row: e.measured for e in ledger.table("cost").entries}
-    judged: list[Entry] = []
     lines = [
         f"**Which would you use for what?** (track {ledger.track.name}, profile {ledger.track.profile})",
         "",
@@ -128,14 +127,13 @@ def conclusion(ledger: Ledger) -> str:
     ]
     found = answers(ledger)
     for of in found:
-        judged += of.gains.values()
         cells = [
             _answer([(of.rows[row], gain) for row, gain in of.gains.items() if told(row) == kind], cost)
             for kind in TOLD_AS
         ]
         plain = next(iter(of.rows.values()))
         lines.append(f"| {of.question.words} ({of.column}) | {plain.measured:.3f} | {' | '.join(cells)} |")
-    ahead, behind = sum(e.ahead for e in judged), sum(e.behind for e in judged)
+    ahead, behind, count = _counted(found)
     lines += [
         "",
         "A cell names the best of the rows that are *surely* ahead of the plain network, those whose gain has a 95 % "
@@ -145,8 +143,8 @@ def conclusion(ledger: Ledger) -> str:
         "beside its loss. A predicted variance speaks of a face, not of its label or category, and is no candidate "
         "where these are asked for.",
         "",
-        f"Of the {len(judged)} comparisons with the plain network behind these lines {ahead} are surely gains, "
-        f"{behind} surely losses, and {len(judged) - ahead - behind} cannot be told from nothing. They share the plain "
+        f"Of the {count} comparisons with the plain network behind these lines {ahead} are surely gains, "
+        f"{behind} surely losses, and {count - ahead - behind} cannot be told from nothing. They share the plain "
         "network's runs and the same faces, and restate each other in part. The best of several rows is partly luck, "
         "for which no interval here allows.",
         "",
@@ -177,7 +175,10 @@ def plain_answer(ledger: Ledger) -> str:
 
     def named(kind: str) -> str:
         """The methods told so that are surely ahead of the plain network somewhere, the most often so first."""
-        surely = sorted((m for m in RIVALS if told(m) == kind and ahead[m]), key=lambda m: -ahead[m])
+        aside = (VOTES, MAJORITY)  # which have a sentence of their own
+        surely = sorted(
+            (m for m in RIVALS if told(m) == kind and ahead[m] and m not in aside), key=lambda m: -ahead[m]
+        )
         names = {NO_NETWORK: "doubt without a network"}
         said = [f"{names.get(m, m)} in {ahead[m]} of {asked[m]}" for m in surely]
         if ENSEMBLE in surely:
@@ -185,15 +186,26 @@ def plain_answer(ledger: Ledger) -> str:
         return f"surely ahead are: {'; '.join(said)}" if said else "nothing is surely ahead"
 
     shares = [of.shares for of in found if of.shares]
+    taken = sum(more.behind for _, more in shares)
+    gains, losses, count = _counted(found)
     papers = ", ".join(f"{m} ({key})" for m, key in OF_PAPERS.items() if ahead[m])
     return (
         f"With all raters' votes to learn from, the {VOTES} is surely ahead of a plain network in {ahead[VOTES]} of "
         f"{asked[VOTES]} lines; its control, the majority's label alone, is so in {ahead[MAJORITY]}, and the "
-        f"distribution surely adds to it in {sum(more.ahead for _, more in shares)}. Told one rater beside the label, "
-        f"{named('one rater')}. Told the label alone, {named('nothing')}. Of the five papers' methods, "
+        f"distribution surely adds to it in {sum(more.ahead for _, more in shares)}"
+        f"{f' and surely takes from it in {taken}' if taken else ''}. Of what else is told all raters, "
+        f"{named('all raters')}. Told one rater beside the label, {named('one rater')}. Told the label alone, "
+        f"{named('nothing')}. Of the five papers' methods, "
         f"{f'these are surely ahead in some line: {papers}' if papers else 'none is surely ahead in any line'}. "
+        f"Of all {count} comparisons with the plain network {gains} are surely gains and {losses} surely losses. "
         f"{LIMITS[ledger.track.name]}"
     )
+
+
+def _counted(found: Sequence[Answer]) -> tuple[int, int, int]:
+    """How many comparisons with the plain network are surely gains, how many surely losses, and how many there are."""
+    judged = [e for of in found for e in of.gains.values()]
+    return sum(e.ahead for e in judged), sum(e.behind for e in judged), len(judged)
 
 
 def _answer(candidates: Sequence[tuple[Entry, Entry]], cost: Mapping[str, float]) -> str:

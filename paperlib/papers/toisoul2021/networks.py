@@ -334,7 +334,7 @@ class Networks(Runs):
                 f"{better} + {printed.place:g} - {worse}",
                 measure,
                 [printed.place + gain for gain in gains[measure]],
-                claim=f"Shake-shake keeps the CCC of the CCC-based loss ({measure})",
+                claim=f"Shake-shake keeps the CCC of the CCC-based loss, but for {printed.place:g} ({measure})",
                 claim_id="shake-shake",
                 printed=printed.words,
                 printed_on="AffectNet",

@@ -37,6 +37,7 @@ from paperlib.papers.toisoul2021.runs import Runs
 from paperlib.stats import Interval, Verdict
 
 MADE = "the twin's raters are made to differ so"
+SET = "how far the twin's raters agree is set by its maker"
 
 
 class People(Runs):
@@ -73,6 +74,7 @@ class People(Runs):
         for measure, gained in gains.items():
             claim = f"The network agrees with people better than they do with each other ({measure})"
             claimed = claim_of(told["arousal"], claim, "human-arousal") if measure == "CCC arousal" else {}
+            claimed |= self._if_made if claimed else {}
             self._judged("table4", f"{WITH_ONE} - {PEOPLE}", measure, gained, about=self._fixed, **claimed)
         people_alone = " to ".join(printed[rows[PEOPLE], f"CCC {d}"] for d in reversed(AFFECT))
         if "CCC valence" in gains:
@@ -108,10 +110,12 @@ class People(Runs):
             "CCC valence",
             _moved(gained, told.place),
             about=self._fixed,
-            claim="The network agrees with people at least as well as they do with each other (CCC valence)",
+            claim="The network agrees with people at least as well as they do with each other, but for "
+            f"{told.place:g} (CCC valence)",
             claim_id="human-valence",
             printed=told.words,
             printed_on="AffectNet",
+            **self._if_made,
         )
 
     def _superior_to_people(self, gains: Mapping[str, Interval]) -> None:
@@ -128,11 +132,18 @@ class People(Runs):
                 measure,
                 _moved(gains[measure], allowed),
                 about=self._fixed,
-                claim=f"The network's agreement with people is superior to theirs ({measure})",
+                claim="The network's agreement with people is superior to theirs"
+                f"{f', but for {allowed:g}' if allowed else ''} ({measure})",
                 claim_id="human-superior",
                 printed=told.words,
                 printed_on="AffectNet",
+                **self._if_made,
             )
+
+    @property
+    def _if_made(self) -> dict[str, str]:
+        """For a claim of a network against raters: nothing is decided by it where a program made the raters."""
+        return {"verdict": f"{Verdict.NOT_ATTEMPTED}: {SET}"} if self.track.name == "twin" else {}
 
     def gains_over_people(self) -> dict[str, Interval]:
         """By measure: what networks, mean over seeds, have with one rater, less what two raters have together."""
