@@ -73,6 +73,9 @@ LIMITS = {  # what a reader of a track's verdicts must know, whatever the paper
         "circumplex. Where a line speaks of them, of their variance or of raters of them, it is about votes so placed.",
     ),
 }
+ASIDE = {  # likewise of a paper's, whatever the track
+    "le2023": " *As printed* is LDLVA by its equations there, but for γ and λ's step, which were tuned here.",
+}
 KEPT = {"twin": "the twin", "ferplus": "FER+"}  # tracks whose pages are kept -> what they are called
 
 
@@ -414,6 +417,7 @@ def sentence(frame: pd.DataFrame, lacking: Mapping[str, str] = MappingProxyType(
         line = counts.loc[key]
         words.append(
             f"- **{key}**: of {_many(line['statements'], 'statement')} {_of_each(line) or 'none was judged'}."
+            f"{ASIDE.get(key, '')}"
         )
     words += [
         f"- **{key}**: a page of our own, {_many(line['questions of ours'], 'comparison')} and no statement of a paper."

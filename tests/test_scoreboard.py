@@ -159,6 +159,9 @@ def test_counts_add_up_and_the_sentence_is_made_of_them(figures):
         "1 *not attempted here*."
     )
     assert "- **neo2023**: not on this page; not made yet." in said
+    assert "1 *not attempted here*. *As printed* is LDLVA by its equations there, but for" in said
+    fer = sentence(frame.assign(track="ferplus")).splitlines()
+    assert fer[-1].startswith("Nobody rated the valence or arousal of these faces") and fer[-2] == ""
     assert list(claims(frame)["claim"]) == ["Ours is better", "It is fast"]
     first, second = artefacts(frame).to_dict("records")
     assert (first["measured"], first["printed"], first["held"], first["questions of ours"]) == (2, 0, 1, 1)
