@@ -309,6 +309,10 @@ def reason_holds(e: Entry, entries: list[Entry]) -> bool:
     def of(row: str, column: str) -> Entry:
         return next(o for o in entries if (o.row, o.column) == (row, column))
 
+    if found := re.match(
+        r"no count speaks against it, and of (\d+) gains that are none luck loses half", reason
+    ):
+        return of("all cells: gained on dev", "columns").measured == float(found[1]) >= e.measured
     if found := re.match(r"(.+) is behind the plain network here, by (.+) points", reason):
         rival, plain = (np.array(of(row, e.column).values) for row in (found[1], "baseline"))
         behind = np.mean(plain[: len(rival)] - rival[: len(plain)])
