@@ -302,6 +302,16 @@ def reason_holds(e: Entry, entries: list[Entry]) -> bool:
                 "ferplus",
                 "nobody rated valence or arousal, and where the votes' points lie decides it",
             ): placed,
+            (
+                "ferplus",
+                "category and place are both votes for categories, by different people: no rating is contradicted",
+            ): {
+                "noisy-variance-higher",
+                "distributions-overlap",
+                "reject-valence-95",
+                "reject-arousal-80",
+                "clean-lower-by-test",
+            },
         }
         return e.claim_id in of_track.get((e.track, reason), ())
     assert word == Verdict.CANNOT_TELL
