@@ -136,12 +136,15 @@ class Study(Raters, LearnedVariance, Subsets, Errors, Rivals):
         return ", ".join(each)
 
     def _closest(self) -> list[str]:
-        """Which method's variance correlates most with the raters', of all and of those that see mean labels alone."""
+        """The method whose variance follows the raters' most, of all and of those told means; over common seeds."""
         said = []
         for d, group in self.variance_correlations().groupby("dimension"):
             ordered = group.sort_values("estimate", ascending=False)
             best = ordered.iloc[0]
-            line = f"- Highest correlation with the raters' variance, {d}: {best['method']} ({best['estimate']:.2f})"
+            line = (
+                f"- Highest correlation with the raters' variance on the seeds that all methods have, {d}: "
+                f"{best['method']} ({best['estimate']:.2f})"
+            )
             if best["method"] in NEEDS_RATERS:
                 mean = ordered[~ordered["method"].isin(NEEDS_RATERS)].iloc[0]
                 line += (
