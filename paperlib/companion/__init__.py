@@ -1,0 +1,1 @@
+"""What turns trained networks into a page: plans, runs, samples, scores, tables, published numbers and their audit."""

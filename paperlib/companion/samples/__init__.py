@@ -1,0 +1,56 @@
+"""Samples: the runs' predictions as tidy tables, stored in data/samples/<track>/, from which every page is made.
+
+A row is a test item, a dimension where there are any, and a run. data/samples/README.md says what each column is.
+`paperlib.companion.samples.<key>.build` makes them of a paper's runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+STORED = Path(__file__).resolve().parents[3] / "data" / "samples"
+
+
+def read(
+    key: str, track: str, table: str = "", *, folder: str | Path = "", columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The samples of a paper on a track, or another of its tables; empty `folder`: the stored ones.
+
+    Texts are categories in the order in which they first occur. `columns` reads no more than these.
+
+    Raises:
+        FileNotFoundError: no such table is stored.
+    """
+    path = path_of(key, track, table, folder=folder)
+    if not path.is_file():
+        on_file = ", ".join(sorted(p.stem for p in path.parent.glob("*.parquet"))) or "nothing"
+        raise FileNotFoundError(f"{path} is not there; in this folder: {on_file}")
+    return pd.read_parquet(path, columns=list(columns) if columns else None)
+
+
+def write(tables: Mapping[str, pd.DataFrame], key: str, track: str, *, folder: str | Path = "") -> list[Path]:
+    """Store a paper's tables by name ("": the samples), each whole or not at all; texts become categories."""
+    paths = []
+    for name, table in tables.items():
+        path = path_of(key, track, name, folder=folder)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        categories(table).to_parquet(partial, index=False, compression="zstd", compression_level=15)
+        os.replace(partial, path)
+        paths.append(path)
+    return paths
+
+
+def categories(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its texts as categories, in the order in which they first occur."""
+    texts = [c for c in table if pd.api.types.is_string_dtype(table[c]) or table[c].dtype == object]
+    return table.assign(**{c: pd.Categorical(table[c], pd.unique(table[c].dropna())) for c in texts})
+
+
+def path_of(key: str, track: str, table: str = "", *, folder: str | Path = "") -> Path:
+    """Where a table is stored."""
+    return Path(folder or STORED / track) / (f"{key}.{table}.parquet" if table else f"{key}.parquet")
