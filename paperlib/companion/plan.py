@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 import yaml
 
 from paperlib.grid import Run
+from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
-FIELDS = frozenset({"task", "data", "when", "needs", "seeds", "labels", "settings", "across"})
+FIELDS = frozenset({"task", "data", "when", "unless", "needs", "seeds", "labels", "settings", "across"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +31,10 @@ class Block:
 def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     """The blocks of a paper on a track, in the plan's order; `seeds` (0: the plan's) is how many runs each has.
 
-    A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps `when` (track, profile:
-    lists of names), `needs` (attributes that the data must have; "affect" some finite), `seeds`, `labels`, `settings`
-    and `across`: for each label the choices, a name and what it adds to the settings. Nested settings are merged.
+    A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps `when` and `unless`
+    (track, profile: lists of names), `needs` (attributes that the data must have; "affect" some finite), `seeds`,
+    `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the settings. Nested
+    settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
 
     Raises:
         ValueError: a block has an unknown field.
@@ -47,6 +50,8 @@ def _blocks(entry: Mapping[str, Any], track: Track, seeds: int, path: Path) -> I
     asked = {"track": track.name, "profile": track.profile}
     if not all(asked[name] in allowed for name, allowed in entry.get("when", {}).items()):
         return
+    if any(asked[name] in refused for name, refused in entry.get("unless", {}).items()):
+        return
     data = _data(track, entry["data"])
     if data is None or not all(_has(data, name) for name in entry.get("needs", [])):
         return
@@ -55,6 +60,8 @@ def _blocks(entry: Mapping[str, Any], track: Track, seeds: int, path: Path) -> I
         settings = dict(entry.get("settings", {}))
         for _, more in choice:
             settings = merged(settings, more or {})
+        if settings.get("pretrained") == "if available":
+            settings["pretrained"] = _weights(settings["backbone"])
         labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
         count = range(seeds or entry.get("seeds", 1))
         of = {"task": entry["task"], "track": track, "data": data.fingerprint, "settings": settings}
@@ -75,3 +82,8 @@ def _data(track: Track, name: str | Mapping[str, str]) -> Any:
 def _has(data: Any, name: str) -> bool:
     found = getattr(data, name)
     return found is not None and (name != "affect" or bool(np.isfinite(found).any()))
+
+
+@cache
+def _weights(backbone: str) -> bool:
+    return weights_available(backbone)

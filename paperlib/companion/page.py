@@ -1,0 +1,430 @@
+"""A page's tables in the paper's own rows and columns: ours large with its spread, the printed number small beneath.
+
+data/published/<key>/ has tableN.csv (key columns in the paper's words and order, `measure`, `printed` as printed, empty for
+a dash, perhaps `spread` and `bold`); tables.csv, which keys go down and which across; headings.csv, what stands in for a
+heading on a track (`here`) or why nothing does (`lacking`); claims.csv; not_attempted.csv. A table of ours is laid out by
+tables.csv too, or by the words given to `Page.show`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from IPython.display import Code, Image, display
+
+from paperlib.companion.score import Scores
+from paperlib.companion.table import Cell, Heading, Table, digits_of, interval, number, span
+from paperlib.companion.verdicts import FAILED, HELD, LEFT, OPEN, lines, settle
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = ROOT / "data" / "published"
+OUTPUTS = "PAPERLIB_OUTPUTS"  # names the folder that pages write to, in place of figures/
+TEXTS = ["unit", "claim", "verdict", "why", "counted"]
+NUMBERS = [
+    "estimate",
+    "sd",
+    "low",
+    "high",
+    "n",
+    "seeds",
+    "over",
+    "paper",
+    "paper low",
+    "paper high",
+    "better",
+    "allowed",
+]
+FIELDS = {*TEXTS, *NUMBERS, "digits", "least", "chance"}  # a line's other columns are its keys
+MEAN = "mean"  # the heading of what was averaged over
+
+
+class Paper:
+    """The printed numbers of a paper: `paper.table4` is a Series indexed by the table's key columns."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __getattr__(self, name: str) -> pd.Series:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        table = _read(self.key, name)
+        keys = list(table.columns[: table.columns.get_loc("measure") + 1])
+        values = pd.to_numeric(table["printed"].str.replace(",", ""), errors="coerce")
+        return values.set_axis(pd.MultiIndex.from_frame(table[keys])).rename("paper").dropna()
+
+    def text(self, name: str) -> float:
+        """A number printed in the text, by its id in text.csv."""
+        return float(_read(self.key, "text").set_index("id").loc[name, "printed"])
+
+
+class Page:
+    """What one page shows: tables and figures, each also written to a file, and in the end a verdict a statement."""
+
+    def __init__(self, key: str, track: str) -> None:
+        self.key, self.track, self.paper = key, track, Paper(key)
+        self.folder = Path(os.environ.get(OUTPUTS, ROOT / "figures")) / track / key
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.shown: dict[str, pd.DataFrame] = {}
+        self.layouts = _read(key, "tables").set_index("table")
+        headings, left = (self._of_track(name) for name in ("headings", "not_attempted"))
+        self.here = headings[headings["here"] != ""].set_index("heading")["here"].to_dict()
+        self.lacking = headings[headings["lacking"] != ""].set_index("heading")["lacking"].to_dict()
+        self.left = left
+
+    def _of_track(self, name: str) -> pd.DataFrame:
+        table = _read(self.key, name)
+        return table[table["track"].isin(["*", self.track])]
+
+    def short(self, statements: Mapping[str, pd.DataFrame]) -> Table:
+        """*In short*: statements in a reader's words, each with its verdict and evidence from claimed lines."""
+        columns: list[Heading] = [("Here",), ("Evidence: estimate [95 % interval]",)]
+        cells = {}
+        for said, found in statements.items():
+            word = _word(found) if len(found) else LEFT
+            cells[(said,), columns[0]] = Cell(word, word=word)
+            cells[(said,), columns[1]] = Cell(evidence(found) if len(found) else "these data cannot test it")
+        rows = [(said,) for said in statements]
+        return Table(title="", corner=["The paper says"], rows=rows, columns=columns, cells=cells, prose=True)
+
+    def show(
+        self, name: str, *tables: pd.DataFrame | Scores, title: str = "", down: str = "", across: str = ""
+    ) -> None:
+        """Display and save lines, or scores as their lines: numbers as the paper lays them out, tested ones below.
+
+        title, down, across: of a table that tables.csv does not have; keys that stand in rows and in columns.
+
+        Raises:
+            ValueError: two lines would stand in one cell.
+        """
+        found = [lines(t) if isinstance(t, Scores) else t for t in tables]
+        found = [t for t in found if len(t)]
+        layout = self._layout(name, title, down, across)
+        if not found:
+            print(f"{layout['title']}: not on this track ({self.track}).")
+            return
+        table = pd.concat(found, ignore_index=True)
+        table = table.assign(**{k: table[k].fillna("") if k in table else "" for k in TEXTS})
+        self.shown[name] = pd.concat([self.shown[name], table]) if name in self.shown else table
+        self.shown[name].to_csv(self.folder / f"{name}.csv", index=False, float_format="%.10g")
+        made = [t for t in self._tables(name, layout, table) if t.cells]
+        text = "\n".join(t.latex(f"{self.key}-{name}-{i}") for i, t in enumerate(made))
+        (self.folder / f"{name}.tex").write_text(text, encoding="utf-8")
+        display(*made)
+
+    def _layout(self, name: str, title: str, down: str, across: str) -> dict[str, str]:
+        if name in self.layouts.index:
+            return self.layouts.loc[name].to_dict()
+        if not (title and down and across):
+            raise ValueError(
+                f"{name} has no line in tables.csv: give title, down and across, or add it there"
+            )
+        return {"title": title, "down": down, "across": across, "where": "", "of": ""}
+
+    def _tables(self, name: str, layout: Mapping[str, str], table: pd.DataFrame) -> list[Table]:
+        path = PUBLISHED / self.key / f"{name}.csv"
+        printed = (
+            _read(self.key, name)
+            if path.is_file()
+            else pd.DataFrame(columns=["measure", "printed"], dtype=str)
+        )
+        printed = printed.query(layout["where"]) if layout["where"] else printed
+        tested = table.filter(regex="^less ").fillna("").ne("").any(axis=1) | table["verdict"].ne("")
+        table = table.assign(digits=_digits(table, tested, printed))
+        keys = layout["down"].split(), layout["across"].split()
+        link = (os.path.join("..", "..", "..", "figures", self.track, self.key, f"{name}.csv"), f"{name}.csv")
+        made = (
+            [_Layout(self, layout, printed, *keys, link).numbers(table[~tested])] if (~tested).any() else []
+        )
+        return made + (
+            [_Layout(self, layout, printed, *keys, link).tests(table[tested])] if tested.any() else []
+        )
+
+    def figure(self, figure: Any, name: str, alt: str) -> None:
+        """Display and save a figure of matplotlib or seaborn as PNG, with words for who cannot see it."""
+        figure = figure.plot()._figure if hasattr(figure, "plot") and hasattr(figure, "facet") else figure
+        figure = getattr(figure, "figure", figure)
+        path = self.folder / f"{name}.png"
+        figure.savefig(path, dpi=160, bbox_inches="tight", metadata={"Software": None})
+        import matplotlib.pyplot as plt
+
+        plt.close(figure)
+        display(Image(data=path.read_bytes(), alt=alt, width=int(figure.get_figwidth() * 96)))
+
+    def source(self, *functions: Callable[..., Any]) -> None:
+        """Show the source of functions of the library."""
+        display(Code("\n\n".join(inspect.getsource(f) for f in functions), language="python"))
+
+    def verdicts(self) -> Table:
+        """Every statement that a run can test, once; writes ledger.csv and verdicts.csv.
+
+        Raises:
+            ValueError: a statement is neither shown nor in not_attempted.csv.
+        """
+        claims = _read(self.key, "claims").set_index("id")
+        claims = claims[claims["kind"] != "audit"]
+        ledger = pd.concat([t.assign(artefact=name) for name, t in self.shown.items()], ignore_index=True)
+        tested = ledger[ledger["claim"] != ""]
+        found = settle(claims, tested, self.left)
+        say = {c: evidence(x) for c, x in tested.groupby("claim")}
+        text = {c: say.get(c, "") if x["verdict"] != LEFT else "" for c, x in found.iterrows()}
+        found["evidence"] = [" ".join(filter(None, [text[c], x["why"]])) for c, x in found.iterrows()]
+        _write(ledger[["artefact", *ledger.columns.drop("artefact")]], self.folder / "ledger.csv")
+        _write(found.reset_index(), self.folder / "verdicts.csv")
+        columns: list[Heading] = [("Where",), ("Here",), ("Evidence, or why not attempted",)]
+        cells = {}
+        for x in found.to_dict("records"):
+            row = (x["claim"],)
+            cells |= {
+                (row, columns[0]): Cell(x["where"]),
+                (row, columns[1]): Cell(x["verdict"], word=x["verdict"]),
+            }
+            cells[row, columns[2]] = Cell(x["evidence"])
+        rows = [(text,) for text in found["claim"]]
+        title = "Every statement of the paper that a training can test"
+        return Table(
+            title=title, corner=["The paper says"], rows=rows, columns=columns, cells=cells, prose=True
+        )
+
+
+class _Layout:
+    """How the lines of one table of a page become cells."""
+
+    def __init__(
+        self,
+        page: Page,
+        layout: Mapping[str, str],
+        printed: pd.DataFrame,
+        down: list[str],
+        across: list[str],
+        link: tuple[str, str],
+    ) -> None:
+        self.page, self.layout, self.printed = page, layout, printed
+        self.down, self.across, self.link = down, across, link
+
+    def numbers(self, table: pd.DataFrame) -> Table:
+        """Ours large with its spread, printed small beneath; the best of a column bold."""
+        table = named(table, [*self.down, *self.across])
+        printed = (
+            self.printed if set(self.down) | set(self.across) <= set(self.printed) else self.printed.iloc[:0]
+        )
+        ours, theirs = placed(table, self.down, self.across), placed(printed, self.down, self.across)
+        rows, columns = (order(table, keys, printed) for keys in (self.down, self.across))
+        values = {c: [_read_as(x) for (_, k), x in ours.items() if k == c] for c in columns}
+        cells = {}
+        for at in dict.fromkeys([*ours, *theirs]):
+            best = at in ours and len(values[at[1]]) > 1 and _read_as(ours[at]) == max(values[at[1]])
+            cells[at] = self._cell(at, ours.get(at), theirs.get(at), best)
+        corner, title = self._headed(table, self.layout["title"])
+        known = {*starts(r for r, _ in theirs), *starts(c for _, c in theirs)}
+        marks = {s: self._mark(s, known) for s in starts([*rows, *columns])}
+        under = self._under(table, any(c.bold for c in cells.values()), bool(theirs))
+        return Table(
+            title=title,
+            corner=corner,
+            rows=rows,
+            columns=columns,
+            cells=cells,
+            marks=marks,
+            under=under,
+            link=self.link,
+        )
+
+    def _cell(
+        self, at: tuple[Heading, Heading], x: dict[str, Any] | None, p: dict[str, Any] | None, best: bool
+    ) -> Cell:
+        small = (beneath(p),) if p else ()
+        strong = bool(p) and p.get("bold") == "true"  # type: ignore[union-attr]
+        if x:
+            large = number(x["estimate"], x["digits"]) if x["estimate"] == x["estimate"] else "–"
+            if x["sd"] == x["sd"]:
+                spread = f"± {number(x['sd'], x['digits'])}"
+            else:
+                spread = interval(x, x["digits"], "")[1]
+            return Cell(large, spread, small, best, printed_bold=strong)
+        assert p
+        if not p["printed"]:
+            return Cell(small=small)
+        why = next((self.page.lacking[h] for h in (*at[0], *at[1]) if h in self.page.lacking), "not run here")
+        return Cell("–", small=small, why=why, printed_bold=strong)
+
+    def _mark(self, start: Heading, known: set[Heading]) -> str:
+        new = start not in known and (len(start) == 1 or start[:-1] in known)
+        here = self.page.here.get(start[-1])
+        return f"here {here}" if here else "not in the paper" if new and known else ""
+
+    def _under(self, table: pd.DataFrame, bold: bool, printed: bool) -> str:
+        n, seeds = span(table["n"]), table["seeds"][table["seeds"] > 0]
+        what = f"Here: {self.page.track}, n = {n}"
+        what += f", mean ± standard deviation over {span(seeds)} seeds" if len(seeds) else ""
+        what += (
+            "; in brackets 95 % intervals" if table["sd"].isna().any() and table["low"].notna().any() else ""
+        )
+        what += "; best of a column bold" if bold else ""
+        return (
+            f"{what}. Small: printed, {self.layout['of']}." if printed and self.layout["of"] else f"{what}."
+        )
+
+    def tests(self, table: pd.DataFrame) -> Table:
+        """Differences and what else has a verdict: estimate, interval, verdict, and the printed number."""
+        counts = table[
+            table["counted"].ne("") | table["low"].isna() & table["measure"].str.startswith("cells ahead")
+        ]
+        table = named(table.drop(counts.index), [*self.down, *self.across])
+        fixed = {k: table[k].iloc[0] for k in [*self.down, *self.across] if table[k].nunique() == 1}
+        down = [k for k in self.down if k not in fixed] or self.down[:1]
+        across = [k for k in self.across if k not in fixed] or self.across[:1]
+        cells = {}
+        for at, x in placed(table, down, across).items():
+            places = len(f"{x['paper']:.10g}".partition(".")[2]) if x["paper"] == x["paper"] else 0
+            paper = (
+                (f"printed {number(x['paper'], min(places, x['digits'] + 2), '+')}",)
+                if x["paper"] == x["paper"]
+                else ()
+            )
+            cells[at] = Cell(*interval(x, x["digits"]), paper, word=x["verdict"], why=x["why"])
+        said = {k: v for k, v in fixed.items() if k not in (*down, *across) and v}
+        of = "; ".join(v if " less " in v else f"{k} {v}" for k, v in said.items())
+        title = self.layout["title"].partition(":")[0] + ", tested" + (f" ({of})" if of else "")
+        corner, title = _Layout(self.page, self.layout, self.printed, down, across, self.link)._headed(
+            table, title
+        )
+        over = " and ".join(table["over"].unique())
+        under = [f"{counted(x)}: {x['verdict']}." for x in counts.to_dict("records")]
+        under += [f"Positive is better. In brackets: 95 % interval over {over}."]
+        rows, columns = order(table, down, self.printed), order(table, across, self.printed)
+        return Table(
+            title=title, corner=corner, rows=rows, columns=columns, cells=cells, under=" ".join(under)
+        )
+
+    def _headed(self, table: pd.DataFrame, title: str) -> tuple[list[str], str]:
+        """The corner, which says measure and unit where no heading does, and the title."""
+        if "measure" in (*self.down, *self.across) or not len(table):
+            return self.down, title
+        what = ", ".join([table["measure"].iloc[0], *filter(None, table["unit"].unique())])
+        return ([what], title) if len(self.down) == 1 else (self.down, f"{title}: {what}")
+
+
+def evidence(found: pd.DataFrame) -> str:
+    """Up to four intervals with what tells them apart; else how many came out how."""
+    if len(found) > 4:
+        return f"{len(found)} lines: " + ", ".join(
+            f"{n} {word}" for word, n in found["verdict"].value_counts(sort=False).items()
+        )
+    keys = [k for k in found if k not in FIELDS and k != "artefact" and not k.startswith("less ")]
+    keys = [k for k in keys if found[k].nunique(dropna=False) > 1]
+    said = []
+    for x in found.to_dict("records"):
+        name = " ".join(str(x[k]) for k in keys if x[k] == x[k] and x[k])
+        less = "measure" in x and str(x["measure"]).startswith("cells ahead")
+        text = counted(x) if less else " ".join(filter(None, interval(x, _places(x))))
+        said.append((f"{name}: " if name else "") + text + (f" ({x['why']})" if x["why"] else ""))
+    return "; ".join(said)
+
+
+def counted(x: Mapping[str, Any]) -> str:
+    """ "cells ahead, of 6: 4 (printed 6 of 6)"."""
+    printed = f" (printed {x['counted']})" if x.get("counted") and x["counted"] == x["counted"] else ""
+    return f"{x['measure']}: {x['estimate']:g}{printed}"
+
+
+def beneath(p: Mapping[str, str]) -> str:
+    """What was printed, or the paper's dash."""
+    return (
+        f"printed {p['printed']}" + (f" ± {p['spread']}" if p.get("spread") else "") if p["printed"] else "–"
+    )
+
+
+def named(table: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
+    """Keys as headings: "a less b" where two were compared, "mean" where there is none."""
+    table = table.assign(
+        **{k: table[k].astype(object).where(table[k].notna(), MEAN) if k in table else MEAN for k in keys}
+    )
+    for k in [k for k in keys if f"less {k}" in table]:
+        less = table[f"less {k}"].fillna("").astype(str)
+        table[k] = table[k].where(less == "", table[k].astype(str) + " less " + less)
+    return table.astype({k: str for k in keys})
+
+
+def placed(
+    table: pd.DataFrame, down: list[str], across: list[str]
+) -> dict[tuple[Heading, Heading], dict[str, Any]]:
+    """The line of each cell; refuses two in one."""
+    found: dict[tuple[Heading, Heading], dict[str, Any]] = {}
+    for row, column, x in zip(
+        paths(table, down), paths(table, across), table.to_dict("records"), strict=True
+    ):
+        if (row, column) in found:
+            raise ValueError(
+                f"two lines in one cell: {' '.join((*row, *column))}; select one, or lay out a key more"
+            )
+        found[row, column] = x
+    return found
+
+
+def paths(table: pd.DataFrame, keys: list[str]) -> list[Heading]:
+    return [*table[keys].fillna("").itertuples(index=False, name=None)] if len(table) else []
+
+
+def starts(headings: Iterable[Heading]) -> list[Heading]:
+    return [h[:i] for h in headings for i in range(1, len(h) + 1)]
+
+
+def order(table: pd.DataFrame, keys: list[str], like: pd.DataFrame) -> list[Heading]:
+    """The headings of a table: the paper's in its order, then others where their group first appears, means last."""
+    printed = paths(like, keys) if set(keys) <= set(like) else []
+    first: dict[Heading, int] = {}
+    for at, start in enumerate(starts([*printed, *paths(table, keys)])):
+        first.setdefault(start, at)
+    shown = (
+        {*paths(table, keys), *printed}
+        if "verdict" in table and table["verdict"].eq("").all()
+        else {*paths(table, keys)}
+    )
+    return sorted(shown, key=lambda h: [(s[-1] == MEAN, first[s]) for s in starts([h])])
+
+
+def _word(found: pd.DataFrame) -> str:
+    """One word for lines that a reader's sentence rests on."""
+    words = set(found["verdict"])
+    if len(words) == 1:
+        return str(words.pop())
+    return (
+        FAILED
+        if FAILED in words and HELD not in words
+        else "mixed"
+        if FAILED in words
+        else "held in part"
+        if HELD in words
+        else OPEN
+    )
+
+
+def _digits(table: pd.DataFrame, tested: pd.Series, printed: pd.DataFrame) -> pd.Series:
+    """Decimals a line: those of its measure's numbers, at most as many as the paper printed (three where it did not)."""
+    places = printed["printed"].str.partition(".")[2].str.len() if len(printed) else pd.Series(dtype=float)
+    most = places.groupby(printed["measure"]).max() if len(printed) else {}
+    of = table[~tested] if (~tested).any() else table
+    enough = {m: digits_of(x, int(most.get(m, 3))) for m, x in of.groupby("measure")}
+    return table["measure"].map(enough).fillna(3).astype(int)
+
+
+def _places(x: Mapping[str, Any]) -> int:
+    return digits_of(pd.DataFrame([{"sd": float("nan"), "low": x["low"], "high": x["high"]}]), 3)
+
+
+def _read_as(x: Mapping[str, Any]) -> float:
+    """The number as it reads, turned so that more is better: what reads equal is bold together."""
+    return round(x["estimate"], x["digits"]) * x["better"]
+
+
+def _read(key: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(PUBLISHED / key / f"{name}.csv", dtype=str, keep_default_na=False)
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    table.to_csv(path, index=False, float_format="%.12g")

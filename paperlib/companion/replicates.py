@@ -1,0 +1,202 @@
+"""The replicates of one number: the same number with other seeds, with other people drawn, or with both.
+
+One bootstrap serves every table: which units and which seeds each replicate takes is planned once (`_plan`) and read by
+all measures, so that cells which share people are paired, draw by draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+ALL, PAPER, N, UNITS = ("all", 0), ("paper", 0), ("n", 0), ("units", 0)
+SEEDS, PEOPLE, BOTH = "seeds", "people", "people and seeds"
+AT_ONCE = 4_000_000  # draws times rows that a measure of many draws gets in one call
+
+Replicate = tuple[str, int]
+Many = Callable[..., NDArray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A number of the rows of a sample: `of(*columns)`.
+
+    columns: names; each is given to `of` as (n,). "rater *" stands for all columns that begin with "rater ", as (n, K)
+        without those that nobody has; "place?" may be missing in a row. Rows that lack any other are left out.
+    better: 1 where more is better, -1 where less is.
+    unit: such as "%"; "" for none.
+    fisher: a correlation, whose interval over seeds is made of Fisher's z and stays within 1.
+    many: the same of many draws at once, (R,), given the columns, `unit` (n,) from 0 to G - 1, and `counts` (R, G), how
+        often each draw takes each unit; `sums` and `ranked` make it. Without it `of` is asked once a draw and seed.
+    pooled: `of` gets (n, seeds) and gives one number of all networks together, such as that of their mean.
+    """
+
+    name: str
+    of: Callable[..., float]
+    columns: tuple[str, ...]
+    better: int = 1
+    unit: str = ""
+    fisher: bool = False
+    many: Many | None = field(default=None, repr=False)
+    pooled: bool = False
+
+
+def sums(terms: Callable[..., NDArray], of_sums: Callable[[NDArray], Any]) -> dict[str, Any]:
+    """`of` and `many` of a measure that is a function of sums over rows: `of_sums` of (..., k), of terms (n, k)."""
+
+    def many(*columns: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
+        rows = sparse.csr_matrix(
+            (np.ones(len(unit)), (unit, np.arange(len(unit)))), (counts.shape[1], len(unit))
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return of_sums(counts @ (rows @ terms(*columns)))
+
+    return {"of": lambda *columns: float(of_sums(terms(*columns).sum(axis=0))), "many": many}
+
+
+def ranks(x: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
+    """(R, n): the rank of each row among the rows of each draw; ties share their mean."""
+    order = np.argsort(x, kind="stable")
+    _, tie = np.unique(x[order], return_inverse=True)
+    below = np.zeros((tie.max() + 2, counts.shape[1]))
+    np.add.at(below, (tie + 1, unit[order]), 1)
+    below = below.cumsum(axis=0)  # of each unit's rows, how many lie below the first, second, ... value
+    found = np.empty((len(counts), len(x)))
+    found[:, order] = (counts @ ((below[tie] + below[tie + 1]) / 2).T) + 0.5
+    return found
+
+
+def shared_people(units: Sequence[pd.Series]) -> list[NDArray]:
+    """Of each group the people to draw from: its own, and those of all groups that share one with it, and so on."""
+    names, code = np.unique(np.concatenate([u.unique() for u in units]).astype(str), return_inverse=True)
+    group = np.repeat(np.arange(len(units)), [u.nunique() for u in units])
+    size = len(units) + len(names)
+    links = sparse.coo_matrix((np.ones(len(code)), (group, len(units) + code)), shape=(size, size))
+    joined = connected_components(links, directed=False)[1]
+    return [names[joined[len(units) :] == joined[i]] for i in range(len(units))]
+
+
+def replicates(
+    group: pd.DataFrame, measure: Measure, over: str, draws: int, people: NDArray | None
+) -> dict[Replicate, float]:
+    """All replicates of a measure of one cell's rows; nothing where all rows lack a column.
+
+    Raises:
+        ValueError: a row is there twice.
+    """
+    seeds = np.sort(group["seed"].unique())
+    columns, use = _by_item(group, measure, seeds)
+    if not use.any():
+        return {}
+    n, s = int(use.sum()), len(seeds)
+    cell = _Cell(measure, columns, n)
+    each = np.array([cell.of(slice(None), [k] if measure.pooled else k) for k in range(s)])
+    found = {ALL: cell.of(slice(None), slice(None)) if measure.pooled else float(np.mean(each)), N: float(n)}
+    if over != PEOPLE:
+        found |= {("seed", int(name)): float(v) for name, v in zip(seeds, each, strict=True)}
+    if over == SEEDS or people is None:
+        return found
+    found[UNITS] = g = len(people)
+    if g < 2 or (over == BOTH and s < 2):
+        return found  # how much people, or trainings, vary cannot be seen: no interval
+    first = group.groupby(pd.factorize(group["item"])[0])["unit"].first().astype(str).to_numpy()
+    unit = np.searchsorted(people, first[use])
+    names, units, of_seeds = _plan(over, g, s, draws)
+    return found | dict(zip(names, cell.drawn(unit, units, of_seeds, s).tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A measure with the columns of one cell, each (n, seeds) or (n, seeds, K)."""
+
+    measure: Measure
+    columns: list[NDArray]
+    n: int
+
+    def of(self, rows: Any, seed: Any) -> float:
+        return float(self.measure.of(*(c[rows][:, seed] for c in self.columns)))
+
+    def drawn(self, unit: NDArray, units: NDArray, of_seeds: NDArray, s: int) -> NDArray:
+        """The measure of each draw, (R,): of rows as often as their unit is drawn, mean over the seeds drawn."""
+        if self.measure.pooled:
+            drawn = zip(units, of_seeds, strict=True)
+            return np.array([self._rows(u[unit], np.repeat(np.arange(s), c)) for u, c in drawn])
+        if self.measure.many:
+            per_seed = np.stack([self._at_once(k, unit, units) for k in range(s)], axis=1)
+        else:
+            per_seed = np.full((len(units), s), np.nan)
+            for r, (u, c) in enumerate(zip(units, of_seeds, strict=True)):
+                per_seed[r, c > 0] = [self._rows(u[unit], k) for k in np.flatnonzero(c)]
+        return np.where(of_seeds > 0, per_seed * of_seeds, 0).sum(axis=1) / of_seeds.sum(axis=1)
+
+    def _rows(self, times: NDArray, seed: Any) -> float:
+        rows = np.repeat(np.arange(self.n), times)
+        return self.of(rows, seed) if len(rows) else np.nan
+
+    def _at_once(self, seed: int, unit: NDArray, units: NDArray) -> NDArray:
+        assert self.measure.many
+        step = max(AT_ONCE // self.n, 1)
+        blocks = [units[i : i + step] for i in range(0, len(units), step)]
+        columns = [c[:, seed] for c in self.columns]
+        return np.concatenate([self.measure.many(*columns, unit=unit, counts=b) for b in blocks])
+
+
+def _by_item(group: pd.DataFrame, measure: Measure, seeds: NDArray) -> tuple[list[NDArray], NDArray]:
+    """The measure's columns as (items, seeds) or (items, seeds, K), of the items that have them all; which these are."""
+    items, at = pd.factorize(group["item"])[0], np.searchsorted(seeds, group["seed"])
+    shape = (items.max() + 1, len(seeds))
+    if len(np.unique(items * len(seeds) + at)) < len(group):
+        twice = group[group.duplicated(["item", "seed"])].iloc[0]
+        raise ValueError(
+            f"{measure.name}: item {twice['item']} of seed {twice['seed']} is there twice in one cell; "
+            "name in `by` the column that tells its rows apart, or select one of them first"
+        )
+    arrays, use = [], np.ones(shape[0], bool)
+    for column, family in _families(group, measure):
+        wide = np.full((*shape, len(family)), np.nan)
+        wide[items, at] = group[family].to_numpy(float)
+        many = column.endswith("*")
+        wide = wide[:, :, np.isfinite(wide).any(axis=(0, 1))] if many else wide
+        have = np.isfinite(wide).any(axis=2)
+        use &= have.any(axis=1) if column.endswith("?") else have.all(axis=1)
+        arrays.append(wide if many else wide[:, :, 0])
+    return [a[use] for a in arrays], use
+
+
+def _families(group: pd.DataFrame, measure: Measure) -> Iterator[tuple[str, list[str]]]:
+    for column in measure.columns:
+        many = column.endswith("*")
+        family = [c for c in group if c.startswith(column[:-1])] if many else [column.removesuffix("?")]
+        if not family or not set(family) <= set(group):
+            raise ValueError(
+                f"{measure.name} reads column {column!r}; the samples have {', '.join(map(repr, group))}"
+            )
+        yield column, family
+
+
+@lru_cache(maxsize=32)
+def _plan(over: str, g: int, s: int, draws: int) -> tuple[list[Replicate], NDArray, NDArray]:
+    """The name of each replicate, and how often it takes each unit (R, g) and each seed (R, s).
+
+    Over people, g of g are drawn. Over people and seeds, g - 1 and s - 1 are, which makes up for the narrowness of a
+    bootstrap of few, and each unit and each seed is left out once, which tells how much each kind counts.
+    """
+    rng = np.random.default_rng(0)
+    if over == PEOPLE:
+        units = np.stack([np.bincount(rng.integers(g, size=g), minlength=g) for _ in range(draws)])
+        return [("draw", b) for b in range(draws)], units, np.ones((draws, s), int)
+    drawn = [(rng.integers(g, size=g - 1), rng.integers(s, size=s - 1)) for _ in range(draws)]
+    units = np.stack([np.bincount(d[0], minlength=g) for d in drawn])
+    seeds = np.stack([np.bincount(d[1], minlength=s) for d in drawn])
+    units = np.concatenate([units, 1 - np.eye(g, dtype=int), np.ones((s, g), int)])
+    seeds = np.concatenate([seeds, np.ones((g, s), int), 1 - np.eye(s, dtype=int)])
+    names = [("draw", b) for b in range(draws)] + [("without unit", i) for i in range(g)]
+    return [*names, *(("without seed", j) for j in range(s))], units, seeds

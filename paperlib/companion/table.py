@@ -1,0 +1,242 @@
+"""A table of numbers with something small beneath each, as HTML that can do without its style, as text and as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from paperlib.companion.verdicts import AHEAD, BEHIND, FAILED, HELD, IN_PART, LEFT, MIXED, OPEN
+
+# Colours are see-through, so that they suit white and dark pages; the word always stands beside them.
+CSS = Path(__file__).with_name("table.css").read_text(encoding="utf-8")
+BLUE, ORANGE, GREY = "rgba(46,134,193,0.22)", "rgba(224,112,32,0.26)", "rgba(128,128,128,0.13)"
+SHADE = {
+    HELD: BLUE,
+    AHEAD: BLUE,
+    FAILED: ORANGE,
+    BEHIND: ORANGE,
+    OPEN: GREY,
+    IN_PART: GREY,
+    MIXED: GREY,
+    LEFT: "",
+}
+# A notebook that is not trusted loses <style>, GitHub all styles: attributes carry the structure.
+LEFT_ALIGNED, RIGHT_ALIGNED = 'align="left" style="text-align:left"', 'align="right"'
+
+Heading = tuple[str, ...]
+At = tuple[Heading, Heading]
+
+
+class Cell(NamedTuple):
+    """What stands in one cell. `word` is a verdict, `why` becomes a lettered note, `small` are lines beneath."""
+
+    large: str = ""
+    spread: str = ""
+    small: tuple[str, ...] = ()
+    bold: bool = False
+    word: str = ""
+    why: str = ""
+    printed_bold: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Cells under headings of several levels; displays itself in a notebook.
+
+    corner: what stands over the row headings, one name a level or one for all. marks: something small beneath the
+    start of a heading. under: the note below. link: (address, text) of the file with every number.
+    """
+
+    title: str
+    corner: Sequence[str]
+    rows: Sequence[Heading]
+    columns: Sequence[Heading]
+    cells: Mapping[At, Cell]
+    marks: Mapping[Heading, str] = field(default_factory=dict)
+    under: str = ""
+    link: tuple[str, str] = ("", "")
+    prose: bool = False
+
+    @property
+    def dense(self) -> bool:
+        return len(self.columns) > 4
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Reason to letter, in the order of the cells."""
+        found = (self.cells[r, c].why for r in self.rows for c in self.columns if (r, c) in self.cells)
+        return {why: chr(97 + i) for i, why in enumerate(dict.fromkeys(filter(None, found)))}
+
+    def html(self) -> str:
+        kind = "t" if self.prose else "d" if self.dense else "n"
+        notes = [f"<sup>{letter}</sup> {escape(why)}" for why, letter in self.notes.items()]
+        under = escape(self.under)
+        if self.link[0]:
+            under += f' Every number: <a href="{escape(self.link[0])}">{escape(self.link[1])}</a>.'
+        notes += [under] * bool(under)
+        box = f'<div class="pg" tabindex="0" role="region" aria-label="{escape(self.title)}">'
+        caption = f'<caption style="text-align:left">{escape(self.title)}</caption>'
+        head = "\n".join(f"<tr>{row}</tr>" for row in self._html_head())
+        body = "\n".join(self._html_body())
+        text = f"<style>\n{CSS}</style>\n{box}\n<table class={kind!r}>{caption}\n<thead>\n{head}\n</thead>\n{body}\n</table></div>\n"
+        return text + (f'<p class="pn"><small>{"<br>".join(notes)}</small></p>\n' if notes else "")
+
+    def _html_head(self) -> Iterator[str]:
+        levels, align = len(self.columns[0]), LEFT_ALIGNED if self.prose else RIGHT_ALIGNED
+        depth = len(self.rows[0]) if self.rows else 1
+        corner = [*self.corner, *[""] * (depth - len(self.corner))]
+        for i in range(levels):
+            row = "".join(f'<th class="k" rowspan="{levels}" {LEFT_ALIGNED}>{escape(c)}</th>' for c in corner)
+            row = row if i == 0 else ""
+            for path, group in groupby(self.columns, key=lambda c: c[: i + 1]):
+                n, mark = len(list(group)), self._mark(path)
+                if i + 1 < levels:
+                    row += f'<th scope="colgroup" align="center" colspan="{n}">{escape(path[-1])}{mark}</th>'
+                else:
+                    row += f'<th scope="col" {align}>{escape(path[-1])}{mark}</th>'
+            yield row
+
+    def _html_body(self) -> Iterator[str]:
+        align = LEFT_ALIGNED if self.prose else f"{RIGHT_ALIGNED} nowrap"
+        for _, group in groupby(self.rows, key=lambda r: r[:1] if len(r) > 1 else ()):
+            block, text = list(group), "<tbody>"
+            for i, row in enumerate(block):
+                text += "\n<tr>"
+                for level in range(len(row)):
+                    start = row[: level + 1]
+                    if i and block[i - 1][: level + 1] == start:
+                        continue
+                    n = sum(r[: level + 1] == start for r in block)
+                    scope = f'scope="rowgroup" rowspan="{n}"' if level + 1 < len(row) else 'scope="row"'
+                    text += f"<th {scope} {LEFT_ALIGNED}>{escape(row[level])}{self._mark(start)}</th>"
+                cells = [self.cells.get((row, c), Cell()) for c in self.columns]
+                text += "".join(f"<td {align}>{self._html_cell(cell)}</td>" for cell in cells) + "</tr>"
+            yield text + "\n</tbody>"
+
+    def _html_cell(self, c: Cell) -> str:
+        small = [escape(s) for s in c.small]
+        if c.printed_bold:
+            small = [re.sub(r"[\d.−-]+", lambda m: f"<b>{m[0]}</b>", s, count=1) for s in small]
+        under = [escape(c.word)] * (bool(c.word) and c.word != c.large) + small
+        text = f"<b>{escape(c.large)}</b>" if c.bold else escape(c.large)
+        if c.spread:
+            text += (
+                "<br>" if self.dense and c.spread.startswith("[") else " "
+            ) + f"<small>{escape(c.spread)}</small>"
+        text += f"<sup>{self.notes[c.why]}</sup>" if c.why else ""
+        text += "".join(
+            f"<br><small>{s}</small>" for s in (under if self.dense else [" · ".join(under)] * bool(under))
+        )
+        shade = f' style="background-color:{SHADE[c.word]}"' if SHADE.get(c.word) else ""
+        return f'<span class="v"{shade}>{text}</span>' if c.word in SHADE else text
+
+    def _mark(self, start: Heading) -> str:
+        return f"<br><small>{escape(self.marks[start])}</small>" if self.marks.get(start) else ""
+
+    def text(self) -> str:
+        frame = self._frame(self._text_cell, str)
+        notes = [f"{letter}: {why}" for why, letter in self.notes.items()] + [self.under] * bool(self.under)
+        return "\n".join([self.title, frame.to_string(), *notes])
+
+    def _text_cell(self, c: Cell) -> str:
+        under = [c.word] * (bool(c.word) and c.word != c.large) + list(c.small)
+        letter = f"^{self.notes[c.why]}" if c.why else ""
+        return " ".join(filter(None, [c.large + letter, c.spread, f"({'; '.join(under)})" * bool(under)]))
+
+    def latex(self, label: str) -> str:
+        """A tabular for booktabs and multirow."""
+        style = self._frame(self._latex_cell, latex).style
+        side = "l" * (len(self.rows[0]) if self.rows else 1) + ("l" if self.prose else "r") * len(
+            self.columns
+        )
+        text = style.to_latex(
+            caption=latex(self.title),
+            label=f"tab:{label}",
+            hrules=True,
+            multicol_align="c",
+            multirow_align="t",
+            position_float="centering",
+            column_format=side,
+        )
+        notes = "".join(f"\\\\ \\textsuperscript{{{a}}} {latex(why)}" for why, a in self.notes.items())
+        end = "\n\\end{tabular}\n"
+        return text.replace(end, f"{end}{{\\footnotesize {notes}}}\n") if notes else text
+
+    def _latex_cell(self, c: Cell) -> str:
+        text = f"\\textbf{{{latex(c.large)}}}" if c.bold else latex(c.large)
+        text += (f"\\textsuperscript{{{self.notes[c.why]}}}" if c.why else "") + f" {latex(c.spread)}" * bool(
+            c.spread
+        )
+        under = [c.word] * (bool(c.word) and c.word != c.large) + list(c.small)
+        small = f"\\\\ {{\\scriptsize {latex('; '.join(under))}}}"
+        return f"\\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text}{small}\\end{{tabular}}" if under else text
+
+    def _frame(self, cell: Any, heading: Any) -> pd.DataFrame:
+        def axis(paths: Sequence[Heading]) -> pd.Index:
+            named = [tuple(heading(p) for p in path) for path in paths]
+            return (
+                pd.MultiIndex.from_tuples(named)
+                if named and len(named[0]) > 1
+                else pd.Index([p[0] for p in named])
+            )
+
+        rows = [[cell(self.cells.get((r, c), Cell())) for c in self.columns] for r in self.rows]
+        return pd.DataFrame(rows, axis(self.rows), axis(self.columns))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self.html(), "text/plain": self.text()}
+
+
+def number(x: float, digits: int, sign: str = "") -> str:
+    """With a minus sign, and no negative zero."""
+    text = f"{x:{sign}.{digits}f}"
+    return (text if float(text) else f"{0:.{digits}f}").replace("-", "−")
+
+
+def digits_of(lines: pd.DataFrame, most: int) -> int:
+    """Decimals that the middle standard deviation asks for (two digits of it below 3.55, else one), at most `most`."""
+    spread = lines["sd"].fillna((lines["high"] - lines["low"]) / 4).replace(0, np.nan).median()
+    return int(np.clip(np.ceil(-np.log10(spread / 3.55)), 0, most)) if spread > 0 else most
+
+
+def interval(x: Mapping[str, Any], digits: int, sign: str = "+") -> tuple[str, str]:
+    """ "+1.2" and "[0.4, 2.0]"; where zero lies outside, a bound that would read as zero gets up to two digits more."""
+    estimate = number(x["estimate"], digits, sign) if x["estimate"] == x["estimate"] else "–"
+    if x["low"] != x["low"]:
+        return estimate, ""
+    outside = x["low"] * x["high"] > 0
+
+    def bound(b: float) -> str:
+        enough = (d for d in range(digits, digits + 3) if not outside or float(f"{b:.{d}f}"))
+        return number(b, next(enough, digits))
+
+    return estimate, f"[{bound(x['low'])}, {bound(x['high'])}]"
+
+
+def span(x: pd.Series) -> str:
+    """ "941" where all are equal, else "878 to 941"."""
+    return f"{x.min():,.0f}" if x.min() == x.max() else f"{x.min():,.0f} to {x.max():,.0f}"
+
+
+def latex(text: str) -> str:
+    text = re.sub(r"([%&_#$])", r"\\\1", text)
+    signs = {
+        "−": "$-$",
+        "±": r"$\pm$",
+        "σ": r"$\sigma$",
+        "–": "--",
+        "·": r"$\cdot$",
+        "≤": r"$\le$",
+        "α": r"$\alpha$",
+    }
+    for sign, command in signs.items():
+        text = text.replace(sign, command)
+    return text

@@ -1,0 +1,229 @@
+"""From numbers to verdicts: lines with intervals, the paper's claims and our questions decided by them, and their power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from paperlib.companion.replicates import PEOPLE, SEEDS, N
+from paperlib.companion.score import SPAN, Scores
+
+HELD, FAILED, OPEN, LEFT = "held", "did not hold", "cannot tell", "not attempted"
+IN_PART, MIXED = "held in part", "mixed"  # of a statement with several lines
+AHEAD, BEHIND = "ahead", "behind"  # of a question of ours
+LINE = ["estimate", "sd", "seeds", "low", "high"]
+
+
+def lines(
+    scores: Scores,
+    *,
+    level: float = 0.95,
+    within: tuple[float, float] = (-np.inf, np.inf),
+    allow: float = 0.0,
+) -> pd.DataFrame:
+    """A tidy line a cell: its levels, then estimate, sd (over seeds, n - 1), seeds, low, high, paper, n, over, unit, better.
+
+    The interval is Student's t over seeds (of Fisher's z for a correlation); over people a percentile bootstrap with
+    the expansion of Hesterberg 2015 (The American Statistician 69:371); over both a crossed bootstrap, widened by the t
+    of its Satterthwaite degrees of freedom. It is missing where one seed or one person, or a draw without the rows that
+    it needs, cannot show how the number varies.
+
+    within: bounds of what is measured, at which an interval ends. allow: added to estimate, interval and paper's number.
+    """
+    kinds = scores.frame.columns.get_level_values(0)
+    blocks = {kind: scores.frame.loc[:, kinds == kind].to_numpy(float) for kind in kinds.unique()}
+    of = [scores.measures.get(name) for name in scores.index.get_level_values("measure")]
+    found = [
+        _line({kind: b[i] for kind, b in blocks.items()}, scores.over, bool(m and m.fisher), level)
+        for i, m in enumerate(of)
+    ]
+    out = pd.DataFrame(found, index=scores.index, columns=LINE, dtype=float).assign(paper=scores.paper)
+    out[["estimate", "low", "high", "paper"]] += allow
+    out[["low", "high"]] = out[["low", "high"]].clip(*within)
+    if SPAN[0] in scores.frame:
+        out[["paper low", "paper high"]] = scores.frame[SPAN].to_numpy() + allow
+    about = {"n": scores.frame[N].astype(int), "over": scores.over, "allowed": allow}
+    about |= {"unit": [m.unit if m else "" for m in of], "better": [m.better if m else 1 for m in of]}
+    return out.assign(**about).reset_index()
+
+
+def claim(
+    scores: Scores, name: str, *, unless: Callable[[Any], str] | None = None, holm: bool = False, **shown: Any
+) -> pd.DataFrame:
+    """`lines` with the verdict on a statement of the paper, an id of claims.csv: held if the interval is above zero.
+
+    unless: gives the reason why a line's interval does not decide, "" where it does.
+    holm: a verdict stays only where Holm's test at 5 %, over all these lines, leaves it.
+    """
+    found = lines(scores, **shown)
+    found["claim"], found["why"] = name, ""
+    found["verdict"] = np.select([found["low"] > 0, found["high"] < 0], [HELD, FAILED], OPEN)
+    if unless and len(found):
+        why = pd.Series([unless(line) for _, line in found.iterrows()], index=found.index)
+        found.loc[why != "", "verdict"], found["why"] = OPEN, why
+    return _held_together(found) if holm and len(found) else found
+
+
+def ask(scores: Scores, **shown: Any) -> pd.DataFrame:
+    """`lines` with the answer to a question of ours: ahead, behind or cannot tell."""
+    return claim(scores, "", **shown).replace({"verdict": {HELD: AHEAD, FAILED: BEHIND}})
+
+
+def every(scores: Scores, name: str) -> pd.DataFrame:
+    """One line on "all of these are gains": held if every interval is above zero; did not if one is below by Holm's test."""
+    found = lines(scores)
+    if not len(found):
+        return found
+    above = int((found["low"] > 0).sum())
+    below = multipletests(found.apply(p_value, axis=1).fillna(1), method="holm")[0] & (found["estimate"] < 0)
+    verdict = FAILED if below.any() else HELD if above == len(found) else OPEN
+    printed = found["paper"].dropna()
+    line = {
+        "measure": f"cells ahead, of {len(found)}",
+        "estimate": float(above),
+        "claim": name,
+        "verdict": verdict,
+    }
+    paper = f"{int((printed > 0).sum())} of {len(printed)}" if len(printed) else ""
+    about = {
+        "why": "",
+        "over": scores.over,
+        "better": 1,
+        "unit": "",
+        "sd": np.nan,
+        "low": np.nan,
+        "high": np.nan,
+    }
+    return pd.DataFrame([{**line, "counted": paper, **about}])
+
+
+def power(claimed: pd.DataFrame, *, chance: float = 0.8) -> pd.DataFrame:
+    """Of each line with a verdict and a printed difference: what difference would be told, and would the printed one?
+
+    Adds `least`, the difference that is told from none with this chance, and `chance`, with which the printed one would
+    be, the spread being what it is here: by Student's t over seeds, else by the normal law.
+    """
+    of = claimed[claimed["paper"].fillna(0).ne(0) & (claimed["high"] > claimed["low"])]
+    half, seeds = (of["high"] - of["low"]) / 2, of["seeds"]
+    by_seed = of["over"] == SEEDS
+    told, needed = np.empty(len(of)), np.empty(len(of))
+    for i, (effect, h, n, t) in enumerate(zip(of["paper"].abs(), half, seeds, by_seed, strict=True)):
+        if t:
+            sd = h * np.sqrt(n) / stats.t.ppf(0.975, n - 1)
+            told[i] = TTestPower().power(effect / sd, n, 0.05)
+            needed[i] = sd * TTestPower().solve_power(nobs=n, alpha=0.05, power=chance)
+        else:
+            told[i] = stats.norm.sf(stats.norm.ppf(0.975) * (1 - effect / h))
+            needed[i] = h * (1 + stats.norm.ppf(chance) / stats.norm.ppf(0.975))
+    return of.assign(least=needed, chance=told)
+
+
+def settle(claims: pd.DataFrame, shown: pd.DataFrame, left: pd.DataFrame) -> pd.DataFrame:
+    """Every statement once: what its lines say together (`verdict`), or `why` it is not attempted.
+
+    claims: indexed by id. shown: lines with claim and verdict. left: claim, part, why. Without a part it is the whole
+    statement, and the reason wins over lines: who decided the data cannot be judged by them. With one ("on SEWA") the
+    rest may hold, and the statement then held in part.
+
+    Raises:
+        ValueError: a statement has neither lines nor a reason, or a line or reason is about none.
+    """
+    whole = left[left["part"] == ""].set_index("claim")["why"]
+    parts = left[left["part"] != ""]
+    lines_of = shown.groupby("claim")["verdict"].agg(set) if len(shown) else pd.Series(dtype=object)
+    told = {name: set(lines_of.get(name, set())) for name in claims.index}
+    if odd := (set(lines_of.index) | set(left["claim"])) - set(claims.index) - {""}:
+        raise ValueError(f"no statement of claims.csv that a run can test is called {', '.join(sorted(odd))}")
+    if forgot := [n for n in claims.index if not told[n] and n not in set(left["claim"])]:
+        raise ValueError(f"neither shown nor in not_attempted.csv: {', '.join(forgot)}")
+    why = parts.groupby("claim").apply(lambda x: "; ".join(x["part"] + ": " + x["why"])) if len(parts) else {}
+    found = {
+        name: (LEFT, whole[name])
+        if name in whole.index
+        else (combined(told[name], partly=name in why), why.get(name, ""))
+        for name in claims.index
+    }
+    return claims.assign(verdict=[v for v, _ in found.values()], why=[w for _, w in found.values()])
+
+
+def combined(verdicts: set[str], *, partly: bool = False) -> str:
+    """The verdict on a statement by those of its lines; `partly`: some of it was not attempted.
+
+    A line that did not hold speaks against the statement, whether others can be told or not, unless some held.
+    """
+    if not verdicts:
+        return LEFT
+    if HELD in verdicts:
+        return MIXED if FAILED in verdicts else IN_PART if partly or len(verdicts) > 1 else HELD
+    return FAILED if FAILED in verdicts else OPEN
+
+
+def p_value(line: pd.Series) -> float:
+    """Two-sided p by a line's interval: of Student's t over seeds, else of the normal law."""
+    arm = abs(line["estimate"] - (line["low"] if line["estimate"] > 0 else line["high"]))
+    law = stats.t(line["seeds"] - 1) if line["over"] == SEEDS else stats.norm()
+    return (
+        float(2 * law.sf(abs(line["estimate"]) / arm * law.ppf(0.975)))
+        if arm > 0
+        else float(line["estimate"] == 0)
+    )
+
+
+def _held_together(found: pd.DataFrame) -> pd.DataFrame:
+    p = found.apply(p_value, axis=1)
+    kept, adjusted = multipletests(p.fillna(1), method="holm")[:2]
+    gone = found["verdict"].isin([HELD, FAILED]) & ~kept
+    found.loc[gone, "why"] = [
+        f"p {a:.3f} alone, {b:.2f} by Holm's test of the {len(p)} lines of this statement"
+        for a, b in zip(p[gone], adjusted[gone], strict=True)
+    ]
+    found.loc[gone, "verdict"] = OPEN
+    return found
+
+
+def _line(row: Mapping[str, np.ndarray], over: str, fisher: bool, level: float) -> list[float]:
+    values = row.get("seed", np.empty(0))
+    values = values[np.isfinite(values)]
+    sd = float(values.std(ddof=1)) if len(values) > 1 else np.nan
+    draws = row.get("draw", np.array([np.nan]))
+    if over == SEEDS:
+        low, high = _over_seeds(values, fisher, level)
+    elif not np.isfinite(draws).all():
+        low, high = np.nan, np.nan
+    else:
+        low, high = _over_people(row, level) if over == PEOPLE else _over_both(row, level)
+    return [row["all"][0], sd, len(values), low, high]
+
+
+def _over_seeds(values: np.ndarray, fisher: bool, level: float) -> tuple[float, float]:
+    x = np.arctanh(values) if fisher else values
+    if len(x) < 2:
+        return np.nan, np.nan
+    half = stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+    low, high = x.mean() - half, x.mean() + half
+    return (np.tanh(low), np.tanh(high)) if fisher else (low, high)
+
+
+def _over_people(row: Mapping[str, np.ndarray], level: float) -> tuple[float, float]:
+    g = int(row["units"][0])
+    tail = stats.norm.cdf(np.sqrt(g / (g - 1)) * stats.t.ppf((1 - level) / 2, g - 1))
+    low, high = np.quantile(row["draw"], [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _over_both(row: Mapping[str, np.ndarray], level: float) -> tuple[float, float]:
+    without = [row[kind][np.isfinite(row[kind])] for kind in ("without unit", "without seed")]
+    if len(without[0]) != int(row["units"][0]):
+        return np.nan, np.nan
+    low, middle, high = np.quantile(row["draw"], [(1 - level) / 2, 0.5, (1 + level) / 2])
+    u, s = (((len(x) - 1) * np.var(x), len(x) - 1) for x in without)
+    spread = u[0] ** 2 / u[1] + s[0] ** 2 / s[1]
+    df = (u[0] + s[0]) ** 2 / spread if spread else u[1] + s[1]
+    stretch = stats.t.ppf((1 + level) / 2, df) / stats.norm.ppf((1 + level) / 2)
+    return middle - stretch * (middle - low), middle + stretch * (high - middle)
