@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 STORED = Path(__file__).resolve().parents[3] / "data" / "samples"
@@ -54,3 +55,9 @@ def categories(table: pd.DataFrame) -> pd.DataFrame:
 def path_of(key: str, track: str, table: str = "", *, folder: str | Path = "") -> Path:
     """Where a table is stored."""
     return Path(folder or STORED / track) / (f"{key}.{table}.parquet" if table else f"{key}.parquet")
+
+
+def in_lots(n: int, lots: int) -> list[str]:
+    """Names (n,) of lots that pictures are dealt into, where nobody knows whom they show; always the same."""
+    lot = np.random.default_rng(0).permutation(n) % min(lots, n)
+    return [f"lot {x:03d}" for x in lot]

@@ -1,0 +1,108 @@
+"""foteinopoulou2021: every method's Gaussians of the test faces and of the sequences, beside labels and ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from paperlib import stats
+from paperlib.companion.samples import in_lots
+from paperlib.data.records import FaceSet, SequenceSet, subset
+from paperlib.grid import Result
+from paperlib.labels import AFFECT, is_noisy, sole_winner
+from paperlib.tracks import Track
+
+Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
+Gaussians = list[tuple[NDArray, NDArray]]  # mean and variance (n, 2), one pair a seed
+
+
+def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
+    """The samples, and "items": what is known of every test item whatever was trained.
+
+    MC dropout is of the baseline's networks; a deep ensemble is of all Gaussian NLL networks but one (`ensembles`).
+    """
+    records = {"faces": _test_faces(track), "sequences": track.sequences()}
+    items = {part: _items(part, r) for part, r in records.items() if r is not None}
+    tables = []
+    for labels, results in planned:
+        about = items[labels["part"]][
+            ["part", "item", "unit", "dimension", "label", "raters' variance", "true variance"]
+        ]
+        for method, gaussians in _methods(labels, results):
+            for seed, (mean, variance) in enumerate(gaussians):
+                found = {"prediction": mean.T.ravel(), "variance": variance.T.ravel()}
+                tables.append(about.assign(**labels, method=method, seed=np.int8(seed), **found))
+    return {"": pd.concat(tables, ignore_index=True), "items": pd.concat(items.values(), ignore_index=True)}
+
+
+def ensembles(members: Gaussians) -> Gaussians:
+    """Deep ensembles (Lakshminarayanan et al. 2017, section 2.4): the Gaussian of the mixture's mean and variance.
+
+    Of S networks, S ensembles of S - 1, each without one. They share members, so their spread is too small.
+    """
+    found = []
+    for out in range(len(members)):
+        mean, variance = (
+            np.stack(x) for x in zip(*(m for i, m in enumerate(members) if i != out), strict=True)
+        )
+        found.append((mean.mean(axis=0), variance.mean(axis=0) + mean.var(axis=0)))
+    return found
+
+
+def _methods(labels: Mapping[str, str], results: Sequence[Result]) -> Iterator[tuple[str, Gaussians]]:
+    own = [
+        (r["mean"], np.exp(r["log_variance"]))
+        if "log_variance" in r.arrays
+        else (r["mean"], r["mean"] * np.nan)
+        for r in results
+    ]
+    yield labels["method"], own
+    if labels["method"] == "baseline" and all("dropout_mean" in r.arrays for r in results):
+        yield "MC dropout", [(r["dropout_mean"], r["dropout_variance"]) for r in results]
+    if labels["method"] == "Gaussian NLL" and len(results) > 1:
+        yield "deep ensemble", ensembles(own)
+
+
+def _test_faces(track: Track) -> FaceSet | None:
+    faces = track.faces()
+    return None if faces is None else subset(faces, faces.split == "test")
+
+
+def _items(part: str, record: FaceSet | SequenceSet) -> pd.DataFrame:
+    """A row an item and dimension: label, ratings, truth, and of faces category and subset by each source of it."""
+    n, people = len(record), record.subject
+    unit = [f"{part} {x}" for x in (in_lots(n, 50) if people is None else people)]
+    ratings = record.ratings if record.ratings is not None else np.full((n, 0, 2), np.nan, np.float32)
+    observed = stats.observed_variance(ratings) if ratings.shape[1] > 1 else np.full((n, 2), np.nan)
+    observed[~np.isfinite(observed).all(axis=1)] = np.nan  # rated in both dimensions, or not at all
+    of_faces = _of_faces(record) if isinstance(record, FaceSet) else {}
+    tables = []
+    for d, dimension in enumerate(AFFECT):
+        table = {"part": part, "item": np.arange(n), "unit": unit, "dimension": dimension}
+        table |= {"label": record.affect[:, d], "raters' variance": observed[:, d]}
+        truth = record.truth.variance[:, d] if record.truth is not None else np.full(n, np.nan, np.float32)
+        table |= {"true variance": truth, **of_faces}
+        table |= {f"rater {k + 1:02d}": ratings[:, k, d] for k in range(ratings.shape[1])}
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _of_faces(faces: FaceSet) -> dict[str, NDArray]:
+    """The category as published and as voted, each with 1 where the cleaning rules call the face noisy; -1: none."""
+    given = faces.original if faces.original is not None else faces.expression
+    sources = {"category": np.full(len(faces), -1, np.int8) if given is None else given.astype(np.int8)}
+    if faces.votes is not None:
+        sources["voted category"] = sole_winner(faces.votes).astype(np.int8)
+    found: dict[str, NDArray] = dict(sources)
+    labelled = np.isfinite(faces.affect).all(axis=1)
+    for name, category in sources.items():
+        for rules, column in (("release", "noisy"), ("as_printed", "noisy by the sentence")):
+            judged, noisy = (category >= 0) & labelled, np.full(len(faces), np.nan, np.float32)
+            noisy[judged] = is_noisy(category[judged], faces.affect[judged], rules=rules)
+            found[name.replace("category", column)] = noisy
+    if faces.truth is not None:
+        found["truly mislabelled"] = faces.truth.mislabelled.astype(np.float32)
+    return found
