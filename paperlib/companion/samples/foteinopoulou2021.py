@@ -34,7 +34,7 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
         for method, gaussians in _methods(labels, results):
             for seed, (mean, variance) in enumerate(gaussians):
                 found = {"prediction": mean.T.ravel(), "variance": variance.T.ravel()}
-                tables.append(about.assign(**labels, method=method, seed=np.int8(seed), **found))
+                tables.append(about.assign(**{**labels, "method": method}, seed=np.int8(seed), **found))
     return {"": pd.concat(tables, ignore_index=True), "items": pd.concat(items.values(), ignore_index=True)}
 
 
