@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TRACK ?= twin
 DATA ?=
-PROFILE ?= default
+PROFILE ?= full
 PAPER ?=
 SEEDS ?= 0
 JOBS ?= 0
@@ -18,7 +18,7 @@ READY :=
 endif
 
 export PYTHONPATH := $(CURDIR)
-RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
+RUN = $(PY) -m paperlib.companion.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
 	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
 
 .PHONY: help reproduce pages explain verify test lint lab audit data bench lock clean site soak
@@ -26,11 +26,11 @@ RUN = $(PY) -m paperlib.reproduce --track "$(TRACK)" --data "$(DATA)" --profile 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder> PROFILE=smoke|default|thorough|paper PAPER=<key> SEEDS=5 JOBS=2
+reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder> PROFILE=smoke|full|paper PAPER=<key> SEEDS=5 JOBS=2
 	@$(RUN)
 
 pages: $(READY)  ## the twin's kept pages anew from their recorded runs, after a change of words or drawings: PAPER=<key>
-	@$(PY) -m paperlib.reproduce --recorded --profile thorough --paper "$(PAPER)"
+	@$(PY) -m paperlib.companion.reproduce --recorded --profile full --paper "$(PAPER)"
 
 explain: $(READY)  ## what reproduce would train, and why (takes the same settings)
 	@$(RUN) --explain
@@ -71,8 +71,8 @@ lock: $(READY)  ## renew requirements.lock from pyproject.toml
 		--extra notebooks --extra cluster --extra site --extra dev --upgrade --quiet pyproject.toml -o requirements.lock
 
 clean:  ## remove generated data, cached runs and the environment
-	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/.making figures/*-smoke figures/*-default \
-		notebooks/executed/*-smoke notebooks/executed/*-default
+	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/.making figures/*-smoke figures/*-paper \
+		notebooks/executed/*-smoke notebooks/executed/*-paper
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed; this is {v[0]}.{v[1]}: name another, make PYTHON=python3.12")'

@@ -21,9 +21,8 @@ from torch.nn import functional as F
 from paperlib import ddp, features, losses, twin, twin_recordings
 from paperlib.annotations import evaluator_weighted_estimate, perception_uncertainty
 from paperlib.data import load_manifest, write_manifest
-from paperlib.files import whole
+from paperlib.files import ROOT, whole
 from paperlib.fusion import fit_label_parameters, fuse, inverse_distances, posterior
-from paperlib.grid import ROOT
 from paperlib.inference import Predictor
 from paperlib.labels import EXPRESSIONS, local_similarity, nearest_in_affect
 from paperlib.models import DualDomainNet, LabelVarianceNet, VoteNet, build_backbone

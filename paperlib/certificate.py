@@ -1,6 +1,6 @@
 """The certificate: what a run found and under which circumstances, as JSON; and its comparison with a new run.
 
-    make verify PROFILE=thorough         # the committed one, of the twin
+    make verify PROFILE=full         # the committed one, of the twin
     make verify CERTIFICATE=<file>       # another's; one that this run wrote itself says nothing
 
 A certificate holds every number of the scoreboard. Two runs are compared number by number:
@@ -48,14 +48,14 @@ from typing import Any
 from scipy import stats
 
 from paperlib.audit import Status, papers, run_audit
-from paperlib.files import write_text
-from paperlib.grid import CACHE, ROOT
+from paperlib.companion.provenance import libraries, source_fingerprint
+from paperlib.companion.reproduce import NOTEBOOKS, PAPERS, SCOREBOARD
+from paperlib.files import CACHE, ROOT, write_text
 from paperlib.ledger import Entry, answer, outputs, variant
-from paperlib.provenance import libraries, native_precision, source_fingerprint
-from paperlib.reproduce import NOTEBOOKS, PAPERS, SCOREBOARD
 from paperlib.scoreboard import absent, command, entry_of, ledger_path, read_json, read_ledger, relative
 from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import PROFILES, TRACKS, Track
+from paperlib.training import native_precision
 
 FORMAT = 2
 FURTHER_LIBRARIES = ("matplotlib", "opensmile", "pandas", "scipy", "statsmodels")
@@ -155,7 +155,7 @@ class Report:
 # Making
 
 
-def certificate(track: str = "twin", profile: str = "default", figures: Path | None = None) -> dict[str, Any]:
+def certificate(track: str = "twin", profile: str = "full", figures: Path | None = None) -> dict[str, Any]:
     """What the ledgers of a track say, with the circumstances, as plain JSON in a fixed order.
 
     Nothing in it names a machine, a user or a folder. `dirty` says whether files that decide numbers (`SOURCES`) differ
@@ -202,7 +202,7 @@ def certificate(track: str = "twin", profile: str = "default", figures: Path | N
     }
 
 
-def certificate_path(track: str = "twin", profile: str = "default") -> Path:
+def certificate_path(track: str = "twin", profile: str = "full") -> Path:
     """Where the certificate of a track lies: beside the papers' folders."""
     return (
         outputs(Track(name=track, profile=profile, root="not read"), SCOREBOARD).parent / "certificate.json"
@@ -538,7 +538,7 @@ def committed(track: str, profile: str) -> dict[str, Any]:
     text = _git("show", f"{commit}:./{name}")
     if not text:
         raise FileNotFoundError(
-            f"{name}: there is none in commit {commit[:12]}. Those of profile thorough are kept; "
+            f"{name}: there is none in commit {commit[:12]}. Those of profile full are kept; "
             "or name a file: make verify CERTIFICATE=<file>"
         )
     with tempfile.TemporaryDirectory() as folder:
@@ -703,7 +703,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="a certificate's file; the track's committed one by default",
     )
     parser.add_argument("--track", default="twin", choices=TRACKS)
-    parser.add_argument("--profile", default="default", choices=PROFILES)
+    parser.add_argument("--profile", default="full", choices=PROFILES)
     options = parser.parse_args(arguments)
     path = Path(options.certificate)
     try:

@@ -37,7 +37,8 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from paperlib.grid import CACHE, ROOT, RUN_FILES, Run, attempt, failure, folder_of, new_folder, what_changed
+from paperlib.companion.runs import RUN_FILES, Run, attempt, failure, folder_of, new_folder, what_changed
+from paperlib.files import CACHE, ROOT
 from paperlib.tracks import Track, contents, expect_contents
 
 JOB_QUEUES = (
@@ -272,7 +273,7 @@ def _refusal(run: Run, key: str, circumstances: Mapping[str, Any]) -> str | None
         return failure(run, f"the data folder {run.track.root} does not exist on {host}")
     try:
         if run.key != key:
-            changed = what_changed(run, circumstances) or "paperlib.grid"
+            changed = what_changed(run, circumstances) or "paperlib.companion.runs"
             return failure(run, f"{host} would compute something else; what differs there: {changed}")
     except LookupError as error:  # the task, or something it needs, does not exist there
         return failure(run, f"{host} has other code: {error}")

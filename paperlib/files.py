@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Where files are kept, and how one appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("PAPERLIB_CACHE", ROOT / ".cache"))
 
 
 @contextmanager

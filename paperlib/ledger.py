@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from paperlib.files import whole, write_text
-from paperlib.grid import REPLAY, ROOT, Result
-from paperlib.published import claims_for_runs
+from paperlib.companion.published import claims_for_runs
+from paperlib.companion.runs import REPLAY, Result
+from paperlib.files import ROOT, whole, write_text
 from paperlib.stats import Interval, Verdict, mean_interval, verdict
 from paperlib.tracks import Track
 
@@ -23,8 +23,8 @@ AHEAD, BEHIND = "ahead", "behind"  # answers to a question of ours: nothing was 
 
 
 def variant(track: Track) -> str:
-    """The folder name of a track's pages and figures; those that are kept, of the profile "thorough", have its name."""
-    return track.name if track.profile == "thorough" else f"{track.name}-{track.profile}"
+    """The folder name of a track's pages and figures; those that are kept, of the profile "full", have its name."""
+    return track.name if track.profile == "full" else f"{track.name}-{track.profile}"
 
 
 def kept_pages(repository: Path = ROOT) -> list[Path]:

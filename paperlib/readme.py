@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from paperlib.files import write_text
-from paperlib.grid import ROOT
+from paperlib.files import ROOT, write_text
 
 README = ROOT / "README.md"
 

@@ -26,13 +26,13 @@ from pandas.io.formats.style import Styler
 from statsmodels.stats.multitest import multipletests
 
 from paperlib.audit import Status, run_audit
-from paperlib.files import whole
-from paperlib.grid import CACHE, REPLAY, ROOT
+from paperlib.companion.published import read_claims
+from paperlib.companion.reproduce import NOTEBOOKS, OURS, PAPERS
+from paperlib.companion.runs import REPLAY
+from paperlib.files import CACHE, ROOT, whole
 from paperlib.ledger import Entry, Ledger, kept_outputs, variant
 from paperlib.papers import TRACKS_OF
-from paperlib.published import read_claims
 from paperlib.readme import README, markdown_table, put_between
-from paperlib.reproduce import NOTEBOOKS, OURS, PAPERS
 from paperlib.stats import IN_PART, MIXED, Verdict, combined, p_of_interval
 from paperlib.tracks import Track
 
@@ -81,7 +81,7 @@ KEPT = {"twin": "the twin", "ferplus": "FER+"}  # tracks whose pages are kept ->
 
 def gather(
     track: str = "twin",
-    profile: str = "default",
+    profile: str = "full",
     *,
     papers: Sequence[str] | None = None,
     figures: Path | None = None,
@@ -224,7 +224,7 @@ def _is(value: Any, kind: str) -> bool:
     return kind == "int" or abs(value) <= sys.float_info.max
 
 
-def absent(track: str = "twin", profile: str = "default", figures: Path | None = None) -> dict[str, str]:
+def absent(track: str = "twin", profile: str = "full", figures: Path | None = None) -> dict[str, str]:
     """The papers without a ledger here, each with the reason: it has nothing to do on the track, or how to make it."""
     why = {}
     for key in PAPERS:
@@ -476,16 +476,14 @@ def same_faces_answers(figures: Path | None = None) -> str:
 
     points = []
     for track, name in KEPT.items():
-        path = ledger_path(track, "thorough", same_faces.KEY, figures)
+        path = ledger_path(track, "full", same_faces.KEY, figures)
         if path.is_file():
-            stated = read_ledger(path, key=same_faces.KEY, track=track, profile="thorough")
-            ledger = Ledger(
-                same_faces.KEY, _track(track, "thorough"), stated["data"], entries=stated["entries"]
-            )
+            stated = read_ledger(path, key=same_faces.KEY, track=track, profile="full")
+            ledger = Ledger(same_faces.KEY, _track(track, "full"), stated["data"], entries=stated["entries"])
             try:
                 words = same_faces.plain_answer(ledger)
             except LookupError:
-                words = f"Its ledger is of older code: `{command(track, 'thorough', same_faces.KEY)}`."
+                words = f"Its ledger is of older code: `{command(track, 'full', same_faces.KEY)}`."
             points.append(f"- **On {name}.** {words}")
     return "\n".join(points)
 
@@ -495,9 +493,9 @@ def renew_front(readme: Path = README, figures: Path | None = None) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "readme.lock"):  # two tracks' scoreboards may be made at once
         frames = {
-            name: gather(track, "thorough", figures=figures)
+            name: gather(track, "full", figures=figures)
             for track, name in KEPT.items()
-            if len(absent(track, "thorough", figures)) < len(PAPERS)
+            if len(absent(track, "full", figures)) < len(PAPERS)
         }
         put_between(FRONT, front(frames, run_audit()), readme)
         put_between(ANSWERS, same_faces_answers(figures), readme)
@@ -593,7 +591,7 @@ def command(track: str, profile: str, key: str) -> str:
         "PROFILE": profile,
         "PAPER": key,
     }
-    defaults = {"TRACK": "twin", "PROFILE": "default"}
+    defaults = {"TRACK": "twin", "PROFILE": "full"}
     said = [f"{name}={value}" for name, value in settings.items() if value and value != defaults.get(name)]
     return " ".join(["make reproduce", *said])
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from paperlib import files
 from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset
 
 Data = TypeVar("Data")
@@ -30,25 +31,25 @@ TRACKS = (
     "recordings",
     "manifest",
 )
-PROFILES = ("smoke", "default", "thorough", "paper")
+PROFILES = ("smoke", "full", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
-TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "default": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
+TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "full": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
 # twin: training faces of "faces", videos and their frames, faces of "morphs"
 TWIN_KINDS = {
     "smoke": (250, 30, 8, 350),
-    "default": (3_000, 252, 12, 3_000),
+    "full": (3_000, 252, 12, 3_000),
     "paper": (15_000, 252, 60, 20_000),
 }
 TWIN_CHATS = {
     "smoke": (4, 15.0),
-    "default": (24, 50.0),
+    "full": (24, 50.0),
     "paper": (32, 164.0),
 }  # pairs of people, seconds each
-CLIP_STEP = {"smoke": 10, "default": 3, "paper": 1}  # of AFEW-VA's frames
+CLIP_STEP = {"smoke": 10, "full": 3, "paper": 1}  # of AFEW-VA's frames
 FRAME_STEP = 10  # every tenth frame of Aff-Wild: neighbours in time are all but the same picture
-TWIN_PORTRAITS = {"smoke": (600, 64), "default": (6_000, 96), "paper": (60_000, 256)}  # and pixels
-PICTURE_SIZE = {"smoke": (48, 1), "default": (64, 1), "paper": (224, 3)}  # pixels, channels
+TWIN_PORTRAITS = {"smoke": (600, 64), "full": (6_000, 96), "paper": (60_000, 256)}  # and pixels
+PICTURE_SIZE = {"smoke": (48, 1), "full": (64, 1), "paper": (224, 3)}  # pixels, channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class Track:
 
     name: str = "twin"
     root: str = ""
-    profile: str = "default"
+    profile: str = "full"
 
     def __post_init__(self) -> None:
         if self.name not in TRACKS:
@@ -71,31 +72,17 @@ class Track:
         if self.name != "twin" and not self.root:
             raise ValueError(f"track {self.name} reads files: name their folder, DATA=<folder>")
 
-    @property
-    def brief(self) -> bool:
-        """Whether grids leave out what "thorough" has, to be done in a quarter of an hour, on real faces in two."""
-        return self.profile == "default"
-
-    @property
-    def no_time(self) -> str:
-        """Why a grid leaves out what it leaves out, for the ledger."""
-        return "time; profile thorough does more" if self.brief else "time"
+    brief, no_time = False, "time"  # asked by pages that go
 
     @property
     def caution(self) -> str:
         """A paragraph in Markdown for pages whose networks learn for an epoch or two; "" for the others."""
-        if self.profile != "smoke" and not (self.brief and self.name == "twin"):
+        if self.profile != "smoke":
             return ""
         return (
-            f"**Trained too briefly to judge by.** Profile {self.profile} shows within minutes that everything runs "
-            "on this machine. A network that has hardly learnt can make any claim fail, or hold: the verdicts to go "
-            "by are those of profile thorough.\n\n"
+            "**Trained too briefly to judge by.** Profile smoke shows within minutes that everything runs on this "
+            "machine. A network that has hardly learnt can make any claim fail, or hold.\n\n"
         )
-
-    @property
-    def amount(self) -> str:
-        """The profile that says how much of the data is used: "thorough" spends more runs than "default", not faces."""
-        return amount_of(self.profile)
 
     def faces(self) -> FaceSet | None:
         """The track's pictures of faces; None where it has none."""
@@ -217,13 +204,13 @@ def _faces(track: Track) -> FaceSet | None:
     root, cache = Path(track.root), _cache()
     match track.name:
         case "twin":
-            n, size, channels, _ = TWIN_SIZE[track.amount]
+            n, size, channels, _ = TWIN_SIZE[track.profile]
             return twin.make_faces(n, seed=0, size=size, channels=channels)
         case "ferplus":
             return data.load_ferplus(root, protocol="named", cache=cache)
         case "affectnet" | "rafdb" | "sfew" | "manifest":
             load: Callable[..., FaceSet] = getattr(data, f"load_{track.name}")
-            size, channels = PICTURE_SIZE[track.amount]
+            size, channels = PICTURE_SIZE[track.profile]
             return load(root, size=size, channels=channels, cache=cache)
     return None
 
@@ -249,11 +236,6 @@ def _of_kind(track: Track, kind: str) -> FaceSet | None:
 
 # These decide which rows and labels a task gets of what was loaded, and their split. The fingerprint does not tell how;
 # a run's key does, which follows them (`provenance.data_code_of`), but not what loads.
-
-
-def amount_of(profile: str) -> str:
-    """See `Track.amount`."""
-    return "default" if profile == "thorough" else profile
 
 
 def as_categories(faces: FaceSet, name: str) -> FaceSet:
@@ -292,18 +274,18 @@ def as_kind(faces: FaceSet, name: str, kind: str) -> FaceSet:
 def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
     from paperlib import data, twin_kinds
 
-    size, channels = PICTURE_SIZE[track.amount]
+    size, channels = PICTURE_SIZE[track.profile]
     place: dict[str, Any] = {"size": size, "channels": channels, "cache": _cache()}
     match track.name, kind:
         case "twin", "portraits" | "clips":
             from paperlib.twin import make_faces
 
-            n, size = TWIN_PORTRAITS[track.amount]
+            n, size = TWIN_PORTRAITS[track.profile]
             n, seed = (n, 4) if kind == "portraits" else (n // 10, 5)
             return make_faces(n, seed=seed, size=size, channels=channels)
         case "twin", _:
-            _, size, channels, _ = TWIN_SIZE[track.amount]
-            faces, videos, frames, morphs = TWIN_KINDS[track.amount]
+            _, size, channels, _ = TWIN_SIZE[track.profile]
+            faces, videos, frames, morphs = TWIN_KINDS[track.profile]
             if kind == "videos":
                 return twin_kinds.videos(videos, frames=frames, size=size, channels=channels)
             make, n = (twin_kinds.morphs, morphs) if kind == "morphs" else (twin_kinds.skewed_faces, faces)
@@ -313,7 +295,7 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
         case "morphset", "morphs":
             return data.load_morphset(Path(track.root), **place)
         case "afewva", "clips" | "portraits":
-            return data.load_afewva(Path(track.root), every=CLIP_STEP[track.amount], **place)
+            return data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
         case _, "faces" | "portraits":
             return track.faces()
     return None
@@ -326,7 +308,7 @@ def _sequences(track: Track) -> SequenceSet | None:
 
     match track.name:
         case "twin":
-            return twin.make_sequences(seed=0, recordings=TWIN_SIZE[track.amount][3])
+            return twin.make_sequences(seed=0, recordings=TWIN_SIZE[track.profile][3])
         case "amigos":
             return data.load_amigos(Path(track.root), cache=_cache())
     return None
@@ -339,7 +321,7 @@ def _recordings(track: Track) -> RecordingSet | None:
 
     match track.name:
         case "twin":
-            pairs, seconds = TWIN_CHATS[track.amount]
+            pairs, seconds = TWIN_CHATS[track.profile]
             return twin_recordings.make_recordings(pairs, seconds=seconds)
         case "sewa" | "recordings":
             load: Callable[..., RecordingSet] = getattr(data, f"load_{track.name}")
@@ -358,6 +340,4 @@ def _features(track: Track, modality: str) -> NDArray[np.float32] | None:
 
 
 def _cache() -> Path:
-    from paperlib.grid import CACHE
-
-    return CACHE / "data"
+    return files.CACHE / "data"

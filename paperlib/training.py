@@ -18,8 +18,6 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from paperlib.provenance import native_precision
-
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -262,6 +260,13 @@ def fit_averaged(
     update_bn((inputs(tuple(t.to(device) for t in batch)) for batch in batches), both.average)
     model.load_state_dict(both.average.module.state_dict())
     model.eval()
+
+
+def native_precision(accelerator: str = "auto") -> str:
+    """ "bf16-mixed" where the device has bf16 arithmetic, else "32-true" (emulated bf16 is slower than fp32)."""
+    if accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
 def make_fabric(*, accelerator: str = "auto", devices: int = 1, precision: str | None = None) -> Fabric:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import settings
 
+from paperlib.companion.published import claims_for_runs
+from paperlib.companion.runs import Result, Run
 from paperlib.data.records import FaceSet
-from paperlib.grid import Result, Run
 from paperlib.ledger import Ledger, variant
-from paperlib.published import claims_for_runs
 from paperlib.stats import Interval
 from paperlib.tracks import Track
 
@@ -53,7 +53,7 @@ def write_ledger():
     return _write_ledger
 
 
-def _write_ledger(figures, key="le2023", *, track="twin", profile="default", folder=None):
+def _write_ledger(figures, key="le2023", *, track="twin", profile="full", folder=None):
     """Four entries: a claim that held, a question of ours, a printed number, a claim not attempted."""
     of = Track(name=track, profile=profile, root="x")
     runs = [Run(task="m:f", track=of, data="f00d", settings={"rate": 0.1}, seed=s) for s in range(3)]

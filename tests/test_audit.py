@@ -12,7 +12,7 @@ import pytest
 from paperlib import audit
 from paperlib.audit import Gain, Printed, Range, Result, Status, findings, run_audit
 from paperlib.audit import foteinopoulou2021 as foteinopoulou
-from paperlib.published import ROOT, parse, read_checks, read_claims, read_table, table_numbers
+from paperlib.companion.published import ROOT, parse, read_checks, read_claims, read_table, table_numbers
 
 # Intervals and statuses
 

@@ -5,7 +5,7 @@ import pytest
 
 from paperlib import metrics
 from paperlib.audit import Status, han2017, run_audit
-from paperlib.published import read_claims, read_table, read_text, table_numbers
+from paperlib.companion.published import read_claims, read_table, read_text, table_numbers
 
 KEY = "han2017"
 

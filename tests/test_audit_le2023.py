@@ -3,7 +3,7 @@
 import pytest
 
 from paperlib.audit import Status, le2023, run_audit
-from paperlib.published import Printed, read_claims, read_table, read_text, table_numbers
+from paperlib.companion.published import Printed, read_claims, read_table, read_text, table_numbers
 
 KEY = "le2023"
 

@@ -7,7 +7,7 @@ import pytest
 
 from paperlib import metrics
 from paperlib.audit import Status, neo2023, run_audit
-from paperlib.published import Printed, read_claims, read_table, read_text, table_numbers
+from paperlib.companion.published import Printed, read_claims, read_table, read_text, table_numbers
 
 KEY = "neo2023"
 

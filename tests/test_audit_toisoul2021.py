@@ -8,7 +8,7 @@ import pytest
 from paperlib import metrics
 from paperlib.audit import Range, Status, run_audit, toisoul2021
 from paperlib.audit.toisoul2021 import CLEAN, ORIGINAL, Comparison, Row, as_worded, compare
-from paperlib.published import Printed, read_claims, read_table, read_text, table_numbers
+from paperlib.companion.published import Printed, read_claims, read_table, read_text, table_numbers
 
 KEY = "toisoul2021"
 

@@ -51,7 +51,7 @@ def move(entry, shift):
 def test_it_says_which_run_on_which_machine_with_which_data(made):
     assert (made["track"], made["profile"], made["data"]) == (
         "twin",
-        "default",
+        "full",
         {"le2023": {"faces": "f00d"}},
     )
     ran = made["runs"]["le2023"]

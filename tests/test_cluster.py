@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paperlib import grid, provenance
+from paperlib.companion import provenance
+from paperlib.companion import runs as grid
+from paperlib.companion.runs import REPLAY, Run, missing_runs, run_missing
 from paperlib.data import write_manifest
-from paperlib.grid import REPLAY, ROOT, Run, missing_runs, run_missing
+from paperlib.files import ROOT
 from paperlib.tracks import Track
 
 distributed = pytest.importorskip("distributed")
@@ -67,7 +69,7 @@ def toy(tmp_path_factory):
 
 @pytest.fixture
 def cache(tmp_path, toy, monkeypatch):
-    monkeypatch.setattr(grid, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
     monkeypatch.delenv(REPLAY, raising=False)
     monkeypatch.syspath_prepend(toy)
     forget()
@@ -189,7 +191,7 @@ def test_workers_without_a_shared_cache_give_what_this_machine_gives(
         (theirs,) = [c / "runs" / result.key for c in caches if (c / "runs" / result.key).exists()]
         for name in grid.RUN_FILES:
             assert (theirs / name).read_bytes() == (cache / "runs" / result.key / name).read_bytes()
-    monkeypatch.setattr(grid, "CACHE", tmp_path / "alone")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "alone")
     for far, near in zip(there, run_missing(runs, progress=False), strict=True):
         assert far.key == near.key and far.arrays.keys() == near.arrays.keys()
         assert all(far[name].tobytes() == near[name].tobytes() for name in near.arrays)
@@ -215,7 +217,7 @@ def test_a_busy_worker_takes_over_the_run_of_one_that_is_killed(
     again = [path for path in began(tmp_path, seed) if path != of[dead.pid]]
     assert [int(path.read_text()) for path in again] == [survivor.pid]
     assert len(began(tmp_path)) == len(runs) + 1  # the survivor's own run was not begun anew
-    monkeypatch.setattr(grid, "CACHE", tmp_path / "alone")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "alone")
     run_missing(runs, progress=False)
     for result in there:
         alone, *others = [c / "runs" / result.key for c in (tmp_path / "alone", cache, tmp_path / "far")]

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from paperlib.grid import Result, Run
+from paperlib.companion.runs import Result, Run
 from paperlib.ledger import Ledger, kept_outputs, kept_pages, outputs, variant
 from paperlib.scoreboard import ledger_path
 from paperlib.stats import Interval, Verdict
@@ -172,7 +172,7 @@ def test_pages_that_are_being_made_write_apart_from_what_is_kept(monkeypatch):
     )
     monkeypatch.setenv("PAPERLIB_MAKING", "making")
     assert outputs(Track(), "le2023") == Path("making/twin-default/le2023")
-    assert ledger_path("twin", "default", "le2023") == Path("kept/twin-default/le2023/ledger.json")
+    assert ledger_path("twin", "full", "le2023") == Path("kept/twin-default/le2023/ledger.json")
 
 
 def test_html_shows_the_verdict_in_its_colour(ledger):
@@ -256,7 +256,7 @@ def test_one_seed_has_an_interval_over_recordings_all_the_same(ledger):
     assert (entry.low, entry.high) == (0.1, 0.7) and math.isnan(entry.spread)
 
 
-def test_only_the_thorough_profile_s_pages_are_kept(tmp_path):
+def test_only_the_full_profile_s_pages_are_kept(tmp_path):
     for profile in PROFILES:
         page = tmp_path / "notebooks" / "executed" / variant(Track(profile=profile)) / "n.ipynb"
         page.parent.mkdir(parents=True)

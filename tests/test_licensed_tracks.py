@@ -29,7 +29,7 @@ from paperlib.twin_kinds import morphs, videos
 
 @pytest.fixture
 def track(tmp_path, monkeypatch):
-    monkeypatch.setattr("paperlib.grid.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
 
     def on(name):
         task.problem.cache_clear()
@@ -129,7 +129,7 @@ def chats():
 
 @pytest.fixture
 def on_recordings(tmp_path, monkeypatch):
-    monkeypatch.setattr("paperlib.grid.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
     monkeypatch.setattr(han2017.plan, "DELAYS", (0, 40))
     perception_uncertainty.problem.cache_clear()
     yield lambda name: Track(name=name, root=str(tmp_path), profile="smoke")
@@ -179,7 +179,7 @@ def test_recordings_of_one_s_own_with_the_face_alone(chats, on_recordings, tmp_p
 
 @pytest.fixture
 def on_portraits(tmp_path, monkeypatch):
-    monkeypatch.setattr("paperlib.grid.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
     emofan.problem.cache_clear(), emofan.clips.cache_clear()
     yield lambda name: Track(name=name, root=str(tmp_path), profile="smoke")
     emofan.problem.cache_clear(), emofan.clips.cache_clear()

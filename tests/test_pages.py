@@ -16,13 +16,14 @@ from scipy import stats as scipy_stats
 from paperlib import certificate, scoreboard
 from paperlib.audit import papers as audited_papers
 from paperlib.audit import run_audit
-from paperlib.grid import ROOT, recorded_code
+from paperlib.companion.provenance import code_of, digest
+from paperlib.companion.published import claims_for_runs
+from paperlib.companion.reproduce import OURS, SCOREBOARD_NOTEBOOK
+from paperlib.companion.runs import recorded_code
+from paperlib.files import ROOT
 from paperlib.ledger import ArtefactTable, Entry, Ledger, answer, kept_pages
 from paperlib.models.backbones import build_backbone
 from paperlib.models.emofan import EmoFAN
-from paperlib.provenance import code_of, digest
-from paperlib.published import claims_for_runs
-from paperlib.reproduce import OURS, SCOREBOARD_NOTEBOOK
 from paperlib.scoreboard import absent, claims, gather, summary
 from paperlib.stats import Interval, Verdict, verdict
 from paperlib.tracks import Track
@@ -171,10 +172,10 @@ def test_a_page_was_made_with_the_settings_that_its_folder_names(any_page):
     (injected,) = (c.source for c in cells if "injected-parameters" in c.metadata.get("tags", []))
     settings: dict = {}
     exec(injected, settings)
-    assert (settings["profile"], settings["seeds"]) == ("thorough", 0)
+    assert (settings["profile"], settings["seeds"]) == ("full", 0)
     assert settings["track"] == any_page.parent.name
     if any_page not in BOARDS:
-        assert {(e.track, e.profile) for e in ledger_of(any_page)} == {(any_page.parent.name, "thorough")}
+        assert {(e.track, e.profile) for e in ledger_of(any_page)} == {(any_page.parent.name, "full")}
 
 
 def test_the_tables_on_the_page_say_what_the_ledger_says(page):
@@ -379,13 +380,13 @@ def toisoul2021_holds(e: Entry, reason: str) -> bool:
         f"at the paper's size {paper:.2f} times"
     )
     expected = ([sizes] if " - ResNet" in e.row else []) + ([generated] if e.track == "ferplus" else [])
-    return e.profile == "thorough" and reason == "; ".join(expected)
+    return e.profile == "full" and reason == "; ".join(expected)
 
 
 def test_a_reason_of_sizes_or_alignment_is_held_against_the_networks_and_the_track():
     sizes = "EmoFAN's 179,442 weights are 0.37 times its ResNet's 491,322, at the paper's size 1.25 times"
     generated, features = "the face alignment has learnt generated faces", "EmoFAN F+R - ResNet-18 F+R"
-    common = {"column": "x", "measured": 0.0, "profile": "thorough", "data": "", "n": 1}
+    common = {"column": "x", "measured": 0.0, "profile": "full", "data": "", "n": 1}
     for track, row, reason, holds in (
         ("twin", features, sizes, True),
         ("twin", features, sizes.replace("179", "178"), False),
@@ -422,8 +423,8 @@ def test_the_runs_behind_the_twin_s_page_were_made_by_the_code_of_today():
 def test_every_track_has_a_scoreboard_of_today_s_ledgers(board):
     """Its tables, its sentence and its counts, made anew from the ledgers: a page that lags behind is caught."""
     numbers, lacking = (
-        gather(board.parent.name, "thorough", figures=ROOT / "figures"),
-        absent(board.parent.name, "thorough"),
+        gather(board.parent.name, "full", figures=ROOT / "figures"),
+        absent(board.parent.name, "full"),
     )
     present = list(dict.fromkeys(claims(numbers)["paper"]))
     tables, audit, stated = tables_shown(board), run_audit(), scoreboard.statements(numbers)
@@ -462,7 +463,7 @@ def test_every_link_of_the_scoreboard_leads_to_a_cell_that_shows_the_artefact(bo
 def test_the_committed_certificate_is_that_of_the_committed_ledgers(board):
     track = board.parent.name
     certified = certificate.read(folder_of(board).parent / "certificate.json")
-    today = certificate.certificate(track, "thorough", figures=ROOT / "figures")
+    today = certificate.certificate(track, "full", figures=ROOT / "figures")
     report = certificate.verify(certified, today)
     assert {line.outcome for line in report.lines} == {certificate.Outcome.SAME}, report.text()
     assert report.ok, report.text()

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
-from paperlib import published, stats
+from paperlib import stats
+from paperlib.companion import published
+from paperlib.companion.runs import Result
 from paperlib.data.records import SequenceSet
-from paperlib.grid import Result
 from paperlib.papers import foteinopoulou2021 as paper
 from paperlib.tracks import Track
 
@@ -44,7 +45,7 @@ def study_of(monkeypatch, rng):
                 out.append(Result(run=run, key=run.identity, seconds=1.0, arrays=arrays))
             return out
 
-        monkeypatch.setattr("paperlib.grid.run_missing", results)
+        monkeypatch.setattr("paperlib.companion.runs.run_missing", results)
         return paper.Study(Track(profile="smoke"))
 
     return make

@@ -8,14 +8,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter1d
 
-from paperlib import metrics, published, stats
+from paperlib import metrics, stats
 from paperlib.annotations import evaluator_weighted_estimate
+from paperlib.companion import published
+from paperlib.companion.published import read_table
+from paperlib.companion.runs import Result
 from paperlib.data.records import RecordingSet, Truth
-from paperlib.grid import Result
 from paperlib.labels import AFFECT
 from paperlib.papers import han2017 as paper
 from paperlib.postprocessing import PostProcessing
-from paperlib.published import read_table
 from paperlib.stats import Verdict
 from paperlib.tasks import perception_uncertainty as task
 from paperlib.tracks import Track
@@ -126,7 +127,7 @@ def study(record, monkeypatch):
         monkeypatch.setattr(Track, "recordings", lambda self: changed)
         monkeypatch.setattr(Track, "features", lambda self, m: np.zeros(1) if m in modalities else None)
         monkeypatch.setattr(
-            "paperlib.grid.run_missing",
+            "paperlib.companion.runs.run_missing",
             lambda runs, **kwargs: [
                 Result(run=r, key=r.identity, seconds=0.0, arrays=answer(r, noise)) for r in runs
             ],
@@ -1069,7 +1070,7 @@ def test_what_no_search_chose_is_not_kept(study, monkeypatch):
     [
         {},
         {"profile": "default"},
-        {"profile": "thorough"},
+        {"profile": "full"},
         {"truth": None, "name": "sewa"},
         {"truth": None, "name": "recordings", "modalities": ("video",)},
         {"split": np.where(np.arange(12) > 7, "train", SPLIT)},  # one test recording: no interval

@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy import stats as scipy_stats
 
+from paperlib.companion.published import claims_for_runs as statements
+from paperlib.companion.runs import Result
 from paperlib.data.records import FaceSet
-from paperlib.grid import Result
 from paperlib.models.backbones import build_backbone
 from paperlib.papers import le2023 as paper
-from paperlib.published import claims_for_runs as statements
 from paperlib.stats import Interval, Verdict
 from paperlib.tasks import noisy_labels
 from paperlib.tracks import Track
@@ -74,7 +74,7 @@ def study(faces, monkeypatch, rng):
             out.append(Result(run=run, key="r", seconds=0.0, arrays=arrays))
         return out
 
-    monkeypatch.setattr("paperlib.grid.run_missing", results)
+    monkeypatch.setattr("paperlib.companion.runs.run_missing", results)
     yield paper.Study(track, seeds=2)
     noisy_labels.problem.cache_clear()
 
@@ -531,9 +531,9 @@ def test_the_default_s_fewer_runs_make_every_artefact_and_name_what_is_left_out(
     assert (
         brief.variants("choices", list(paper.CHOICES)).entries and "Accuracy, natural" in brief.conclusion()
     )
-    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile thorough does more")}
+    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile full does more")}
     assert {f"le2023/{name}" for name in ("table2", "table3", "table4", "figure4", "figure7")} <= left_out
-    whole = paper.grid(Track(profile="thorough"))
+    whole = paper.grid(Track(profile="full"))
     released = {condition for condition, method in whole if method == "as released"}
     assert released == {"0 %", "10 %", "20 %", "30 %", "natural"}
     assert set(brief.results) < set(whole) and len(whole["30 %", "LDLVA"]) == 5

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paperlib import published
+from paperlib.companion import published
+from paperlib.companion.published import read_table
+from paperlib.companion.runs import Result
 from paperlib.data.records import FaceSet
-from paperlib.grid import Result
 from paperlib.labels import EXPRESSIONS
 from paperlib.papers import neo2023 as paper
-from paperlib.published import read_table
 from paperlib.stats import Interval, Verdict, verdict
 from paperlib.tasks import dual_domain
 from paperlib.tracks import Track
@@ -91,7 +91,7 @@ def study(faces, monkeypatch):
             out.append(Result(run=run, key="r", seconds=0.0, arrays=arrays))
         return out
 
-    monkeypatch.setattr("paperlib.grid.run_missing", results)
+    monkeypatch.setattr("paperlib.companion.runs.run_missing", results)
     monkeypatch.setattr(dual_domain, "run_missing", results)
     yield paper.Study(Track(profile="smoke"))
     dual_domain.problem.cache_clear()
@@ -112,10 +112,10 @@ def test_the_default_s_fewer_runs_make_every_artefact_and_name_what_is_left_out(
     ):
         assert getattr(brief, name)().entries
     assert brief.calibration().entries and brief.figure5().entries and brief.figure6().entries
-    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile thorough does more")}
+    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile full does more")}
     assert left_out == {f"neo2023/{a}" for a in ("splits", "table4", "calibration", "figure5")}
     assert "Calibration error" in brief.conclusion()
-    assert set(brief.results) < set(paper.grid(Track(profile="thorough")))
+    assert set(brief.results) < set(paper.grid(Track(profile="full")))
 
 
 def cell(table, row, column):
@@ -365,7 +365,7 @@ def test_every_statement_of_the_paper_has_a_line(study):
         "figure5",
         "figure6",
     )
-    for profile in ("default", "thorough"):
+    for profile in ("default", "full"):
         one = paper.Study(Track(profile=profile))
         for name in artefacts:
             getattr(one, name)()

@@ -13,9 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from paperlib import calibration
+from paperlib.companion.runs import Result
 from paperlib.data.ferplus import votes_to_ratings
 from paperlib.data.records import FaceSet, Truth
-from paperlib.grid import Result
 from paperlib.labels import EXPRESSIONS, split_votes
 from paperlib.ledger import Ledger
 from paperlib.papers import TRACKS_OF
@@ -112,7 +112,7 @@ def study(faces, monkeypatch):
             ]
 
         monkeypatch.setattr(Track, "categories", lambda self: replace(faces, **changes))
-        monkeypatch.setattr("paperlib.grid.run_missing", results)
+        monkeypatch.setattr("paperlib.companion.runs.run_missing", results)
         task.problem.cache_clear()
         root = "" if name == "twin" else "x"
         made = paper.Study(Track(name=name, root=root, profile=profile), seeds=seeds)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from paperlib import metrics
-from paperlib import published as on_file
+from paperlib.companion import published as on_file
+from paperlib.companion.published import read_table
+from paperlib.companion.runs import Result
 from paperlib.data.records import FaceSet, Truth
-from paperlib.grid import Result
 from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
 from paperlib.models.backbones import build_backbone
 from paperlib.models.emofan import EmoFAN, freeze_alignment
 from paperlib.papers import toisoul2021 as paper
-from paperlib.published import read_table
 from paperlib.stats import Verdict
 from paperlib.tasks import emofan as task
 from paperlib.tasks.label_variance import one_rating
@@ -144,7 +144,7 @@ def study(faces, monkeypatch):
         monkeypatch.setattr(
             Track, "of_kind", lambda self, kind: sets[self.name] if kind == "portraits" else small
         )
-        monkeypatch.setattr("paperlib.grid.run_missing", results)
+        monkeypatch.setattr("paperlib.companion.runs.run_missing", results)
         task.problem.cache_clear()
         task.clips.cache_clear()
         made = paper.Study(Track(name=name, root="" if name == "twin" else "x", profile=profile), seeds=seeds)
@@ -229,7 +229,7 @@ def test_the_paper_s_protocol():
     assert (plan.schedule["decay"], plan.schedule["decay_every"]) == (0.1, 15)
     assert 1e-4 <= plan.schedule["learning_rate"] <= 1e-2
     assert (plan.width, plan.depth, plan.size, plan.backbone) == (256, 4, 256, "resnet18")
-    thorough = (Track(profile="thorough"), Track(name="ferplus", root="x", profile="thorough"))
+    thorough = (Track(profile="full"), Track(name="ferplus", root="x", profile="full"))
     twin, people = map(paper.protocol, thorough)
     assert twin.schedule["epochs"] > people.schedule["epochs"]
     # FER+ learns its alignment on the twin: it must be the same run
@@ -1025,11 +1025,11 @@ def test_a_statement_is_mixed_when_its_attempted_lines_differ(study):
 
 
 def test_the_default_s_fewer_runs_make_every_artefact_and_name_what_is_left_out(study):
-    brief = study(profile="default", small=None)
+    brief = study(profile="full", small=None)
     assert brief.best == "EmoFAN F+R+C+A" and not any(row[-2:] in ("+D", "+S") for row in brief.results)
     for name in EVERY:
         assert getattr(brief, name)().entries
-    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile thorough does more")}
+    left_out = {e.artefact for e in brief.ledger.entries if e.verdict.endswith("profile full does more")}
     assert left_out == {f"toisoul2021/{name}" for name in ("table5", "table6", "open_choices")}
     assert "EmoFAN F+R+C+A, with attention, against a tiny ResNet (for ResNet-18)" in brief.conclusion()
 

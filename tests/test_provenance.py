@@ -6,9 +6,8 @@ import pytest
 import torch
 
 import paperlib
-from paperlib import provenance
-from paperlib.grid import ROOT, Run, what_changed
-from paperlib.provenance import (
+from paperlib.companion import provenance
+from paperlib.companion.provenance import (
     DECIDED_BY,
     LIBRARIES,
     code_of,
@@ -18,6 +17,8 @@ from paperlib.provenance import (
     libraries,
     source_fingerprint,
 )
+from paperlib.companion.runs import Run, what_changed
+from paperlib.files import ROOT
 from paperlib.tracks import Track
 
 
@@ -152,14 +153,15 @@ def test_definitions_that_call_each_other_end(module):
     assert set(code_of("paperlib.toy:even")) == {"paperlib.toy:even", "paperlib.toy:odd"}
 
 
-def test_data_and_grid_are_not_followed(module):
+def test_data_and_what_carries_runs_are_not_followed(module):
     module(
         toy="""
-from paperlib import data, grid
+from paperlib import data
+from paperlib.asked import Asked
 from paperlib.data.records import FaceSet
 from paperlib.tracks import Track
 def task():
-    return Track, FaceSet, data.subset, grid.Run
+    return Track, FaceSet, data.subset, Asked
 """
     )
     assert set(code_of("paperlib.toy:task")) == {"paperlib.toy:task"}
@@ -205,7 +207,7 @@ def test_training_on_faces_reaches_what_trains_and_nothing_that_draws():
         "paperlib.training:EpochBatches",
         "paperlib.training:Schedule",
         "paperlib.training:fit",
-        "paperlib.provenance:native_precision",
+        "paperlib.training:native_precision",
         "paperlib.twin.prototypes:CIRCUMPLEX",
     }
     modules = {name.partition(":")[0] for name in reached}
@@ -214,7 +216,6 @@ def test_training_on_faces_reaches_what_trains_and_nothing_that_draws():
         "paperlib.losses",
         "paperlib.models.backbones",
         "paperlib.models.label_variance",
-        "paperlib.provenance",
         "paperlib.tasks.label_variance",
         "paperlib.training",
         "paperlib.twin.prototypes",
@@ -255,7 +256,6 @@ def edited(tmp_path, monkeypatch):
     [
         ("same_faces", "labels", "winners.sum(axis=1) == 1", "winners.sum(axis=1) >= 1", "sole_winner"),
         ("same_faces", "tracks", "len(train) // 10", "len(train) // 5", "as_categories"),
-        ("same_faces", "tracks", 'if profile == "thorough"', 'if profile == "default"', "amount_of"),
         ("noisy_labels", "data.categories", '(faces, reason == "")', '(faces, reason != "")', "with_category"),
         ("dual_domain", "tracks", "default_rng(0).permutation(len(faces))", "arange(len(faces))", "as_kind"),
         ("emofan", "tracks", "[fold == 0, fold == 1]", "[fold == 1, fold == 0]", "as_kind"),
@@ -329,4 +329,4 @@ def test_fingerprints_are_short_stable_digests():
     assert digest("abc") == "ba7816bf8f01cfea"  # FIPS 180-2, appendix B.1
     assert source_fingerprint() == source_fingerprint()
     assert len(source_fingerprint()) == 16
-    assert (ROOT / "paperlib" / "grid.py").is_file()
+    assert (ROOT / "paperlib" / "files.py").is_file()

@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperlib import published
-from paperlib.published import Printed, parse, read_checks, read_claims, read_table, read_text, table_numbers
+from paperlib.companion import published
+from paperlib.companion.published import (
+    Printed,
+    parse,
+    read_checks,
+    read_claims,
+    read_table,
+    read_text,
+    table_numbers,
+)
 
 KEY = "foteinopoulou2021"
 

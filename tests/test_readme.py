@@ -17,10 +17,10 @@ import yaml
 from PIL import Image
 from torch import nn
 
+from paperlib.companion.reproduce import OURS, PAPERS
 from paperlib.ddp import fit_ddp
 from paperlib.emofan_checkpoint import released_name
 from paperlib.models.emofan import EmoFAN
-from paperlib.reproduce import OURS, PAPERS
 from paperlib.training import make_fabric
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

@@ -10,10 +10,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from paperlib import reproduce
-from paperlib.grid import Result, Run, record
+from paperlib.companion import reproduce
+from paperlib.companion.reproduce import _without_times, execute
+from paperlib.companion.runs import Result, Run, record
 from paperlib.ledger import outputs
-from paperlib.reproduce import _without_times, execute
 from paperlib.tracks import Track
 
 
@@ -159,7 +159,7 @@ def test_pages_of_recorded_runs_are_not_taken_for_this_machine_s(tree, monkeypat
 @pytest.mark.filterwarnings("ignore")
 def test_a_page_is_made_of_recorded_runs_if_their_code_is_today_s(tree, monkeypatch, tmp_path):
     source, _ = tree("import os; print(os.environ['PAPERLIB_REPLAY'])")
-    track, task = Track(name="twin", profile="thorough"), "paperlib.tasks.same_faces:train"
+    track, task = Track(name="twin", profile="full"), "paperlib.tasks.same_faces:train"
     runs = [Run(task=task, track=track, data="f00d", settings={}, seed=0)]
     monkeypatch.setattr(reproduce, "RECORDED", tmp_path / "recorded")
     monkeypatch.setattr(reproduce, "PAPERS", {"toy": source.stem})
@@ -168,9 +168,7 @@ def test_a_page_is_made_of_recorded_runs_if_their_code_is_today_s(tree, monkeypa
     page = nbformat.read(reproduce.remake("toy"), as_version=4)
     assert page.cells[-1].outputs[0].text == f"{tmp_path / 'recorded' / 'twin'}\n"
     monkeypatch.setattr(reproduce, "code_of", lambda task: {task: "changed"})
-    with pytest.raises(
-        RuntimeError, match="depend on has changed.*make reproduce PROFILE=thorough PAPER=toy"
-    ):
+    with pytest.raises(RuntimeError, match="depend on has changed.*make reproduce PROFILE=full PAPER=toy"):
         reproduce.remake("toy")
 
 
@@ -355,22 +353,22 @@ def test_a_certificate_with_changes_on_top_is_told_and_made_again_once_they_are_
     board, monkeypatch, capsys
 ):
     dirty = {"dirty": True}
-    track = Track(profile="thorough")
+    track = Track(profile="full")
     path = outputs(track, "scoreboard").parent / "certificate.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(dirty))
     monkeypatch.setattr("paperlib.scoreboard.renew_front", lambda: None)
     monkeypatch.setattr("paperlib.certificate.checkout", lambda: ("abc", dirty["dirty"]))
     for _ in range(2):
-        assert reproduce.main(["--profile", "thorough", "--paper", "scoreboard"]) == 0
-    again = "commit, then make reproduce PROFILE=thorough PAPER=scoreboard"
+        assert reproduce.main(["--profile", "full", "--paper", "scoreboard"]) == 0
+    again = "commit, then make reproduce PROFILE=full PAPER=scoreboard"
     assert f"the certificate names a commit with changes on top: {again}" in capsys.readouterr().out
     assert len(board.executed) == 1
     dirty["dirty"] = False
     reproduce.make_scoreboard(track)
     assert len(board.executed) == 2
     path.write_text(json.dumps(dirty))
-    reproduce.main(["--profile", "thorough", "--paper", "scoreboard"])
+    reproduce.main(["--profile", "full", "--paper", "scoreboard"])
     assert "commit, then" not in capsys.readouterr().out
 
 

@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from paperlib import plots_scoreboard, scoreboard
-from paperlib.grid import ROOT
+from paperlib.files import ROOT
 from paperlib.ledger import Ledger
 from paperlib.papers import same_faces
 from paperlib.scoreboard import absent, artefacts, claims, find_cells, gather, link, sentence, summary
@@ -247,9 +247,9 @@ def test_a_linked_table_links_its_artefacts_and_escapes_words(figures):
 
 def test_replayed_pages_are_checked_against_the_committed_ledgers(monkeypatch, tmp_path):
     monkeypatch.setenv("PAPERLIB_OUTPUTS", str(tmp_path))
-    assert scoreboard.ledger_path("twin", "default", "le2023").is_relative_to(tmp_path)
+    assert scoreboard.ledger_path("twin", "full", "le2023").is_relative_to(tmp_path)
     monkeypatch.setenv("PAPERLIB_REPLAY", "recorded")
-    assert not scoreboard.ledger_path("twin", "default", "le2023").is_relative_to(tmp_path)
+    assert not scoreboard.ledger_path("twin", "full", "le2023").is_relative_to(tmp_path)
 
 
 def cells_of(text, first):
@@ -259,9 +259,9 @@ def cells_of(text, first):
 
 
 def test_the_front_has_a_line_a_paper_and_track_with_sums_and_the_audit(figures, write_ledger, tmp_path):
-    write_ledger(figures, profile="thorough")
-    write_ledger(figures, "foteinopoulou2021", profile="thorough")
-    write_ledger(figures, "neo2023", profile="thorough", track="ferplus")
+    write_ledger(figures, profile="full")
+    write_ledger(figures, "foteinopoulou2021", profile="full")
+    write_ledger(figures, "neo2023", profile="full", track="ferplus")
     readme = tmp_path / "README.md"
     marks = (*scoreboard.FRONT, *scoreboard.ANSWERS)
     readme.write_text("before\n{}\nan older table\n{}\n\n{}\nolder words\n{}\nafter\n".format(*marks))
@@ -289,16 +289,16 @@ def test_the_front_has_a_line_a_paper_and_track_with_sums_and_the_audit(figures,
 
 
 def test_the_front_quotes_the_plain_words_of_the_page_of_all_methods(tmp_path, monkeypatch):
-    ledger = Ledger("same_faces", Track(profile="thorough"), {"faces": "f"})
+    ledger = Ledger("same_faces", Track(profile="full"), {"faces": "f"})
     ledger.over_seeds("cost", "plain network", "time", [1.0, 1.0], source="faces", n=3)
     ledger.write(tmp_path / "twin" / "same_faces" / "ledger.json")
     monkeypatch.setattr(
         same_faces, "plain_answer", lambda of: f"{of.track.name}, {of.track.profile}: {of.entries[0].row}."
     )
-    assert scoreboard.same_faces_answers(tmp_path) == "- **On the twin.** twin, thorough: plain network."
+    assert scoreboard.same_faces_answers(tmp_path) == "- **On the twin.** twin, full: plain network."
     monkeypatch.undo()
     assert scoreboard.same_faces_answers(tmp_path) == (
-        "- **On the twin.** Its ledger is of older code: `make reproduce PROFILE=thorough PAPER=same_faces`."
+        "- **On the twin.** Its ledger is of older code: `make reproduce PROFILE=full PAPER=same_faces`."
     )
 
 
@@ -307,7 +307,7 @@ def test_the_readme_s_front_is_of_the_pages_that_are_kept(tmp_path):
     readme.write_text((ROOT / "README.md").read_text())
     scoreboard.renew_front(readme, ROOT / "figures")
     assert readme.read_text() == (ROOT / "README.md").read_text(), (
-        "make reproduce PROFILE=thorough PAPER=scoreboard"
+        "make reproduce PROFILE=full PAPER=scoreboard"
     )
 
 

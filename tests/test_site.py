@@ -21,7 +21,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from paperlib import plots, scoreboard
-from paperlib.grid import ROOT
+from paperlib.files import ROOT
 from paperlib.ledger import kept_pages
 from paperlib.site import __main__ as command
 from paperlib.site import pictures, sources
@@ -170,7 +170,7 @@ def test_the_front_counts_statements_as_the_scoreboard_does_and_has_audit_and_th
 
     stated = lines("statements")
     for track in ("twin", "ferplus"):
-        counts = scoreboard.summary(scoreboard.gather(track, "thorough", figures=ROOT / "figures"))
+        counts = scoreboard.summary(scoreboard.gather(track, "full", figures=ROOT / "figures"))
         for paper in counts.index.drop("same_faces"):
             expected = counts.loc[paper, [*scoreboard.ON_STATEMENTS, "statements"]]
             assert stated[f"{paper} on {track}"] == [str(n) for n in expected]

@@ -234,11 +234,11 @@ def test_the_regressor_s_places_are_those_of_its_run(on, monkeypatch):
     track = on()
     asked = []
 
-    def run_missing(runs, **kwargs):
-        asked.extend(runs)
-        return [{"affect": np.zeros((3, 2), np.float32)}]
+    def product(run):
+        asked.append(run)
+        return {"affect": np.zeros((3, 2), np.float32)}
 
-    monkeypatch.setattr(task, "run_missing", run_missing)
+    monkeypatch.setattr(task, "product", product)
     assert (task.training_affect(track, SETTINGS | {"affect": "regressor", "noise": 0.3}, 4) == 0).all()
     (run,) = asked
     assert run.seed == 0 and "noise" not in run.settings and run.task.endswith(":train_regressor")

@@ -9,7 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from torch import nn
 
-from paperlib import grid, losses, metrics
+from paperlib import losses, metrics
+from paperlib.asked import product
+from paperlib.companion.runs import Run, run_missing
 from paperlib.models.dual_domain import DualDomainNet
 from paperlib.models.emofan import EmoFAN, nme, target_heatmaps
 from paperlib.papers import toisoul2021 as paper
@@ -47,7 +49,7 @@ def portraits():
 @pytest.fixture
 def on(portraits, monkeypatch, tmp_path):
     """A track with these faces, with fields changed."""
-    monkeypatch.setattr(grid, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
 
     def make(name="twin", profile="smoke", **changes) -> Track:
         changed = replace(portraits, **changes)
@@ -314,7 +316,7 @@ def trained(monkeypatch):
 
 def test_frozen_alignment_keeps_weights_and_statistics_and_another_does_not(on, train, trained):
     track = on()
-    learnt = grid.run_missing([task.alignment(track, SETTINGS)], progress=False)[0]
+    learnt = product(task.alignment(track, SETTINGS))
     train(track)
     train(track, frozen=False)
     for model, frozen in zip(trained, (True, False), strict=True):
@@ -431,7 +433,7 @@ def test_rows_without_shaking_learn_by_their_one_loss(on, train, monkeypatch, lo
 def test_landmarks_of_each_kind(on):
     track = on()
     found = task.landmarks_of(track, SETTINGS | {"landmarks": "FAN"})
-    (learnt,) = grid.run_missing([task.alignment(track, SETTINGS)], progress=False)
+    learnt = product(task.alignment(track, SETTINGS))
     assert_array_equal(found, learnt["landmarks"])
     assert task.landmarks_of(track, SETTINGS | {"landmarks": "as given"}) is None
     assert_array_equal(task.landmarks_of(track, SETTINGS), task.problem(track).original)
@@ -445,13 +447,13 @@ def test_landmarks_of_each_kind(on):
 def test_a_student_s_teacher_is_the_run_of_its_seed_in_the_grid(on, monkeypatch):
     track = on()
     runs = paper.grid(track)
-    asked, real = [], grid.run_missing
+    asked = []
 
-    def spy(wanted, **kwargs):
-        asked.extend(wanted)
-        return real(wanted, **kwargs)
+    def spy(wanted):
+        asked.append(Run.of(wanted))
+        return product(wanted)
 
-    monkeypatch.setattr(task, "run_missing", spy)
+    monkeypatch.setattr(task, "product", spy)
     teachers = {
         "EmoFAN F+R+C+A+D": "EmoFAN F+R+C+A",
         "EmoFAN F+R+C+A+S+D": "EmoFAN F+R+C+A+S",
@@ -463,11 +465,11 @@ def test_a_student_s_teacher_is_the_run_of_its_seed_in_the_grid(on, monkeypatch)
         for run, of_its_seed in zip(runs[student], runs[teacher], strict=True):
             assert run.settings["teacher"] == of_its_seed.settings and run.seed == of_its_seed.seed
     (_, run) = runs["EmoFAN F+R+C+A+D"]
-    (taught,) = real([run], progress=False)
+    (taught,) = run_missing([run], progress=False)
     trained = [r for r in asked if r.task == paper.TASK]
     assert [r.identity for r in trained] == [runs["EmoFAN F+R+C+A"][1].identity]
     assert trained[0].key == runs["EmoFAN F+R+C+A"][1].key
-    plain = real(trained, progress=False)[0]
+    plain = product(trained[0])
     assert (taught["logits"] != plain["logits"]).any()
 
 
@@ -477,7 +479,7 @@ def test_a_teacher_that_replaces_the_labels_hides_them_and_one_that_adds_does_no
     """The teacher is fixed, and the labels changed under it."""
     n = len(task.problem(on()).train)
     logits = np.random.default_rng(1).normal(size=(n, 8)).astype(np.float16)
-    monkeypatch.setattr(task, "run_missing", lambda runs, **kwargs: [{"train": logits}])
+    monkeypatch.setattr(task, "product", lambda run: {"train": logits})
     moved = ((portraits.expression + 3) % 8).astype(np.int8)
     taught = RESNET | {"teacher": RESNET | {"teaches": True}}
     out = {
@@ -502,7 +504,7 @@ def test_a_student_learns_what_its_teacher_says(on, train, monkeypatch):
     track = on()
     logits = np.full((len(task.problem(track).train), 8), -2, np.float16)
     logits[:, 5] = 4
-    monkeypatch.setattr(task, "run_missing", lambda runs, **kwargs: [{"train": logits}])
+    monkeypatch.setattr(task, "product", lambda run: {"train": logits})
     more = SCHEDULE | {"epochs": 10, "batch": 16}
     out = train(track, of=RESNET | {"teacher": RESNET | {"teaches": True}}, distil="replaces", schedule=more)
     assert (out["logits"].argmax(axis=1) == 5).all()

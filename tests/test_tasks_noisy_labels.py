@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from paperlib import grid, twin
+from paperlib import twin
 from paperlib.data.records import FaceSet
 from paperlib.labels import EXPRESSIONS
 from paperlib.models.backbones import build_backbone
@@ -200,8 +200,7 @@ def test_neighbours_are_of_the_training_rows_by_where_they_lie(on, faces):
 def test_pseudo_places_come_from_the_held_out_faces_alone_and_are_found_once(
     on, faces, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(grid, "CACHE", tmp_path)
-    monkeypatch.delenv(grid.REPLAY, raising=False)
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path)
     fitted = []
     fit = task.fit
     monkeypatch.setattr(

@@ -12,7 +12,7 @@ from paperlib.tracks import Track
     ("settings", "message"),
     [
         ({"name": "amigo"}, "TRACK must be one of twin, ferplus"),
-        ({"profile": "fast"}, "PROFILE must be one of smoke, default, thorough, paper"),
+        ({"profile": "fast"}, "PROFILE must be one of smoke, full, paper"),
         ({"name": "ferplus"}, "DATA=<folder>"),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_profile_says_the_size_of_the_pictures(tmp_path, name, faces, monkeypa
     for profile in tracks.PROFILES:
         Track(name=name, root=str(tmp_path), profile=profile).faces()
     assert {root for root, _ in asked} == {tmp_path}
-    assert [(k["size"], k["channels"]) for _, k in asked] == [(48, 1), (64, 1), (64, 1), (224, 3)]
+    assert [(k["size"], k["channels"]) for _, k in asked] == [(48, 1), (64, 1), (224, 3)]
 
 
 def test_a_tenth_of_the_training_faces_validates_where_no_split_does(tmp_path, faces, monkeypatch):
@@ -93,7 +93,7 @@ def test_a_tenth_of_the_training_faces_validates_where_no_split_does(tmp_path, f
 def test_the_twins_recordings_and_features_are_made_once_and_kept(tmp_path, monkeypatch):
     from paperlib import twin_recordings
 
-    monkeypatch.setattr("paperlib.grid.CACHE", tmp_path)
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path)
     monkeypatch.setattr(twin_recordings, "_heard", lambda i, n: np.full((n, 130), i, np.float32))
     track = Track(profile="smoke")
     record = track.recordings()
@@ -151,7 +151,6 @@ def test_afew_va_is_read_every_few_frames_by_the_profile(tmp_path, faces, monkey
     assert [(k["every"], k["size"], k["channels"]) for _, k in asked] == [
         (10, 48, 1),
         (3, 64, 1),
-        (3, 64, 1),
         (1, 224, 3),
     ]
 
@@ -176,7 +175,7 @@ def test_afew_va_s_portraits_are_split_by_actor(tmp_path, faces, monkeypatch):
 
 
 def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr("paperlib.grid.CACHE", tmp_path / "cache")  # in the data folder, where it may lie
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")  # in the data folder, where it may lie
     track = Track(name="manifest", root=str(tmp_path), profile="smoke")
     data.write_manifest(replace(faces, ratings=None), tmp_path)
     first = track.faces()
@@ -194,11 +193,9 @@ def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_
     ("name", "profile", "cautious"),
     [
         ("twin", "smoke", True),
-        ("twin", "default", True),
-        ("twin", "thorough", False),
+        ("twin", "full", False),
         ("twin", "paper", False),
         ("ferplus", "smoke", True),
-        ("ferplus", "default", False),  # as many epochs as thorough has
     ],
 )
 def test_pages_whose_networks_hardly_learn_say_so(name, profile, cautious):

@@ -10,7 +10,6 @@ from torch.testing import assert_close
 from paperlib.data.records import SequenceSet
 from paperlib.labels import EXPRESSIONS
 from paperlib.models import LabelVarianceNet, VoteNet
-from paperlib.provenance import native_precision
 from paperlib.tasks.label_variance import (
     DROPOUT_SAMPLES,
     as_input,
@@ -21,7 +20,7 @@ from paperlib.tasks.label_variance import (
     train_sequences,
 )
 from paperlib.tracks import Track
-from paperlib.training import EpochBatches, Rows, Schedule, fit, fit_averaged, make_fabric
+from paperlib.training import EpochBatches, Rows, Schedule, fit, fit_averaged, make_fabric, native_precision
 from paperlib.twin.prototypes import CIRCUMPLEX
 
 

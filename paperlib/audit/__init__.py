@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from paperlib.published import Printed, read_checks, read_table, table_numbers
+from paperlib.companion.published import Printed, read_checks, read_table, table_numbers
 
 _TOLERANCE = 1e-12  # of floating point, far below any printed place
 

@@ -30,8 +30,8 @@ from paperlib.audit import (
     welch_df,
     worst,
 )
+from paperlib.companion.published import Printed, parse, read_table, read_text
 from paperlib.labels import EXPRESSIONS, is_noisy
-from paperlib.published import Printed, parse, read_table, read_text
 
 KEY = "foteinopoulou2021"
 RATERS, VARIANCE_PCC, SUBSETS, IMAGES, SEQUENCES = (read_table(KEY, number) for number in range(1, 6))

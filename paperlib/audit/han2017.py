@@ -32,7 +32,7 @@ from paperlib.audit import (
     truth,
     worst,
 )
-from paperlib.published import Printed, read_table, read_text
+from paperlib.companion.published import Printed, read_table, read_text
 from paperlib.stats import compare_correlations
 
 KEY = "han2017"

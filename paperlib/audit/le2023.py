@@ -24,7 +24,7 @@ from paperlib.audit import (
     truth,
     worst,
 )
-from paperlib.published import Printed, read_table, read_text
+from paperlib.companion.published import Printed, read_table, read_text
 
 KEY = "le2023"
 NOISE, POPULATIONS, ORIGINAL, ABLATION = (read_table(KEY, number) for number in range(1, 5))

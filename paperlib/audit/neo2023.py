@@ -24,8 +24,8 @@ from paperlib.audit import (
     truth,
     worst,
 )
+from paperlib.companion.published import Printed, read_table, read_text
 from paperlib.fusion import LabelParameters, fuse, inverse_distances, posterior
-from paperlib.published import Printed, read_table, read_text
 
 KEY = "neo2023"
 CATEGORIES, AFFECT, NOISE, ALPHA = (read_table(KEY, number) for number in range(1, 5))

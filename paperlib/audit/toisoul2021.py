@@ -27,7 +27,7 @@ from paperlib.audit import (
     truth,
     worst,
 )
-from paperlib.published import Printed, read_table, read_text
+from paperlib.companion.published import Printed, read_table, read_text
 
 KEY = "toisoul2021"
 TABLES = {number: read_table(KEY, number) for number in range(1, 7)}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from paperlib.grid import Run
+from paperlib.companion.runs import Run
 from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from paperlib.grid import CACHE, ROOT
+from paperlib.files import CACHE, ROOT
 from paperlib.ledger import kept_pages
 
 

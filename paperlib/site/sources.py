@@ -19,9 +19,9 @@ import pandas as pd
 
 from paperlib import scoreboard
 from paperlib.audit import run_audit
+from paperlib.companion.published import read_claims
+from paperlib.companion.reproduce import SCOREBOARD
 from paperlib.ledger import kept_pages
-from paperlib.published import read_claims
-from paperlib.reproduce import SCOREBOARD
 from paperlib.stats import Verdict
 
 LOADER = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
@@ -102,7 +102,7 @@ def claims_of(repository: Path) -> pd.DataFrame:
     the paper says, in our words."""
     frames = []
     for track in _tracks(repository):
-        frame = scoreboard.gather(track, "thorough", figures=repository / "figures")
+        frame = scoreboard.gather(track, "full", figures=repository / "figures")
         # A table shows an artefact's entries in the ledger's order.
         frame["line"] = frame.groupby(["paper", "artefact"]).cumcount()
         frame["link"] = _links(frame, repository)

@@ -19,6 +19,7 @@ from captum.attr import LayerGradCam
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from paperlib.asked import Asked, product
 from paperlib.data.cache import data_root
 from paperlib.data.categories import with_category
 from paperlib.data.ferplus import votes_to_ratings
@@ -31,7 +32,6 @@ from paperlib.fusion import (
     inverse_distances,
     posterior,
 )
-from paperlib.grid import Run, run_missing
 from paperlib.labels import EXPRESSIONS, flip_labels, sole_winner, split_votes
 from paperlib.losses import dual_domain
 from paperlib.models.backbones import COMPACT, build_backbone
@@ -44,7 +44,7 @@ from paperlib.twin.prototypes import CIRCUMPLEX
 SMOOTHING = 0.1
 PARAMETERS = "label_parameters.json"  # carried from AffectNet to a data set without categories
 # Faces to train and to validate on that a profile takes of a data set of people, drawn once; `paper` takes all.
-MOST = {"smoke": (400, 200), "default": (15_000, 3_000)}
+MOST = {"smoke": (400, 200), "full": (15_000, 3_000)}
 EXPLAINED = 64  # test faces whose Grad-CAM a run keeps
 TURN, ZOOM, LIGHT = 10.0, 0.1, 0.2  # degrees each way; shares of size, of brightness and of contrast
 
@@ -104,11 +104,11 @@ def problem(track: Track, kind: str, split: str = "as given") -> Problem:
         label = faces.expression.astype(np.int64)
         classes = EXPRESSIONS[: 8 if (label == 7).any() else 7]
     train, validation, test = _split(faces, split)
-    if track.name != "twin" and track.amount in MOST:
+    if track.name != "twin" and track.profile in MOST:
         rng = np.random.default_rng(0)
         train, validation = (
             np.sort(rng.permutation(rows)[:most])
-            for rows, most in zip((train, validation), MOST[track.amount], strict=True)
+            for rows, most in zip((train, validation), MOST[track.profile], strict=True)
         )
     usable = np.asarray(np.isfinite(faces.affect)).all(axis=1)
     without = int((~usable[np.concatenate([train, validation])]).sum())  # type: ignore[index]
@@ -235,7 +235,7 @@ def training_affect(track: Track, settings: Mapping[str, Any], seed: int) -> NDA
             assert parts.rater is not None
             return parts.rater[parts.train]
         case "regressor":
-            return run_missing([regressor(track, settings)], progress=False)[0]["affect"]
+            return product(regressor(track, settings))["affect"]
         case "goes with the label":
             given, right = training_labels(track, settings, seed)
             rng = np.random.default_rng([seed, 1])
@@ -382,10 +382,10 @@ def train_regressor(
     return {"affect": out}
 
 
-def regressor(track: Track, settings: Mapping[str, Any]) -> Run:
+def regressor(track: Track, settings: Mapping[str, Any]) -> Asked:
     """The run behind `training_affect`'s "regressor": one for all seeds and labels."""
     names = ("kind", "split", "backbone", "pretrained", "schedule", "average_after")
-    return Run(
+    return Asked(
         task=f"{__name__}:{train_regressor.__name__}",
         track=track,
         data=problem(track, settings["kind"], settings["split"]).fingerprint,

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from paperlib import losses
+from paperlib.asked import Asked, product
 from paperlib.data import person_folds
 from paperlib.data.records import FaceSet
-from paperlib.grid import Run, run_missing
 from paperlib.inference import crop_face
 from paperlib.labels import EXPRESSIONS
 from paperlib.models.backbones import build_backbone
@@ -43,7 +43,7 @@ OLD_DETECTOR = 0.06  # the twin's "original" landmarks: error of place and size,
 SIGMA = 1.0  # cells of the heatmap
 MOST = {
     "smoke": (300, 100),
-    "default": (15_000, 3_000),
+    "full": (15_000, 3_000),
 }  # faces of people that a profile trains and validates on
 
 _ALIGNER: Mapping[str, Any] = {"network": "EmoFAN", "attention": True}
@@ -86,10 +86,10 @@ def problem(track: Track) -> Problem:
     if not len(validation):
         order = np.random.default_rng(0).permutation(train)
         train, validation = np.sort(order[len(order) // 10 :]), np.sort(order[: len(order) // 10])
-    if track.name != "twin" and track.amount in MOST:
+    if track.name != "twin" and track.profile in MOST:
         train, validation = (
             np.sort(np.random.default_rng(0).permutation(rows)[:most])
-            for rows, most in zip((train, validation), MOST[track.amount], strict=True)
+            for rows, most in zip((train, validation), MOST[track.profile], strict=True)
         )
     twin = faces.truth is not None and faces.landmarks is not None
     settings = (faces.fingerprint, len(train), len(validation), OLD_DETECTOR)
@@ -149,10 +149,10 @@ def alignment_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in names}
 
 
-def alignment(track: Track, settings: Mapping[str, Any]) -> Run:
+def alignment(track: Track, settings: Mapping[str, Any]) -> Asked:
     """The one run behind every network that uses face alignment; FER+, without landmarks, uses the twin's."""
     source = track if problem(track).original is not None else Track(profile=track.profile)
-    return Run(
+    return Asked(
         task=f"{__name__}:{train_alignment.__name__}",
         track=source,
         data=problem(source).fingerprint,
@@ -264,7 +264,7 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     parts = problem(track)
     model = network(parts, settings, seed)
     if isinstance(model, EmoFAN):
-        learnt = run_missing([alignment(track, settings)], progress=False)[0]
+        learnt = product(alignment(track, settings))
         names = {name: torch.from_numpy(np.array(learnt[f"fan.{name}"])) for name in model.fan.state_dict()}
         model.fan.load_state_dict(names)
         if settings["frozen"]:
@@ -277,14 +277,14 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
             raise ValueError(
                 "a teacher's settings must have `teaches`, or its run keeps nothing to learn from"
             )
-        run = Run(
+        run = Asked(
             task=f"{__name__}:train",
             track=track,
             data=parts.fingerprint,
             settings=settings["teacher"],
             seed=seed,
         )
-        teacher = run_missing([run], progress=False)[0]["train"].astype(np.float32)
+        teacher = product(run)["train"].astype(np.float32)
 
     def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         x, label, affect, soft = batch
@@ -315,7 +315,7 @@ def landmarks_of(track: Track, settings: Mapping[str, Any]) -> NDArray[np.float3
         case "original":
             return problem(track).original
         case "FAN":
-            return run_missing([alignment(track, settings)], progress=False)[0]["landmarks"]
+            return product(alignment(track, settings))["landmarks"]
     raise ValueError(f"landmarks must be original, FAN or as given; got {settings['landmarks']!r}")
 
 
@@ -402,7 +402,7 @@ def cross_validate(
     """
     parts, base = clips(track), problem(larger(track))
     assert parts is not None and parts.original is not None and parts.faces.subject is not None
-    learnt = run_missing([alignment(larger(track), settings)], progress=False)[0]
+    learnt = product(alignment(larger(track), settings))
     aligner, model = network(base, {**settings, **_ALIGNER}, seed), network(base, settings, seed)
     for net in (aligner, model):
         if isinstance(net, EmoFAN):

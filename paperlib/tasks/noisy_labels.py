@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from paperlib.grid import Run, run_missing
+from paperlib.asked import Asked, product
 from paperlib.labels import EXPRESSIONS, flip_labels, local_similarity, nearest_in_affect, sole_winner
 from paperlib.models.backbones import build_backbone
 from paperlib.models.expression import ExpressionNet
@@ -252,17 +252,17 @@ def pseudo_affect(track: Track, settings: Mapping[str, Any]) -> NDArray[np.float
     given = problem(track).affect
     if given is not None:
         return given
-    return run_missing([regressor(track, settings)], progress=False)[0]["affect"]
+    return product(regressor(track, settings))["affect"]
 
 
-def regressor(track: Track, settings: Mapping[str, Any]) -> Run:
+def regressor(track: Track, settings: Mapping[str, Any]) -> Asked:
     """The run behind `pseudo_affect`."""
     faces = track.categories()
     assert faces is not None
     wanted = {name: settings[name] for name in ("backbone", "pretrained")}
     task = f"{__name__}:{train_regressor.__name__}"
     wanted["schedule"] = settings["regressor"]
-    return Run(task=task, track=track, data=faces.fingerprint, settings=wanted, seed=0)
+    return Asked(task=task, track=track, data=faces.fingerprint, settings=wanted, seed=0)
 
 
 def _method(

@@ -33,7 +33,7 @@ from paperlib.training import Schedule
 
 MOST = {
     "smoke": (400, 200),
-    "default": (15_000, 3_000),
+    "full": (15_000, 3_000),
 }  # faces to train and to test; a data set may have fewer
 # What each method is told of a training face beside one source's category.
 TOLD = {
@@ -76,7 +76,7 @@ def problem(track: Track) -> Problem | None:
     if faces is None or faces.original is None or faces.votes is None or faces.ratings is None:
         return None
     assert faces.expression is not None
-    most = MOST.get(track.amount, (len(faces), len(faces)))
+    most = MOST.get(track.profile, (len(faces), len(faces)))
     train, test = (
         np.sort(np.random.default_rng(0).permutation(np.flatnonzero(faces.split == name))[:k])
         for name, k in zip(("train", "test"), most, strict=True)

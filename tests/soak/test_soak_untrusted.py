@@ -16,10 +16,9 @@ from damage import read, write
 from PIL import Image
 from wellformed import LAYOUTS, SIZE
 
-from paperlib import grid
+from paperlib.companion.runs import REPLAY, Run, run_missing
 from paperlib.data import load_manifest
 from paperlib.emofan_checkpoint import load_released
-from paperlib.grid import REPLAY, Run, run_missing
 from paperlib.tracks import Track
 from paperlib.training import Rows, Schedule, fit, make_fabric
 
@@ -89,7 +88,7 @@ def test_a_checkpoint_of_a_training_with_code_is_not_resumed_from(evil, tmp_path
 
 
 def test_a_cached_run_and_a_recording_with_code_are_refused(evil, tmp_path, monkeypatch):
-    monkeypatch.setattr(grid, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
     run = Run(task="paperlib.stats:bootstrap", track=Track(), data="d", settings={}, seed=0)
     monkeypatch.setattr(Run, "circumstances", {})
     folder = tmp_path / "cache" / "runs" / run.key

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from paperlib.grid import ROOT
+from paperlib.files import ROOT
 
 PAPER = "han2017"  # the cheapest whose smoke grid has many runs: 41 in ten seconds, and the page in twenty
 TWO = (PAPER, "foteinopoulou2021")  # with the scoreboard of both
@@ -63,7 +63,7 @@ class Tree:
         command = [
             sys.executable,
             "-m",
-            "paperlib.reproduce",
+            "paperlib.companion.reproduce",
             "--profile",
             "smoke",
             "--paper",

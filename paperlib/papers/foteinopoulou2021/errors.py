@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib import metrics, stats
+from paperlib.companion.published import read_table
 from paperlib.labels import AFFECT
 from paperlib.ledger import ArtefactTable
 from paperlib.papers.foteinopoulou2021.measures import every, in_range, printed_cells
@@ -24,7 +25,6 @@ from paperlib.papers.foteinopoulou2021.plan import (
     protocol,
 )
 from paperlib.papers.foteinopoulou2021.runs import Runs
-from paperlib.published import read_table
 from paperlib.stats import paired_differences
 
 PRINTED_ON = {"table4": "AffectNet", "table5": "AMIGOS"}

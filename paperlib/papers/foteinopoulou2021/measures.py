@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
 from paperlib import metrics, stats
+from paperlib.companion.published import read_table
 from paperlib.data.records import FaceSet, SequenceSet
 from paperlib.papers.foteinopoulou2021.plan import DIMENSIONS, ERRORS, KEY
-from paperlib.published import read_table
 
 
 def printed_t_tests() -> pd.DataFrame:

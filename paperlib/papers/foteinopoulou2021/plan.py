@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paperlib.grid import Run
+from paperlib.companion.runs import Run
 from paperlib.tracks import Track
 
 KEY = "foteinopoulou2021"

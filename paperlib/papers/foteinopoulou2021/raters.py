@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib import stats
+from paperlib.companion.published import read_table
 from paperlib.labels import AFFECT
 from paperlib.ledger import ArtefactTable
 from paperlib.papers.foteinopoulou2021.measures import pcc, printed_cells, rated_variance
 from paperlib.papers.foteinopoulou2021.plan import DIMENSIONS, KEY
 from paperlib.papers.foteinopoulou2021.runs import Runs
-from paperlib.published import read_table
 
 
 class Raters(Runs):

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib import stats
+from paperlib.companion.runs import Result, run_groups
 from paperlib.data.records import FaceSet, SequenceSet, subset
-from paperlib.grid import Result, run_groups
 from paperlib.labels import AFFECT
 from paperlib.ledger import ArtefactTable, Entry, Ledger
 from paperlib.papers.foteinopoulou2021.plan import BASELINE, KEY, grid, protocol

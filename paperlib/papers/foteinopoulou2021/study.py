@@ -9,6 +9,7 @@ from scipy.stats import nct, norm
 from scipy.stats import t as student
 
 from paperlib import stats
+from paperlib.companion.published import parse
 from paperlib.labels import AFFECT
 from paperlib.ledger import Entry
 from paperlib.papers.foteinopoulou2021.errors import Errors
@@ -17,7 +18,6 @@ from paperlib.papers.foteinopoulou2021.raters import Raters
 from paperlib.papers.foteinopoulou2021.rivals import Rivals
 from paperlib.papers.foteinopoulou2021.subsets import Subsets
 from paperlib.papers.foteinopoulou2021.variance import LearnedVariance
-from paperlib.published import parse
 
 UNTRAINED = 0.1  # a network whose PCC with the label is below this has not learned
 PRINTS_DIFFERENCES = ("table1", "table2", "figure5", "table3", "table4", "table5")

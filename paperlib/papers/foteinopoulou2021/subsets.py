@@ -11,12 +11,12 @@ from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
 from paperlib import stats
+from paperlib.companion.published import read_table, read_text
 from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
 from paperlib.ledger import ArtefactTable
 from paperlib.papers.foteinopoulou2021.measures import printed_cells
 from paperlib.papers.foteinopoulou2021.plan import DIMENSIONS, KEY, PROPOSED
 from paperlib.papers.foteinopoulou2021.runs import Runs, winner
-from paperlib.published import read_table, read_text
 
 # what decides whether a face is clean or noisy -> what it is called; licensed data sets have one source
 CATEGORY = {"twin": "the twin's single label", "ferplus": "FER2013's original label"}

@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib import stats
+from paperlib.companion.published import read_table, read_text
 from paperlib.data.records import FaceSet, SequenceSet
 from paperlib.labels import AFFECT
 from paperlib.ledger import ArtefactTable
 from paperlib.papers.foteinopoulou2021.measures import in_range, pcc, printed_cells, rated_variance
 from paperlib.papers.foteinopoulou2021.plan import DIMENSIONS, KEY, PROPOSED
 from paperlib.papers.foteinopoulou2021.runs import Predicted, Runs
-from paperlib.published import read_table, read_text
 
 
 class LearnedVariance(Runs):

@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from paperlib.companion.published import read_table
 from paperlib.papers.han2017.plan import KEY, Measure, ccc, rmse
-from paperlib.published import read_table
 
 
 def printed_mean(number: int, rows: Sequence[str], columns: Sequence[str]) -> float:

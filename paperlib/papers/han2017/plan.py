@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib import metrics
-from paperlib.grid import Result, Run
+from paperlib.companion.runs import Result, Run
 from paperlib.tasks.perception_uncertainty import TARGETS
 from paperlib.tracks import Track
 

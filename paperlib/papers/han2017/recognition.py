@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from paperlib import metrics, stats
 from paperlib.audit import han2017 as audit
+from paperlib.companion.published import read_table
 from paperlib.ledger import ArtefactTable
 from paperlib.papers.han2017.measures import (
     ahead_of,
@@ -43,7 +44,6 @@ from paperlib.papers.han2017.plan import (
 )
 from paperlib.papers.han2017.runs import Runs
 from paperlib.postprocessing import steps
-from paperlib.published import read_table
 from paperlib.stats import Interval
 from paperlib.tasks.perception_uncertainty import TARGETS
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
 from paperlib import metrics, stats
+from paperlib.companion.runs import Result, run_groups
 from paperlib.data.records import RecordingSet
-from paperlib.grid import Result, run_groups
 from paperlib.labels import AFFECT
 from paperlib.ledger import Entry, Ledger
 from paperlib.papers.han2017.measures import frames_in

@@ -32,7 +32,7 @@ class Study(GoldStandard, Recognition, Fusion, Uncertainty):
 
     def caveat(self) -> str:
         """What a reader of this track's page must know first, in Markdown."""
-        pairs, seconds = TWIN_CHATS[self.track.amount]
+        pairs, seconds = TWIN_CHATS[self.track.profile]
         licensed = f"Licensed data, read from the official layout of {self.track.name}."
         return self.track.caution + CAVEATS.get(self.track.name, licensed).format(
             n=2 * pairs, seconds=seconds, lag=float(LAGS.mean())

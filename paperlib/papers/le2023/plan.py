@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paperlib.grid import Result, Run
+from paperlib.companion.runs import Result, Run
 from paperlib.models.ldlva import PAPER, RELEASE
 from paperlib.tasks.noisy_labels import (
     CLASSES,
@@ -226,7 +226,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str], lis
             for s in range(seeds or (plan.seeds_of_central if name in (BASELINE, OURS) else plan.seeds))
         ]
 
-    regression = regressor(track, base | {"regressor": plan.regressor})
+    regression = Run.of(regressor(track, base | {"regressor": plan.regressor}))
     runs["", "regressor"] = [] if track.name in PSEUDO_GIVEN else [regression]
     both = faces.original is not None
     conditions = [c for c in CONDITIONS if both or c not in (NATURAL, POPULATIONS)]

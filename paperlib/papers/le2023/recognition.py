@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from paperlib import stats
 from paperlib.audit import select
+from paperlib.companion.published import read_table, read_text
 from paperlib.ledger import ArtefactTable
 from paperlib.papers.le2023.plan import (
     BASELINE,
@@ -30,7 +31,6 @@ from paperlib.papers.le2023.plan import (
     WAY,
 )
 from paperlib.papers.le2023.runs import Runs, printed_on
-from paperlib.published import read_table, read_text
 from paperlib.stats import paired_differences
 from paperlib.tasks.noisy_labels import (
     second_population,

@@ -13,8 +13,8 @@ from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
 from paperlib import stats
+from paperlib.companion.runs import Result, run_groups
 from paperlib.data.records import FaceSet
-from paperlib.grid import Result, run_groups
 from paperlib.ledger import ArtefactTable, Entry, Ledger
 from paperlib.papers.le2023.plan import (
     BASELINE,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from paperlib.companion.published import read_text
 from paperlib.labels import AFFECT
 from paperlib.ledger import ArtefactTable
 from paperlib.papers.neo2023.measures import accuracy, mean_of_sums, root_of_sums
@@ -24,7 +25,6 @@ from paperlib.papers.neo2023.plan import (
     WEIGHTS,
 )
 from paperlib.papers.neo2023.runs import Runs
-from paperlib.published import read_text
 from paperlib.tasks.dual_domain import (
     explained,
 )

@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib import metrics
+from paperlib.companion.published import read_table
 from paperlib.papers.neo2023.plan import EUCLID, GMM, KEY, ONE_HOT
-from paperlib.published import read_table
 
 
 def accuracy(log_probability: NDArray, label: NDArray) -> float:

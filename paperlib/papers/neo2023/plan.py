@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from paperlib.grid import Result, Run
+from paperlib.companion.runs import Result, Run
 from paperlib.tasks.dual_domain import (
     problem,
     regressor,
@@ -276,7 +276,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[tuple[str, str, str]
             add(kind, CLEAN, name, plan.seeds_of_central if claimed else plan.seeds, method=method, **changes)
         if parts.rater is not None:
             settings = runs[kind, NOISY, f"{GMM}, regressor"][0].settings
-            runs[kind, "", "regressor"] = [regressor(track, settings)]
+            runs[kind, "", "regressor"] = [Run.of(regressor(track, settings))]
     return dict(sorted(runs.items(), key=lambda item: item[0][2] != "regressor"))
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib import metrics
+from paperlib.companion.published import read_table
 from paperlib.fusion import class_weights
 from paperlib.labels import AFFECT
 from paperlib.ledger import ArtefactTable, Entry
@@ -40,7 +41,6 @@ from paperlib.papers.neo2023.plan import (
     tuning_condition,
 )
 from paperlib.papers.neo2023.runs import Runs
-from paperlib.published import read_table
 from paperlib.stats import paired_differences
 from paperlib.tasks.dual_domain import (
     training_labels,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib import metrics, stats
-from paperlib.grid import Result, run_groups
+from paperlib.companion.runs import Result, run_groups
 from paperlib.ledger import Entry, Ledger
 from paperlib.papers.neo2023.measures import macro_f1
 from paperlib.papers.neo2023.plan import AS_GIVEN, CONDITIONS, KEY, TABLE3, Measure, grid, kinds, protocol

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from paperlib.grid import Run
+from paperlib.companion.runs import Run
 from paperlib.tasks import same_faces as task
 from paperlib.tasks.same_faces import problem
 from paperlib.tracks import Track

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from paperlib.companion.runs import Result, run_groups
 from paperlib.data.records import FaceSet
-from paperlib.grid import Result, run_groups
 from paperlib.ledger import Ledger
 from paperlib.models.joint import disagreement
 from paperlib.papers.same_faces.measures import entropy_of, mean_of, pulled

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib import metrics, stats
+from paperlib.companion.published import parse
 from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
 from paperlib.ledger import ArtefactTable
 from paperlib.papers.toisoul2021.measures import printed_ccc, printed_step, sign_of
@@ -26,7 +27,6 @@ from paperlib.papers.toisoul2021.plan import (
     VOTES_ALONE,
 )
 from paperlib.papers.toisoul2021.runs import Runs
-from paperlib.published import parse
 from paperlib.stats import Verdict
 from paperlib.tasks.label_variance import one_rating
 from paperlib.twin.prototypes import CIRCUMPLEX

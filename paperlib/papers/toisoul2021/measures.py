@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from paperlib.companion.published import parse, read_table
 from paperlib.labels import AFFECT
 from paperlib.ledger import Entry
 from paperlib.papers.toisoul2021.plan import KEY, Told, protocol
-from paperlib.published import parse, read_table
 from paperlib.stats import Verdict
 from paperlib.tracks import Track
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from paperlib import metrics, stats
-from paperlib.grid import Result
+from paperlib.companion.runs import Result
 from paperlib.labels import AFFECT, EXPRESSIONS
 from paperlib.ledger import ArtefactTable
 from paperlib.models.backbones import build_backbone

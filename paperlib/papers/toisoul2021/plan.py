@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from paperlib import metrics
+from paperlib.companion.runs import Result, Run
 from paperlib.data import requirements
-from paperlib.grid import Result, Run
 from paperlib.tasks.emofan import alignment, clips, larger, problem
 from paperlib.tracks import Track
 
@@ -226,7 +226,7 @@ def grid(track: Track, *, seeds: int | None = None) -> dict[str, list[Run]]:
     if faces.landmarks is None and track.name != "ferplus":
         return {}  # without landmarks there is nothing to learn alignment from
     parts, plan, common = problem(track), protocol(track), settings(track)
-    aligned = alignment(track, common)
+    aligned = Run.of(alignment(track, common))
     runs = {"alignment": [aligned]}
     if aligned.track != track:
         # FER+'s networks stand on an alignment that learnt the twin's faces: a run is known by the data of both.

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paperlib.grid import Result, run_groups
+from paperlib.companion.published import claims_for_runs
+from paperlib.companion.runs import Result, run_groups
 from paperlib.labels import is_noisy
 from paperlib.ledger import ArtefactTable, Ledger
 from paperlib.papers.toisoul2021.plan import BASELINES, KEY, TABLE5, grid, protocol
-from paperlib.published import claims_for_runs
 from paperlib.stats import Verdict
 from paperlib.tasks.emofan import clips, problem
 from paperlib.tracks import Track

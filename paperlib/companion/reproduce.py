@@ -26,12 +26,12 @@ from filelock import FileLock
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
+from paperlib.companion.provenance import code_of, device, digest, precision, source_fingerprint
+from paperlib.companion.runs import REPLAY, Run, missing_runs, record, recorded_code, run_missing
 from paperlib.data.cache import state
-from paperlib.files import whole, write_text
-from paperlib.grid import CACHE, REPLAY, ROOT, Run, missing_runs, record, recorded_code, run_missing
+from paperlib.files import CACHE, ROOT, whole, write_text
 from paperlib.ledger import MAKING, kept_outputs, outputs, variant
 from paperlib.papers import TRACKS_OF
-from paperlib.provenance import code_of, device, digest, native_precision, source_fingerprint
 from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
             _say(f"\n{SCOREBOARD}, of all papers that have a page on track {track.name}")
             _say(f"  page     {os.path.relpath(make_scoreboard(track), ROOT)}")
             _say(f"  beside   {os.path.relpath(_certificate(track), ROOT)}")
-            if track.profile == "thorough" and _certified_dirty(track):
+            if track.profile == "full" and _certified_dirty(track):
                 from paperlib.scoreboard import command  # here, because it reads this module's names
 
                 again = command(track.name, track.profile, SCOREBOARD)
@@ -209,13 +209,13 @@ def remake(key: str) -> Path:
         RuntimeError: the code that a run depends on is not the one that the runs were recorded with, so that their
             numbers would be stale; or as in `execute`.
     """
-    track = Track(name="twin", profile="thorough")
+    track = Track(name="twin", profile="full")
     recording = RECORDED / variant(track) / f"{key}.npz"
     tasks = sorted({run.task for run in _runs(key, track, 0)})
     if recorded_code(recording) != digest(json.dumps([code_of(task) for task in tasks])):
         raise RuntimeError(
             f"what {key}'s runs depend on has changed since they were recorded: "
-            f"make reproduce PROFILE=thorough PAPER={key}"
+            f"make reproduce PROFILE=full PAPER={key}"
         )
     lock = _stamp(key, track, 0).with_name(f"{key}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +265,7 @@ def make_scoreboard(track: Track) -> Path:
         if stamp.is_file() and json.loads(stamp.read_text()) == now and not _committed_since(track):
             return page
         execute(NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb", page, track)
-        if track.profile == "thorough":
+        if track.profile == "full":
             from paperlib.scoreboard import renew_front  # here, because it reads this module's names
 
             renew_front()
@@ -285,7 +285,7 @@ def _asked_of_scoreboard(track: Track, page: Path) -> str:
 
 
 def _made_of_scoreboard(track: Track, page: Path) -> str:
-    front = [ROOT / "README.md"] if track.profile == "thorough" else []
+    front = [ROOT / "README.md"] if track.profile == "full" else []
     return _contents([page, _certificate(track), *sorted(outputs(track, SCOREBOARD).glob("*")), *front])
 
 
@@ -472,7 +472,7 @@ def _here() -> str:
     for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE):
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-    return json.dumps([native_precision(), device(), versions])
+    return json.dumps([precision(), device(), versions])
 
 
 def _made(key: str, track: Track, page: Path) -> str:
@@ -511,7 +511,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make reproduce", description=__doc__)
     parser.add_argument("--track", default="twin", choices=TRACKS)
     parser.add_argument("--data", default="", help="folder of the track's files, in their official layout")
-    parser.add_argument("--profile", default="default", choices=PROFILES)
+    parser.add_argument("--profile", default="full", choices=PROFILES)
     parser.add_argument(
         "--paper", default="", choices=["", *PAPERS, SCOREBOARD], help="one paper; all by default"
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-ROOT = Path(__file__).resolve().parent.parent / "data" / "published"
+ROOT = Path(__file__).resolve().parents[2] / "data" / "published"
 
 TABLE_COLUMNS = ("row", "column", "dimension", "quantity", "printed", "bold")
 TEXT_COLUMNS = ("id", "where", "dimension", "quantity", "printed", "about")

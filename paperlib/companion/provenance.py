@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-# A data set is known by its fingerprint, so the code that read it is not asked again; the grid only carries runs.
-NOT_FOLLOWED = ("paperlib.data", "paperlib.tracks", "paperlib.grid")
+# A data set is known by its fingerprint, so the code that read it is not asked again; `asked` only carries runs.
+NOT_FOLLOWED = ("paperlib.data", "paperlib.tracks", "paperlib.asked")
 # What a task reads of its `track`, and the function that decides what it gets beside what the fingerprint tells.
 DECIDED_BY = {
-    "track.amount": "paperlib.tracks:amount_of",
     "track.categories": "paperlib.tracks:as_categories",
     "track.of_kind": "paperlib.tracks:as_kind",
 }
@@ -40,7 +39,7 @@ def data_code_of(definition: str) -> dict[str, str]:
     These are the definitions of paperlib.data that it names itself, and those of DECIDED_BY: they change data after
     these were loaded, and the fingerprint does not tell how.
     """
-    everything = _reached(definition, ("paperlib.tracks", "paperlib.grid"), DECIDED_BY)
+    everything = _reached(definition, NOT_FOLLOWED[1:], DECIDED_BY)
     own = code_of(definition)
     return {name: code for name, code in everything.items() if name not in own}
 
@@ -75,7 +74,7 @@ def _reached(definition: str, not_followed: tuple[str, ...], decided_by: Mapping
 @cache
 def source_fingerprint() -> str:
     """A hash of all of paperlib's source: what an executed page depends on."""
-    root = Path(__file__).parent
+    root = Path(__file__).resolve().parents[1]
     return digest("\n".join(p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))))
 
 
@@ -110,13 +109,11 @@ def device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def native_precision(accelerator: str = "auto") -> str:
-    """ "bf16-mixed" where the device has bf16 arithmetic, else "32-true" (emulated bf16 is slower than fp32)."""
-    import torch  # here, because it takes seconds and most of this module does not need it
+def precision() -> str:
+    """In which arithmetic trainings run on this machine, see `training.native_precision`."""
+    from paperlib.training import native_precision  # here, because torch takes seconds
 
-    if accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+    return native_precision()
 
 
 def digest(text: str) -> str:

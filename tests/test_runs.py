@@ -15,8 +15,11 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_info
 
-from paperlib import grid, provenance
-from paperlib.grid import REPLAY, ROOT, Result, Run, missing_runs, record, recorded_code, run_missing
+from paperlib import files
+from paperlib.companion import provenance
+from paperlib.companion import runs as machine
+from paperlib.companion.runs import Result, Run, missing_runs, run_missing
+from paperlib.files import ROOT
 from paperlib.tracks import Track
 
 SCALE = 2.0
@@ -74,8 +77,7 @@ def regression(track, settings, seed, checkpoint):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(grid, "CACHE", tmp_path / "cache")
-    monkeypatch.delenv(REPLAY, raising=False)
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
     return tmp_path / "cache"
 
 
@@ -99,17 +101,17 @@ def elsewhere(code, runs, **environment):
 import json, os, signal
 import numpy as np
 import {__name__} as tasks
-from paperlib import grid
+from paperlib.companion import runs as machine
 from paperlib.tracks import Track
 stated = json.loads({json.dumps(stated)!r})
-runs = [grid.Run(task=t, track=Track(), data=d, settings=s, seed=seed) for t, d, s, seed in stated]
+runs = [machine.Run(task=t, track=Track(), data=d, settings=s, seed=seed) for t, d, s, seed in stated]
 {code}
 """
     environment = (
         os.environ
         | environment
         | {
-            "PAPERLIB_CACHE": str(grid.CACHE),
+            "PAPERLIB_CACHE": str(files.CACHE),
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
         }
     )
@@ -157,10 +159,10 @@ def test_whatever_can_change_a_result_changes_its_key(runs, monkeypatch):
         "data_code_of": lambda task: {"m:f": "0"},
         "device": lambda: "NVIDIA H100",
         "libraries": lambda: {"torch": "0"},
-        "native_precision": lambda: "64-true",
+        "precision": lambda: "64-true",
     }.items():
         with monkeypatch.context() as patch:
-            patch.setattr(grid, circumstance, other)
+            patch.setattr(machine, circumstance, other)
             assert run.key != key and run.identity == identity
     assert run.key == key
 
@@ -170,7 +172,7 @@ def test_a_run_that_asks_for_another_draws_the_same_whether_that_was_there_or_no
 ):
     run = Run(task=f"{__name__}:asks_first", track=Track(), data="d", settings={}, seed=1)
     (trained_in_its_midst,) = run_missing([run])
-    shutil.rmtree(grid.folder_of(run.key))
+    shutil.rmtree(machine.folder_of(run.key))
     (was_there,) = run_missing([run])
     assert was_there["drawn"].tobytes() == trained_in_its_midst["drawn"].tobytes()
     torch.manual_seed(1)
@@ -190,7 +192,7 @@ def test_a_run_that_fails_loses_no_other(runs):
 
 def test_a_run_killed_while_it_trains_is_repeated_alone(runs, tmp_path):
     (tmp_path / "kill").write_text("1")
-    assert elsewhere("grid.run_missing(runs, progress=False)", runs).wait() == -signal.SIGKILL
+    assert elsewhere("machine.run_missing(runs, progress=False)", runs).wait() == -signal.SIGKILL
     assert [r.seed for r, _ in missing_runs(runs)] == [1, 2]
     (tmp_path / "kill").unlink()
     assert len(run_missing(runs, progress=False)) == 3
@@ -206,8 +208,8 @@ def killed(temporary, final, whole=os.rename, calls=[]):
     for file in temporary.iterdir():
         os.truncate(file, file.stat().st_size // 2)
     os.kill(os.getpid(), signal.SIGKILL)
-grid.os.rename = killed
-grid.run_missing(runs, progress=False)
+machine.os.rename = killed
+machine.run_missing(runs, progress=False)
 """
     assert elsewhere(code, runs).wait() == -signal.SIGKILL
     assert [(r.seed, why) for r, why in missing_runs(runs)] == [(1, "never run"), (2, "never run")]
@@ -218,7 +220,7 @@ grid.run_missing(runs, progress=False)
 
 def test_two_jobs_give_what_one_gives(runs, monkeypatch, tmp_path):
     alone = run_missing(runs, progress=False)
-    monkeypatch.setattr(grid, "CACHE", tmp_path / "other")
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "other")
     monkeypatch.setenv("PAPERLIB_CACHE", str(tmp_path / "other"))  # read by workers, which start afresh
     get_reusable_executor().shutdown(wait=True)
     together = run_missing(runs, jobs=2, progress=False)
@@ -231,7 +233,7 @@ def test_two_jobs_give_what_one_gives(runs, monkeypatch, tmp_path):
 # A key takes time when it is made first, so it is made before this is said to ask.
 ASK = """
 open(f"{runs[0].settings['folder']}/asks-{os.getpid()}-{runs[0].key}", "w").close()
-grid.run_missing(runs, progress=False)
+machine.run_missing(runs, progress=False)
 """
 
 
@@ -306,33 +308,16 @@ def test_a_missing_run_says_what_changed(runs, monkeypatch, tmp_path):
     run_missing([run], progress=False)
     assert missing_runs([run]) == []
     with monkeypatch.context() as patch:
-        patch.setattr(grid, "libraries", lambda: provenance.libraries() | {"torch": "0", "numpy": "0"})
+        patch.setattr(machine, "libraries", lambda: provenance.libraries() | {"torch": "0", "numpy": "0"})
         assert missing_runs([run]) == [(run, "changed: numpy, torch")]
     with monkeypatch.context() as patch:
-        patch.setattr(grid, "device", lambda: "NVIDIA H100")
-        patch.setattr(grid, "data_code_of", lambda task: {"paperlib.tracks:as_kind": "0"})
+        patch.setattr(machine, "device", lambda: "NVIDIA H100")
+        patch.setattr(machine, "data_code_of", lambda task: {"paperlib.tracks:as_kind": "0"})
         assert missing_runs([run]) == [(run, "changed: device, paperlib.tracks:as_kind")]
     (tmp_path / "toy.py").write_text((tmp_path / "toy.py").read_text().replace("RATE = 1", "RATE = 2"))
     for cached in (provenance.code_of, provenance._parsed):
         cached.cache_clear()
     assert missing_runs([run]) == [(run, "changed: toy:RATE")]
-
-
-def test_recorded_runs_are_read_instead_of_trained(runs, cache, monkeypatch, tmp_path):
-    results = run_missing(runs[:2], progress=False)
-    record(results, tmp_path / "recorded" / "paper.npz")
-    assert recorded_code(tmp_path / "recorded" / "paper.npz") != ""
-    monkeypatch.setattr(grid, "CACHE", tmp_path / "empty")
-    monkeypatch.setattr(grid, "libraries", lambda: {"torch": "of another machine"})
-    monkeypatch.setenv(REPLAY, str(tmp_path / "recorded"))
-    replayed = run_missing(list(reversed(runs[:2])), progress=False)
-    assert computed(runs) == [0, 1]
-    for result, again in zip(results, reversed(replayed), strict=True):
-        assert set(again.arrays) == {"mean", "seed"}
-        assert np.array_equal(result["mean"], again["mean"])
-        assert np.isnan(again.seconds)  # time is no result, and would differ in git
-    with pytest.raises(LookupError, match=r"no recorded run of .*:product .* seed 2 in .*recorded"):
-        run_missing(runs, progress=False)
 
 
 def test_how_long_a_run_took_is_not_in_its_fingerprint(runs):
@@ -343,24 +328,7 @@ def test_how_long_a_run_took_is_not_in_its_fingerprint(runs):
     assert one.fingerprint == two.fingerprint != other.fingerprint
 
 
-def test_a_recorded_part_keeps_key_and_fingerprint_of_the_whole_run(runs, monkeypatch, tmp_path):
-    results = run_missing(runs[:2], progress=False)
-    record(results, tmp_path / "paper.npz", kept=[replace(r, arrays={"mean": r["mean"]}) for r in results])
-    monkeypatch.setenv(REPLAY, str(tmp_path))
-    for result, again in zip(results, run_missing(runs[:2], progress=False), strict=True):
-        assert set(again.arrays) == {"mean"} and set(result.arrays) == {"mean", "seed"}
-        assert (again.key, again.fingerprint) == (result.run.key, result.fingerprint)
-
-
-def test_a_recording_knows_the_code_that_made_it(runs, monkeypatch, tmp_path):
-    results = run_missing(runs[:1], progress=False)
-    record(results, tmp_path / "before.npz")
-    monkeypatch.setattr(grid, "code_of", lambda task: {task: "changed"})
-    record(results, tmp_path / "after.npz")
-    assert recorded_code(tmp_path / "before.npz") != recorded_code(tmp_path / "after.npz")
-
-
-def test_objects_are_neither_written_nor_read(runs, cache, monkeypatch, tmp_path):
+def test_objects_are_neither_written_nor_read(runs, cache):
     run = replace(runs[0], task=f"{__name__}:objects")
     with pytest.raises(RuntimeError, match="runs failed; .*:objects .*[Pp]ickle|[Oo]bject arrays"):
         run_missing([run], progress=False)
@@ -371,17 +339,13 @@ def test_objects_are_neither_written_nor_read(runs, cache, monkeypatch, tmp_path
     np.savez(arrays, mean=np.array([{"any": "object"}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         run_missing(runs[:1], progress=False)
-    arrays.rename(tmp_path / "paper.npz")
-    monkeypatch.setenv(REPLAY, str(tmp_path))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        run_missing(runs[:1], progress=False)
 
 
 def test_a_result_that_cannot_be_written_is_an_error(runs, cache, monkeypatch):
     def full(*args):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(grid.os, "rename", full)
+    monkeypatch.setattr(machine.os, "rename", full)
     with pytest.raises(RuntimeError, match="No space left"):
         run_missing(runs[:1], progress=False)
     assert not list((cache / "runs").iterdir())

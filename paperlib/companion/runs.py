@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import os
@@ -23,12 +22,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from paperlib import files
+from paperlib.asked import Asked, products_from
+from paperlib.companion.provenance import code_of, data_code_of, device, digest, libraries, precision
 from paperlib.data.cache import fingerprint
-from paperlib.provenance import code_of, data_code_of, device, digest, libraries, native_precision
+from paperlib.files import ROOT as ROOT
 from paperlib.tracks import Track, expect, versions
 
-ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("PAPERLIB_CACHE", ROOT / ".cache"))
 # Set to a folder of recorded runs, notebooks read them instead of training; see `record`.
 REPLAY = "PAPERLIB_REPLAY"
 RUN_FILES = ("arrays.npz", "run.json")
@@ -37,19 +37,12 @@ SECONDS = "seconds"  # of a run's arrays the one that is its cost
 Name = TypeVar("Name")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One training: a task, its settings, a seed, and the data it sees.
+class Run(Asked):
+    """What was asked for, with the names by which its product is known."""
 
-    `task` is "module:function"; the function is called as task(track, settings, seed, checkpoint) and returns named
-    arrays. `settings` must survive JSON.
-    """
-
-    task: str
-    track: Track
-    data: str  # fingerprint of what `track` gives
-    settings: Mapping[str, Any]
-    seed: int
+    @classmethod
+    def of(cls, asked: Asked) -> Run:
+        return asked if isinstance(asked, cls) else cls(**vars(asked))
 
     @property
     def identity(self) -> str:
@@ -64,7 +57,7 @@ class Run:
             "data code": data_code_of(self.task),
             "device": device(),
             "libraries": libraries(),
-            "precision": native_precision(),
+            "precision": precision(),
         }
 
     @property
@@ -178,7 +171,7 @@ def failure(run: Run, why: str) -> str:
 
 def folder_of(key: str) -> Path:
     """Where the cache keeps the run of this key: `RUN_FILES`, or no folder at all."""
-    return CACHE / "runs" / key
+    return files.CACHE / "runs" / key
 
 
 @contextmanager
@@ -204,13 +197,20 @@ def what_changed(run: Run, before: Mapping[str, Any]) -> str:
     return ", ".join(sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k)))
 
 
+def _product(asked: Asked) -> Mapping[str, NDArray]:
+    return run_missing([Run.of(asked)], progress=False)[0].arrays
+
+
+products_from(_product)
+
+
 def _compute(run: Run) -> None:
     """Put the run into the cache, unless it is there by now: whoever wants a run that is being computed waits here.
 
     A run that asks for another in its midst waits for that one while it holds its own lock. Nobody waits in a circle,
     since a run that is asked for never asks for one of those that ask. The lock of a killed process is free.
     """
-    lock = CACHE / "locks" / f"{run.key}.lock"
+    lock = files.CACHE / "locks" / f"{run.key}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
         if not folder_of(run.key).is_dir():
@@ -222,11 +222,10 @@ def _compute_anew(run: Run) -> None:
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    module, _, function = run.task.partition(":")
-    checkpoint = CACHE / "checkpoints" / f"{run.key}.ckpt"
+    checkpoint = files.CACHE / "checkpoints" / f"{run.key}.ckpt"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    train = getattr(importlib.import_module(module), function)
+    train = run.function()
     # A run may ask for another in its midst: it must draw the same numbers whether that one was there or not. torch's
     # threads are not those of numpy and scikit-learn, which are limited once the import above has loaded them.
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())), threadpool_limits(1):
@@ -278,7 +277,7 @@ def _replayed(runs: Sequence[Run], folder: Path) -> list[Result]:
 
 def _reason(run: Run) -> str:
     """Why the run is not in the cache: never run, or what changed since it last was."""
-    finished = [p for p in (CACHE / "runs").glob("*/run.json") if "." not in p.parent.name]
+    finished = [p for p in (files.CACHE / "runs").glob("*/run.json") if "." not in p.parent.name]
     for path in sorted(finished, key=lambda p: -p.stat().st_mtime):
         about = json.loads(path.read_text())
         if about["identity"] == run.identity:

@@ -1,0 +1,49 @@
+"""Imports run one way: methods, data and the twin know nothing of tasks, and tasks nothing of the companion."""
+
+import ast
+from graphlib import TopologicalSorter
+
+from paperlib.files import ROOT
+
+SOURCES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in (ROOT / "paperlib").rglob("*.py")
+}
+OVER_ALL = ("paperlib.bench", "paperlib.site", "paperlib.explorer")  # they show or time everything
+# Until they are gone:
+GOING = ("papers", "audit", "ledger", "scoreboard", "certificate", "cluster", "readme", "plots_scoreboard")
+
+
+def part(module):
+    """Of the paper's methods and data "methods", else "tasks" or "companion"."""
+    name = module.split(".")[1] if "." in module else ""
+    return name if name in ("tasks", "companion") else "methods"
+
+
+def imports(module):
+    """The modules of paperlib that a module names in its imports, wherever they stand; a package counts as itself."""
+    for node in ast.walk(ast.parse(SOURCES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("paperlib"):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in SOURCES else node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in SOURCES)
+
+
+def test_methods_and_data_import_neither_tasks_nor_companion_and_neither_of_these_the_other():
+    allowed = {"methods": {"methods"}, "tasks": {"methods", "tasks"}, "companion": {"methods", "companion"}}
+    wrong = [
+        f"{module} imports {other}"
+        for module in SOURCES
+        if not module.startswith((*OVER_ALL, *(f"paperlib.{name}" for name in GOING)))
+        for other in imports(module)
+        if part(other) not in allowed[part(module)]
+    ]
+    assert not wrong, wrong
+
+
+def test_no_imports_go_in_circles():
+    gone = tuple(f"paperlib.{name}" for name in GOING)
+    graph = {module: set(imports(module)) - {module} for module in SOURCES if not module.startswith(gone)}
+    TopologicalSorter(graph).prepare()  # or it names the circle
