@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib import stats
+from paperlib.companion.runs import Result
 from paperlib.companion.samples import in_lots
 from paperlib.data.records import FaceSet, SequenceSet, subset
-from paperlib.grid import Result
 from paperlib.labels import AFFECT, is_noisy, sole_winner
 from paperlib.tracks import Track
 
