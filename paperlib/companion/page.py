@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from IPython.display import Code, Image, display
+from IPython.display import Code, Image, Markdown, display
 
 from paperlib.companion.score import Scores
 from paperlib.companion.table import Cell, Heading, Table, digits_of, interval, number, span
@@ -92,23 +92,30 @@ class Page:
         return Table(title="", corner=["The paper says"], rows=rows, columns=columns, cells=cells, prose=True)
 
     def show(
-        self, name: str, *tables: pd.DataFrame | Scores, title: str = "", down: str = "", across: str = ""
+        self,
+        name: str,
+        *tables: pd.DataFrame | Scores,
+        title: str = "",
+        down: str = "",
+        across: str = "",
+        best: bool = False,
     ) -> None:
         """Display and save lines, or scores as their lines: numbers as the paper lays them out, tested ones below.
 
         title, down, across: of a table that tables.csv does not have; keys that stand in rows and in columns.
+        best: the best number of each column is bold (in tables.csv: best is yes).
 
         Raises:
             ValueError: two lines would stand in one cell.
         """
         found = [lines(t) if isinstance(t, Scores) else t for t in tables]
         found = [t for t in found if len(t)]
-        layout = self._layout(name, title, down, across)
+        layout = self._layout(name, title, down, across, best)
         if not found:
             print(f"{layout['title']}: not on this track ({self.track}).")
             return
         table = pd.concat(found, ignore_index=True)
-        table = table.assign(**{k: table[k].fillna("") if k in table else "" for k in TEXTS})
+        table = self._judged(table.assign(**{k: table[k].fillna("") if k in table else "" for k in TEXTS}))
         self.shown[name] = pd.concat([self.shown[name], table]) if name in self.shown else table
         self.shown[name].to_csv(self.folder / f"{name}.csv", index=False, float_format="%.10g")
         made = [t for t in self._tables(name, layout, table) if t.cells]
@@ -116,14 +123,28 @@ class Page:
         (self.folder / f"{name}.tex").write_text(text, encoding="utf-8")
         display(*made)
 
-    def _layout(self, name: str, title: str, down: str, across: str) -> dict[str, str]:
+    def _judged(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Lines about statements that this track cannot test have no verdict, whatever their interval."""
+        whole = self.left[self.left["part"] == ""].set_index("claim")["why"]
+        cannot = table["claim"].isin(whole.index)
+        why = table["claim"].map(whole).where(cannot, table["why"])
+        return table.assign(verdict=table["verdict"].mask(cannot, LEFT), why=why)
+
+    def _layout(self, name: str, title: str, down: str, across: str, best: bool) -> dict[str, str]:
         if name in self.layouts.index:
             return self.layouts.loc[name].to_dict()
         if not (title and down and across):
             raise ValueError(
                 f"{name} has no line in tables.csv: give title, down and across, or add it there"
             )
-        return {"title": title, "down": down, "across": across, "where": "", "of": ""}
+        return {
+            "title": title,
+            "down": down,
+            "across": across,
+            "where": "",
+            "of": "",
+            "best": "yes" if best else "",
+        }
 
     def _tables(self, name: str, layout: Mapping[str, str], table: pd.DataFrame) -> list[Table]:
         path = PUBLISHED / self.key / f"{name}.csv"
@@ -154,6 +175,11 @@ class Page:
 
         plt.close(figure)
         display(Image(data=path.read_bytes(), alt=alt, width=int(figure.get_figwidth() * 96)))
+
+    def say(self, **by_track: str) -> None:
+        """Show the sentences that were written for this track, in Markdown; of another track none are."""
+        if self.track in by_track:
+            display(Markdown(inspect.cleandoc(by_track[self.track])))
 
     def source(self, *functions: Callable[..., Any]) -> None:
         """Show the source of functions of the library."""
@@ -205,6 +231,7 @@ class _Layout:
     ) -> None:
         self.page, self.layout, self.printed = page, layout, printed
         self.down, self.across, self.link = down, across, link
+        self.best = layout.get("best") == "yes"
 
     def numbers(self, table: pd.DataFrame) -> Table:
         """Ours large with its spread, printed small beneath; the best of a column bold."""
@@ -217,7 +244,12 @@ class _Layout:
         values = {c: [_read_as(x) for (_, k), x in ours.items() if k == c] for c in columns}
         cells = {}
         for at in dict.fromkeys([*ours, *theirs]):
-            best = at in ours and len(values[at[1]]) > 1 and _read_as(ours[at]) == max(values[at[1]])
+            best = (
+                self.best
+                and at in ours
+                and len(values[at[1]]) > 1
+                and _read_as(ours[at]) == max(values[at[1]])
+            )
             cells[at] = self._cell(at, ours.get(at), theirs.get(at), best)
         corner, title = self._headed(table, self.layout["title"])
         known = {*starts(r for r, _ in theirs), *starts(c for _, c in theirs)}
@@ -282,7 +314,7 @@ class _Layout:
         for at, x in placed(table, down, across).items():
             places = len(f"{x['paper']:.10g}".partition(".")[2]) if x["paper"] == x["paper"] else 0
             paper = (
-                (f"printed {number(x['paper'], min(places, x['digits'] + 2), '+')}",)
+                (f"printed {number(x['paper'], min(places, x['digits'] + 1), '+')}",)
                 if x["paper"] == x["paper"]
                 else ()
             )
@@ -293,9 +325,13 @@ class _Layout:
         corner, title = _Layout(self.page, self.layout, self.printed, down, across, self.link)._headed(
             table, title
         )
-        over = " and ".join(table["over"].unique())
         under = [f"{counted(x)}: {x['verdict']}." for x in counts.to_dict("records")]
-        under += [f"Positive is better. In brackets: 95 % interval over {over}."]
+        over = " and ".join(table["over"].unique())
+        if table["claim"].ne("").any():
+            under.append("Held: the whole interval lies above zero.")
+        if table.filter(regex="^less ").notna().any(axis=None):
+            under.append("Differences are turned so that positive is better.")
+        under.append(f"In brackets: 95 % interval over {over}.")
         rows, columns = order(table, down, self.printed), order(table, across, self.printed)
         return Table(
             title=title, corner=corner, rows=rows, columns=columns, cells=cells, under=" ".join(under)

@@ -57,7 +57,7 @@ def parse(printed: str, *, exact: bool = False) -> Printed:
 
 def table_numbers(key: str) -> list[int]:
     """The numbers of a paper's tables that are on file, in order."""
-    return sorted(int(path.stem.removeprefix("table")) for path in _folder(key).glob("table*.csv"))
+    return sorted(int(path.stem.removeprefix("table")) for path in _folder(key).glob("table[0-9]*.csv"))
 
 
 def read_table(key: str, number: int) -> pd.DataFrame:
