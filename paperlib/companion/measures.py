@@ -50,7 +50,7 @@ def mean(
     unit: str = "",
     root: bool = False,
 ) -> Measure:
-    """Mean over rows of a function of columns (the root of that mean with `root`); rows where it is NaN do not count."""
+    """Mean over rows of a function of columns, or its root; rows where it is NaN do not count."""
 
     def terms(*values: NDArray) -> NDArray:
         found = np.asarray(of(*values), float)

@@ -1,9 +1,12 @@
 """A page's tables in the paper's own rows and columns: ours large with its spread, the printed number small beneath.
 
-data/published/<key>/ has tableN.csv (key columns in the paper's words and order, `measure`, `printed` as printed, empty for
-a dash, perhaps `spread` and `bold`); tables.csv, which keys go down and which across; headings.csv, what stands in for a
-heading on a track (`here`) or why nothing does (`lacking`); claims.csv; not_attempted.csv. A table of ours is laid out by
-tables.csv too, or by the words given to `Page.show`.
+data/published/<key>/ has
+- tableN.csv: key columns in the paper's words and order, `measure`, `printed` as printed (empty: a dash), perhaps
+  `spread` and `bold`;
+- tables.csv: which keys go down and which across, and whether the best number of a column is bold;
+- headings.csv, by track: what stands in for a heading (`here`), or why nothing does (`lacking`);
+- claims.csv and not_attempted.csv.
+A table of ours is laid out by tables.csv too, or by the words given to `Page.show`.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ import pandas as pd
 from IPython.display import Code, Image, Markdown, display
 
 from paperlib.companion.score import Scores
-from paperlib.companion.table import Cell, Heading, Table, digits_of, interval, number, span
-from paperlib.companion.verdicts import FAILED, HELD, LEFT, OPEN, lines, settle
+from paperlib.companion.table import At, Cell, Heading, Table, digits_of, interval, number, span
+from paperlib.companion.verdicts import LEFT, combined, lines, settle
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "data" / "published"
@@ -83,7 +86,7 @@ class Page:
     def short(self, statements: Mapping[str, pd.DataFrame]) -> Table:
         """*In short*: statements in a reader's words, each with its verdict and evidence from claimed lines."""
         columns: list[Heading] = [("Here",), ("Evidence: estimate [95 % interval]",)]
-        cells = {}
+        cells: dict[At, Cell] = {}
         for said, found in statements.items():
             word = _word(found) if len(found) else LEFT
             cells[(said,), columns[0]] = Cell(word, word=word)
@@ -202,7 +205,7 @@ class Page:
         _write(ledger[["artefact", *ledger.columns.drop("artefact")]], self.folder / "ledger.csv")
         _write(found.reset_index(), self.folder / "verdicts.csv")
         columns: list[Heading] = [("Where",), ("Here",), ("Evidence, or why not attempted",)]
-        cells = {}
+        cells: dict[At, Cell] = {}
         for x in found.to_dict("records"):
             row = (x["claim"],)
             cells |= {
@@ -242,7 +245,7 @@ class _Layout:
         ours, theirs = placed(table, self.down, self.across), placed(printed, self.down, self.across)
         rows, columns = (order(table, keys, printed) for keys in (self.down, self.across))
         values = {c: [_read_as(x) for (_, k), x in ours.items() if k == c] for c in columns}
-        cells = {}
+        cells: dict[At, Cell] = {}
         for at in dict.fromkeys([*ours, *theirs]):
             best = (
                 self.best
@@ -310,7 +313,7 @@ class _Layout:
         fixed = {k: table[k].iloc[0] for k in [*self.down, *self.across] if table[k].nunique() == 1}
         down = [k for k in self.down if k not in fixed] or self.down[:1]
         across = [k for k in self.across if k not in fixed] or self.across[:1]
-        cells = {}
+        cells: dict[At, Cell] = {}
         for at, x in placed(table, down, across).items():
             places = len(f"{x['paper']:.10g}".partition(".")[2]) if x["paper"] == x["paper"] else 0
             paper = (
@@ -429,19 +432,11 @@ def _word(found: pd.DataFrame) -> str:
     words = set(found["verdict"])
     if len(words) == 1:
         return str(words.pop())
-    return (
-        FAILED
-        if FAILED in words and HELD not in words
-        else "mixed"
-        if FAILED in words
-        else "held in part"
-        if HELD in words
-        else OPEN
-    )
+    return combined(words)
 
 
 def _digits(table: pd.DataFrame, tested: pd.Series, printed: pd.DataFrame) -> pd.Series:
-    """Decimals a line: those of its measure's numbers, at most as many as the paper printed (three where it did not)."""
+    """Decimals a line: those of its measure's numbers, at most as many as were printed (three where none were)."""
     places = printed["printed"].str.partition(".")[2].str.len() if len(printed) else pd.Series(dtype=float)
     most = places.groupby(printed["measure"]).max() if len(printed) else {}
     of = table[~tested] if (~tested).any() else table

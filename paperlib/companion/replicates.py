@@ -150,7 +150,7 @@ class _Cell:
 
 
 def _by_item(group: pd.DataFrame, measure: Measure, seeds: NDArray) -> tuple[list[NDArray], NDArray]:
-    """The measure's columns as (items, seeds) or (items, seeds, K), of the items that have them all; which these are."""
+    """The measure's columns, (items, seeds) or (items, seeds, K), of items that have them all; and which these are."""
     items, at = pd.factorize(group["item"])[0], np.searchsorted(seeds, group["seed"])
     shape = (items.max() + 1, len(seeds))
     if len(np.unique(items * len(seeds) + at)) < len(group):
@@ -159,13 +159,14 @@ def _by_item(group: pd.DataFrame, measure: Measure, seeds: NDArray) -> tuple[lis
             f"{measure.name}: item {twice['item']} of seed {twice['seed']} is there twice in one cell; "
             "name in `by` the column that tells its rows apart, or select one of them first"
         )
-    arrays, use = [], np.ones(shape[0], bool)
+    arrays: list[NDArray] = []
+    use: NDArray = np.ones(shape[0], bool)
     for column, family in _families(group, measure):
-        wide = np.full((*shape, len(family)), np.nan)
+        wide: NDArray = np.full((*shape, len(family)), np.nan)
         wide[items, at] = group[family].to_numpy(float)
         many = column.endswith("*")
         wide = wide[:, :, np.isfinite(wide).any(axis=(0, 1))] if many else wide
-        have = np.isfinite(wide).any(axis=2)
+        have: NDArray = np.isfinite(wide).any(axis=2)
         use &= have.any(axis=1) if column.endswith("?") else have.all(axis=1)
         arrays.append(wide if many else wide[:, :, 0])
     return [a[use] for a in arrays], use

@@ -191,7 +191,7 @@ def beside(scores: Scores, printed: pd.Series | pd.DataFrame) -> Scores:
 def compare(scores: Scores, level: str, ours: str, theirs: str | Iterable[str]) -> Scores:
     """`ours` less each of `theirs` on one level, replicate by replicate, turned so that positive is better.
 
-    The level keeps `ours`; a new level "less <level>" says what was taken away. A cell that only one side has drops out.
+    The level keeps `ours`; a new level "less <level>" says what was taken away. A cell that one side lacks drops out.
 
     Raises:
         ValueError: the level or one of its values is not there; over people and seeds both sides have other seeds.

@@ -86,7 +86,8 @@ class Table:
         caption = f'<caption style="text-align:left">{escape(self.title)}</caption>'
         head = "\n".join(f"<tr>{row}</tr>" for row in self._html_head())
         body = "\n".join(self._html_body())
-        text = f"<style>\n{CSS}</style>\n{box}\n<table class={kind!r}>{caption}\n<thead>\n{head}\n</thead>\n{body}\n</table></div>\n"
+        text = f"<style>\n{CSS}</style>\n{box}\n<table class={kind!r}>{caption}\n"
+        text += f"<thead>\n{head}\n</thead>\n{body}\n</table></div>\n"
         return text + (f'<p class="pn"><small>{"<br>".join(notes)}</small></p>\n' if notes else "")
 
     def _html_head(self) -> Iterator[str]:

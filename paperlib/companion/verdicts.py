@@ -1,4 +1,4 @@
-"""From numbers to verdicts: lines with intervals, the paper's claims and our questions decided by them, and their power."""
+"""From numbers to verdicts: lines with intervals, the claims and questions that they decide, and their power."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def lines(
     within: tuple[float, float] = (-np.inf, np.inf),
     allow: float = 0.0,
 ) -> pd.DataFrame:
-    """A tidy line a cell: its levels, then estimate, sd (over seeds, n - 1), seeds, low, high, paper, n, over, unit, better.
+    """A tidy line a cell: its levels, estimate, sd (over seeds, n - 1), seeds, low, high, paper, n, over, unit, better.
 
     The interval is Student's t over seeds (of Fisher's z for a correlation); over people a percentile bootstrap with
     the expansion of Hesterberg 2015 (The American Statistician 69:371); over both a crossed bootstrap, widened by the t
     of its Satterthwaite degrees of freedom. It is missing where one seed or one person, or a draw without the rows that
     it needs, cannot show how the number varies.
 
-    within: bounds of what is measured, at which an interval ends. allow: added to estimate, interval and paper's number.
+    within: bounds of the measure, at which an interval ends. allow: added to estimate, interval and paper's number.
     """
     kinds = scores.frame.columns.get_level_values(0)
     blocks = {kind: scores.frame.loc[:, kinds == kind].to_numpy(float) for kind in kinds.unique()}
@@ -76,7 +76,7 @@ def ask(scores: Scores, **shown: Any) -> pd.DataFrame:
 
 
 def every(scores: Scores, name: str) -> pd.DataFrame:
-    """One line on "all of these are gains": held if every interval is above zero; did not if one is below by Holm's test."""
+    """One line on "all of these are gains": held if each interval is above zero, not if one is below by Holm's test."""
     found = lines(scores)
     if not len(found):
         return found

@@ -1,0 +1,82 @@
+"""Stored samples: what is written is read, and what each paper's builder makes of its runs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from paperlib.companion.runs import Result
+from paperlib.companion.samples import STORED, in_lots, read, write
+from paperlib.companion.samples.foteinopoulou2021 import build, ensembles
+from paperlib.tracks import Track
+
+
+def test_what_is_written_is_read_with_texts_in_their_order(tmp_path):
+    table = pd.DataFrame({"method": ["b", "a", "b"], "x": np.float32([0.1, 0.2, np.nan])})
+    (path,) = write({"": table}, "le2023", "twin", folder=tmp_path)
+    found = read("le2023", "twin", folder=tmp_path)
+    assert found["method"].cat.categories.tolist() == ["b", "a"] and found["x"].dtype == np.float32
+    assert_allclose(found["x"], table["x"])
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_table_that_is_not_there_is_told_with_those_that_are(tmp_path):
+    write({"items": pd.DataFrame({"x": [1]})}, "le2023", "twin", folder=tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"in this folder: le2023\.items"):
+        read("le2023", "twin", folder=tmp_path)
+
+
+def test_lots_are_of_one_size_and_always_the_same():
+    lots = in_lots(103, 10)
+    assert lots == in_lots(103, 10) and sorted(set(lots)) == [f"lot {i:03d}" for i in range(10)]
+    assert {lots.count(x) for x in lots} == {10, 11}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(STORED.glob("*/*.parquet")), ids=lambda p: f"{p.parent.name} {p.stem}"
+)
+def test_a_stored_sample_has_its_keys_and_no_row_twice(path):
+    table = pd.read_parquet(path)
+    assert len(table) and not table.duplicated().any()
+    if {"item", "seed", "unit"} <= set(table):
+        assert table["unit"].notna().all() and (table["seed"] >= 0).all()
+    for column in table.filter(regex="^(label|prediction)$"):
+        assert table[column].dropna().between(-1.5, 1.5).all(), column
+
+
+def test_all_stored_samples_together_are_small():
+    assert sum(p.stat().st_size for p in STORED.glob("*/*.parquet")) < 40e6
+
+
+def test_an_ensemble_is_the_mixture_of_all_networks_but_one():
+    mean, variance = np.array([[0.0], [2.0], [4.0]]), np.array([[1.0], [3.0], [5.0]])
+    found = ensembles(list(zip(mean[:, None], variance[:, None], strict=True)))
+    assert_allclose([m.item() for m, _ in found], [3, 2, 1])
+    assert_allclose([v.item() for _, v in found], [4 + 1, 3 + 4, 2 + 1])
+
+
+def test_foteinopoulou2021s_samples_hold_what_was_predicted_of_each_face():
+    track = Track(name="twin", profile="smoke")
+    faces = track.faces()
+    test = np.flatnonzero(faces.split == "test")
+    mean = np.random.default_rng(0).uniform(-1, 1, (len(test), 2)).astype(np.float32)
+    arrays = {"mean": mean, "log_variance": 0 * mean - 2}
+    result = Result(run=None, key="", seconds=1.0, arrays=arrays)
+    tables = build(track, [({"part": "faces", "network": "n", "method": "Gaussian NLL"}, [result, result])])
+    found = (
+        tables[""]
+        .query("method == 'Gaussian NLL' and seed == 1 and dimension == 'arousal'")
+        .set_index("item")
+    )
+    assert_allclose(found["prediction"], mean[:, 1])
+    assert_allclose(found["variance"], np.exp(-2.0), rtol=1e-6)
+    assert_allclose(found["label"], faces.affect[test, 1])
+    assert found["unit"].tolist() == [f"faces {x}" for x in faces.subject[test]]
+    assert set(tables[""]["method"]) == {"Gaussian NLL", "deep ensemble"}
+    items = tables["items"].query("part == 'faces' and dimension == 'valence'")
+    raters = items.filter(like="rater ").filter(regex=r"\d")
+    assert_allclose(
+        items["raters' variance"],
+        raters.var(axis=1, ddof=1).where(items["raters' variance"].notna()),
+        atol=1e-6,
+    )

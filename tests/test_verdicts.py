@@ -1,0 +1,119 @@
+"""Lines to verdicts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from statsmodels.stats.multitest import multipletests
+
+from paperlib.companion.measures import mean, pcc
+from paperlib.companion.score import beside, compare, score
+from paperlib.companion.verdicts import ask, claim, combined, every, lines, power, settle
+
+
+def samples(means, n=30, seeds=5, spread=1.0):
+    rng = np.random.default_rng(3)
+    parts = []
+    for m, v in means.items():
+        for s in range(seeds):
+            unit = [f"u{i:03d}" for i in range(n)]
+            x = np.full(n, v + spread * rng.normal())
+            parts.append(pd.DataFrame({"item": range(n), "unit": unit, "seed": s, "m": m, "x": x}))
+    return pd.concat(parts)
+
+
+def scores(means, **how):
+    return score(samples(means, **how), mean("x", "x"), "m")
+
+
+def test_a_claim_follows_its_interval():
+    found = claim(scores({"up": 9, "down": -9, "flat": 0}), "c").set_index("m")
+    assert found["verdict"].to_dict() == {"up": "held", "down": "did not hold", "flat": "cannot tell"}
+    assert ask(scores({"up": 9, "down": -9}))["verdict"].tolist() == ["ahead", "behind"]
+    assert claim(scores({"one": 9}, seeds=1), "c")["verdict"].tolist() == ["cannot tell"]
+
+
+def test_a_reason_stops_a_verdict_and_an_allowance_moves_it():
+    found = claim(scores({"up": 9}), "c", unless=lambda line: "rival too weak" if line["m"] == "up" else "")
+    assert (found["verdict"].item(), found["why"].item()) == ("cannot tell", "rival too weak")
+    assert claim(scores({"down": -0.1}, spread=0.01), "c", allow=0.2)["verdict"].item() == "held"
+    assert lines(scores({"up": 9}), within=(0, 1))["high"].item() == 1
+
+
+def test_holms_test_of_all_lines_decides_where_it_is_asked():
+    of = scores({f"m{i}": 0.9 for i in range(12)}, spread=0.7)
+    alone, all_ = claim(of, "c"), claim(of, "c", holm=True)
+    t = of.frame["seed"].mean(axis=1) / of.frame["seed"].std(axis=1) * np.sqrt(5)
+    from scipy.stats import t as student
+
+    kept = multipletests(2 * student.sf(abs(t), 4), method="holm")[0]
+    expected = np.where(kept, alone["verdict"], "cannot tell")
+    assert all_["verdict"].tolist() == expected.tolist() != alone["verdict"].tolist()
+
+
+def test_every_needs_each_gain_and_one_loss_is_enough_against_it():
+    assert every(scores({"a": 9, "b": 8}), "c")[["estimate", "verdict"]].values.tolist() == [[2.0, "held"]]
+    assert every(scores({"a": 9, "b": -9}), "c")["verdict"].item() == "did not hold"
+    assert every(scores({"a": 9, "b": 0}), "c")["verdict"].item() == "cannot tell"
+
+
+def test_a_correlations_interval_over_seeds_stays_within_one():
+    rng = np.random.default_rng(0)
+    parts = []
+    for s in range(3):
+        x = rng.normal(size=40)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "item": range(40),
+                    "unit": "u",
+                    "seed": s,
+                    "m": "m",
+                    "x": x,
+                    "y": x + 0.01 * rng.normal(size=40) * 10**s,
+                }
+            )
+        )
+    line = lines(score(pd.concat(parts), pcc("x", "y"), "m")).iloc[0]
+    assert line["low"] < line["estimate"] < line["high"] < 1
+
+
+def test_power_says_what_could_be_seen():
+    printed = pd.Series({"a": 5.0, "b": 0.0}).rename_axis("m")
+    gap = compare(beside(scores({"a": 1, "b": 0}), printed), "m", "a", "b")
+    line = power(claim(gap, "c")).iloc[0]
+    rng, sd = np.random.default_rng(0), lines(gap)["sd"].item()
+
+    def told(effect):
+        x = effect + sd * rng.normal(size=(20_000, 5))
+        return np.mean(abs(x.mean(axis=1) / x.std(axis=1, ddof=1) * np.sqrt(5)) > 2.7764)
+
+    assert_allclose(line["chance"], told(5.0), atol=0.02)
+    assert_allclose(told(line["least"]), 0.8, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "partly", "word"),
+    [
+        ({"held"}, False, "held"), ({"held"}, True, "held in part"), ({"held", "cannot tell"}, False, "held in part"),
+        ({"held", "did not hold"}, False, "mixed"), ({"did not hold", "cannot tell"}, False, "did not hold"),
+        ({"cannot tell"}, False, "cannot tell"), (set(), False, "not attempted"),
+    ],
+)  # fmt: skip
+def test_lines_of_one_statement_together(verdicts, partly, word):
+    assert combined(verdicts, partly=partly) == word
+
+
+def test_every_statement_is_settled_once_or_the_page_is_refused():
+    claims = pd.DataFrame({"id": ["a", "b", "c"], "claim": ["A", "B", "C"]}).set_index("id")
+    shown = pd.DataFrame({"claim": ["a", "b"], "verdict": ["held", "held"]})
+    left = pd.DataFrame(
+        [("b", "", "its maker decided it"), ("c", "", "no recordings")], columns=["claim", "part", "why"]
+    )
+    found = settle(claims, shown, left)
+    assert found["verdict"].tolist() == ["held", "not attempted", "not attempted"]
+    assert found["why"].tolist() == ["", "its maker decided it", "no recordings"]
+    with pytest.raises(ValueError, match="neither shown nor in not_attempted.csv: c"):
+        settle(claims, shown, left.iloc[:1])
+    with pytest.raises(ValueError, match="is called x"):
+        settle(claims, shown.assign(claim=["a", "x"]), left)
