@@ -1,0 +1,60 @@
+"""Plans: what is trained, read from data/plans."""
+
+import pytest
+
+from paperlib.companion import plan
+from paperlib.companion.plan import merged, read_plan
+from paperlib.tracks import Track
+
+SMOKE = Track(name="twin", profile="smoke")
+TEXT = """
+- losses: &losses {mse: {loss: mse}, kl: {loss: kl}}
+- task: m:f
+  data: faces
+  needs: [ratings]
+  seeds: 3
+  labels: {part: faces}
+  settings: {schedule: {epochs: 2, batch: 8}}
+  across: {method: *losses, size: {small: {schedule: {epochs: 1}}, large: null}}
+- {task: m:g, data: faces, when: {profile: [paper]}}
+- {task: m:h, data: faces, unless: {track: [twin]}}
+- {task: m:i, data: recordings, needs: [gold]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "PLANS", tmp_path)
+    return tmp_path
+
+
+def test_a_plan_is_the_product_of_its_choices(folder):
+    (folder / "x.yaml").write_text(TEXT)
+    blocks = read_plan("x", SMOKE)
+    labels = [tuple(b.labels.values()) for b in blocks]
+    assert labels == [("faces", m, s) for m in ("mse", "kl") for s in ("small", "large")]
+    assert [len(b.runs) for b in blocks] == [3] * 4 and [r.seed for r in blocks[0].runs] == [0, 1, 2]
+    assert blocks[0].runs[0].settings == {"schedule": {"epochs": 1, "batch": 8}, "loss": "mse"}
+    assert blocks[3].runs[0].settings == {"schedule": {"epochs": 2, "batch": 8}, "loss": "kl"}
+    assert len(read_plan("x", SMOKE, seeds=1)[0].runs) == 1
+
+
+def test_a_field_that_nobody_reads_is_refused(folder):
+    (folder / "x.yaml").write_text("- {task: m:f, data: faces, sedes: 3}")
+    with pytest.raises(ValueError, match="no field sedes"):
+        read_plan("x", SMOKE)
+
+
+def test_merging_changes_neither_side():
+    a, b = {"x": {"y": 1, "z": 2}}, {"x": {"y": 3}, "w": 4}
+    assert merged(a, b) == {"x": {"y": 3, "z": 2}, "w": 4}
+    assert a == {"x": {"y": 1, "z": 2}} and b == {"x": {"y": 3}, "w": 4}
+
+
+@pytest.mark.parametrize("key", sorted(p.stem for p in plan.PLANS.glob("*.yaml")))
+def test_every_paper_has_runs_of_its_own_on_the_twin(key):
+    blocks = read_plan(key, SMOKE)
+    runs = [r.identity for b in blocks for r in b.runs]
+    assert runs and len(runs) == len(set(runs))
+    labels = [tuple(sorted(b.labels.items())) for b in blocks]
+    assert len(labels) == len(set(labels))
