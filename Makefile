@@ -1,12 +1,13 @@
 # Every command sets up what it needs. An active conda or virtual environment is used as it is; else .venv is made.
 PYTHON ?= python3
-TRACK ?= twin
+TRAIN ?= none
+TRACK ?=
 DATA ?=
 PROFILE ?= full
 PAPER ?=
 SEEDS ?= 0
 JOBS ?= 0
-CERTIFICATE ?=
+LEDGERS ?=
 CLUSTER ?=
 
 ifeq ($(VIRTUAL_ENV)$(CONDA_PREFIX),)
@@ -18,30 +19,27 @@ READY :=
 endif
 
 export PYTHONPATH := $(CURDIR)
-RUN = $(PY) -m paperlib.companion.reproduce --track "$(TRACK)" --data "$(DATA)" --profile "$(PROFILE)" \
-	--paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
+RUN = $(PY) -m paperlib.companion.reproduce --train "$(TRAIN)" --track "$(TRACK)" --data "$(DATA)" \
+	--profile "$(PROFILE)" --paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
 
-.PHONY: help reproduce pages explain verify test lint lab audit data bench lock clean site soak
+.PHONY: help reproduce explain verify test lint lab audit data bench lock clean site soak
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-reproduce: $(READY)  ## every table, figure and test: TRACK=ferplus DATA=<folder> PROFILE=smoke|full|paper PAPER=<key> SEEDS=5 JOBS=2
+reproduce: $(READY)  ## all pages of stored predictions; TRAIN=all trains first: TRACK=ferplus DATA=<folder> PROFILE=smoke|full|paper PAPER=<key> SEEDS=5 JOBS=2
 	@$(RUN)
 
-pages: $(READY)  ## the twin's kept pages anew from their recorded runs, after a change of words or drawings: PAPER=<key>
-	@$(PY) -m paperlib.companion.reproduce --recorded --profile full --paper "$(PAPER)"
-
-explain: $(READY)  ## what reproduce would train, and why (takes the same settings)
+explain: $(READY)  ## what TRAIN=all would train, and why (takes the same settings)
 	@$(RUN) --explain
 
-verify: $(READY)  ## this run against the certificate that is committed (of TRACK and PROFILE), or CERTIFICATE=<file>
-	@$(PY) -m paperlib.certificate --track "$(TRACK)" --profile "$(PROFILE)" $(if $(CERTIFICATE),"$(CERTIFICATE)")
+verify: $(READY)  ## the ledgers of these pages against those of the last commit, or LEDGERS=<a figures folder>
+	@$(PY) -m paperlib.companion.verify $(if $(LEDGERS),"$(LEDGERS)")
 
-test: $(READY)  ## unit tests, then the committed pages against the code (nbval); uses PAPERLIB_DATA if it is set
+test: $(READY)  ## unit tests, then the kept pages of the stored predictions, executed anew (nbval); uses PAPERLIB_DATA if it is set
 	$(PY) -m pytest -q -n 2 --dist loadfile
-	PAPERLIB_REPLAY=$(CURDIR)/tests/recorded/twin PAPERLIB_OUTPUTS=$(CURDIR)/.cache/nbval \
-		$(PY) -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --nbval-lax --nbval-cell-timeout=300 -W ignore notebooks/executed/twin
+	PAPERLIB_OUTPUTS=$(CURDIR)/.cache/nbval $(PY) -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --nbval-lax \
+		--nbval-cell-timeout=300 -W ignore $(wildcard notebooks/executed/twin notebooks/executed/ferplus)
 
 soak: $(READY)  ## what the project survives: kills, a full disk, changed data, over a thousand malformed files (minutes)
 	$(PY) -m pytest -q -n 2 --dist loadfile tests/soak/test_*.py

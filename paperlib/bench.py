@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, cpu_count, delayed
-from lightning_fabric import Fabric
 from threadpoolctl import threadpool_limits
 from torch.nn import functional as F
 
-from paperlib import ddp, features, losses, twin, twin_recordings
+from paperlib import features, losses, twin, twin_recordings
 from paperlib.annotations import evaluator_weighted_estimate, perception_uncertainty
 from paperlib.data import load_manifest, write_manifest
 from paperlib.files import ROOT, whole
@@ -32,7 +31,6 @@ from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
 from paperlib.postprocessing import PostProcessing
-from paperlib.readme import markdown_table, put_between
 from paperlib.stats import cluster_bootstrap
 from paperlib.tasks.dual_domain import distorted
 from paperlib.tasks.label_variance import _loss_of_pictures as loss_of_pictures
@@ -43,21 +41,6 @@ from paperlib.training import Rows, Schedule, fit, make_fabric, native_precision
 REPEATS = 3
 CORES = cpu_count()
 TABLE = ROOT / "figures" / "bench.csv"
-MARKS = ("<!-- bench: from the last run -->", "<!-- end of bench -->")
-QUOTED = (  # beginnings of lines of the table, what the README calls them
-    ("training, paperlib.training.fit", "steps of the training loop"),
-    ("training, tiny_resnet, LDLVA bank, K = 8", "LDLVA with a bank of 8 neighbours"),
-    ("training, tiny_resnet, LDLVA online, K = 8", "LDLVA with 8 neighbours through the network"),
-    ("8 neighbours of 280,000 rows", "nearest neighbours among 280,000 faces"),
-    ("EmoFAN, 256 px, folded", "EmoFAN, folded and channels_last"),
-    ("EmoFAN, 256 px, and bf16", "EmoFAN, and in bf16"),
-    ("EmoFAN, 256 px, training, alignment too", "EmoFAN, training its alignment too"),
-    ("grid of runs, 8 seeds", "a grid of 8 seeds, a run"),
-    ("training on 8,000 faces", "training on 8,000 faces, a face"),
-    ("grid of runs, 2 at a time", "two trainings at a time"),
-    ("one training, 2 processes", "one training on two processes, by `fit_ddp`"),
-    ("manifest of 2,000 pictures, from the cache", "reading pictures that were read before"),
-)
 
 
 def main() -> None:
@@ -76,25 +59,14 @@ def main() -> None:
             *_bootstrap(),
             *_seeds(),
             *_workers(),
-            *_processes(),
             *_reading(),
         ]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     digits = frame.assign(**{c: [float(f"{v:.3g}") for v in frame[c]] for c in ("per second", "ratio")})
     with whole(TABLE) as unfinished:
         digits.to_csv(unfinished, index=False)
-    put_between(MARKS, quoted(digits))
     print(frame.to_string(index=False, float_format=lambda v: f"{v:,.2f}" if v < 100 else f"{v:,.0f}"))
     print(f"best of {REPEATS}; torch {torch.__version__}; loop precision {native_precision()}")
-
-
-def quoted(frame: pd.DataFrame) -> str:
-    """The README's table: the lines of QUOTED. Each speed as a share of the one that it is compared with."""
-    lines = []
-    for begins, name in QUOTED:
-        (line,) = frame[frame["what"].str.startswith(begins)].to_dict("records")
-        lines.append([name, f"{line['ratio']:.2f}", line["to"]])
-    return markdown_table(["speed of", "times that of", ""], lines)
 
 
 def _training() -> list[tuple[str, float, float, str]]:
@@ -430,36 +402,6 @@ def _small_training(images: np.ndarray, schedule: Schedule, seed: int) -> None:
     backbone, width = build_backbone("tiny_resnet", channels=1, pretrained=False)
     model = ExpressionNet(backbone, width, n=len(images), classes=7)
     learn(model, images, np.arange(len(images)) % 7, schedule, seed=seed)
-
-
-def _processes() -> list[tuple[str, float, float, str]]:
-    """Frames a second of one training by `fit_ddp`, on one process and on two that share its batches over gloo."""
-    rates = {}
-    for n in (1, 2):
-        strategy = "ddp_spawn" if n > 1 else "auto"
-        fabric = Fabric(accelerator="cpu", devices=n, strategy=strategy, precision="32-true")
-        rates[n] = fabric.launch(_shared_training)
-    name = "BLSTM of 240 cells, batches of 32 x 100, a thread each (frames)"
-    return [
-        (f"one training, {n} {'process' if n == 1 else 'processes'}, {name}", r, r / rates[1], "1 process")
-        for n, r in rates.items()
-    ]
-
-
-def _shared_training(fabric: Fabric) -> float:
-    torch.set_num_threads(1)
-    x = np.random.default_rng(0).normal(size=(128, 100, 130)).astype(np.float32)
-    rows = Rows(x, x[..., :2], np.full(len(x), 100))
-    schedule = Schedule(epochs=1, batch=32, learning_rate=1e-3)
-
-    def loss(model: torch.nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        seen, target, lengths = batch
-        return multi_task_mse(model(seen, lengths), target, lengths, weights=(1, 1))
-
-    def train() -> None:
-        ddp.fit_ddp(BLSTM(130, targets=2), loss, rows, schedule, seed=0, fabric=fabric)
-
-    return _rate(train, len(x) * 100)
 
 
 def _reading() -> list[tuple[str, float, float, str]]:

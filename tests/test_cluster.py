@@ -1,7 +1,8 @@
+"""Runs on a real Dask scheduler with two workers, which share the cache with this process."""
+
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -11,21 +12,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from paperlib.companion import provenance
-from paperlib.companion import runs as grid
-from paperlib.companion.runs import REPLAY, Run, missing_runs, run_missing
-from paperlib.data import write_manifest
+from paperlib.companion import runs as machine
+from paperlib.companion.runs import Run, attempt_elsewhere, missing_runs, run_missing
 from paperlib.files import ROOT
 from paperlib.tracks import Track
 
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 
-from paperlib.cluster import CLASSES, JOB_QUEUES, Cluster  # noqa: E402
-
-PATIENCE = 240  # seconds; a test takes ten, but a loaded machine is no failure
+LONG = 240  # seconds; a test takes ten, but a loaded machine is no failure
 
 TOY = """
 import os, time
@@ -35,8 +32,7 @@ import torch
 RATE = 1
 def task(track, settings, seed, checkpoint):
     folder = Path(settings["folder"])
-    print("what a task prints is no result")
-    (folder / f"began-{seed}-{os.getpid()}").write_text(str(os.getppid()))
+    (folder / f"began-{seed}-{os.getpid()}").touch()
     while (folder / "hold").exists():
         time.sleep(0.02)
     if seed in settings.get("fail", ()):
@@ -44,12 +40,6 @@ def task(track, settings, seed, checkpoint):
     torch.manual_seed(seed)
     x = torch.randn(100, 100)
     return {"mean": RATE * (x @ x).numpy(), "threads": np.array(torch.get_num_threads())}
-def seen(track, settings, seed, checkpoint):
-    return {"affect": track.faces().affect}
-def killed(track, settings, seed, checkpoint):
-    with open(Path(settings["folder"], "log"), "a") as log:
-        log.write("died\\n")
-    os.kill(os.getpid(), 9)
 """
 
 
@@ -60,78 +50,39 @@ def forget():
         remembered.cache_clear()
 
 
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("toy")
-    (folder / "toy.py").write_text(TOY)
-    return folder
-
-
 @pytest.fixture
-def cache(tmp_path, toy, monkeypatch):
+def runs(tmp_path, monkeypatch):
+    (tmp_path / "toy.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
-    monkeypatch.delenv(REPLAY, raising=False)
-    monkeypatch.syspath_prepend(toy)
     forget()
-    yield tmp_path / "cache"
+    of = {"task": "toy:task", "track": Track(), "data": "d", "settings": {"folder": str(tmp_path)}}
+    yield [Run(**of, seed=seed) for seed in range(4)]
     forget()
 
 
 @pytest.fixture
-def runs(tmp_path, cache):
-    settings = {"folder": str(tmp_path)}
-    return [Run(task="toy:task", track=Track(), data="d", settings=settings, seed=seed) for seed in range(3)]
+def address(tmp_path, runs):
+    """Of a scheduler on the loopback address with two workers of one thread each."""
+    said, processes = tmp_path / "scheduler.json", []
 
-
-class Started:
-    """A scheduler on the loopback address, and workers of it; `stop` ends whatever still runs."""
-
-    def __init__(self, folder):
-        self.folder, self.processes = folder, []
-        said = folder / "scheduler.json"
-        anywhere = ["--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"]
-        self._start("scheduler", *anywhere, "--scheduler-file", str(said))
-        wait_for(lambda: said.exists() and said.read_text().endswith("}"))
-        self.address = json.loads(said.read_text())["address"]
-
-    def worker(self, cache, *places, threads=1):
-        words = ["--no-nanny", "--nthreads", str(threads), "--host", "127.0.0.1"]
+    def start(*words):
         environment = os.environ | {
-            "PAPERLIB_CACHE": str(cache),
-            "PYTHONPATH": os.pathsep.join(map(str, [*places, ROOT])),
+            "PAPERLIB_CACHE": str(tmp_path / "cache"),
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
         }
-        return self._start(
-            "worker", self.address, *words, "--local-directory", str(self.folder), env=environment
-        )
+        command = [sys.executable, "-m", "dask", *words, "--no-dashboard", "--host", "127.0.0.1"]
+        processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment))
 
-    def _start(self, *words, **settings):
-        command = [sys.executable, "-m", "dask", *words, "--no-dashboard"]
-        self.processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, **settings))
-        return self.processes[-1]
-
-    def stop(self):
-        for process in reversed(self.processes):
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture(scope="module")
-def standing(tmp_path_factory, toy):
-    """The address of a scheduler with two workers that share no cache, and the folders of the two."""
-    folder = tmp_path_factory.mktemp("standing")
-    started = Started(folder)
-    caches = folder / "one", folder / "two"
-    for cache in caches:
-        started.worker(cache, toy)
-    yield started.address, caches
-    started.stop()
-
-
-@pytest.fixture
-def started(tmp_path):
-    started = Started(tmp_path)
-    yield started
-    started.stop()
+    start("scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(said))
+    wait_for(lambda: said.exists() and said.read_text().endswith("}"))
+    found = json.loads(said.read_text())["address"]
+    for _ in range(2):
+        start("worker", found, "--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path))
+    yield found
+    for process in reversed(processes):
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
@@ -154,252 +105,61 @@ def aside(function):
             future.set_exception(error)
 
     threading.Thread(target=call, daemon=True).start()
-    return partial(future.result, timeout=PATIENCE)
+    return partial(future.result, timeout=LONG)
 
 
-def wait_for(found, *, seconds=PATIENCE):
-    deadline = time.monotonic() + seconds
+def wait_for(found):
+    deadline = time.monotonic() + LONG
     while not found():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
 def began(folder, seed="*"):
-    return list(folder.glob(f"began-{seed}-*"))
+    return sorted(folder.glob(f"began-{seed}-*"))
 
 
-def on(named, runs):
-    with Cluster(named) as cluster:
-        return run_missing(runs, progress=False, cluster=cluster)
-
-
-def begin_on(address, runs):
-    return aside(partial(on, address, runs))
-
-
-def test_workers_without_a_shared_cache_give_what_this_machine_gives(
-    runs, cache, standing, held, tmp_path, monkeypatch
-):
-    address, caches = standing
-    results = begin_on(address, runs)
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_killed_in_the_midst_of_a_run_loses_nothing(runs, address, held, tmp_path, monkeypatch):
+    results = aside(partial(run_missing, runs, progress=False, cluster=address))
     wait_for(lambda: len(began(tmp_path)) == 2)  # both workers at once
-    assert len({path.read_text() for path in began(tmp_path)}) == 2
+    _, seed, process = began(tmp_path)[0].name.split("-")
+    os.kill(int(process), signal.SIGKILL)
     held.unlink()
     there = results()
-    assert missing_runs(runs) == []
-    for result in there:
-        (theirs,) = [c / "runs" / result.key for c in caches if (c / "runs" / result.key).exists()]
-        for name in grid.RUN_FILES:
-            assert (theirs / name).read_bytes() == (cache / "runs" / result.key / name).read_bytes()
+    assert missing_runs(runs) == [] and len(began(tmp_path, seed)) == 2
+    assert {path.name.split("-")[2] for path in began(tmp_path)} != {process}
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "alone")
     for far, near in zip(there, run_missing(runs, progress=False), strict=True):
-        assert far.key == near.key and far.arrays.keys() == near.arrays.keys()
+        assert far.key == near.key and far["threads"] == 1
         assert all(far[name].tobytes() == near[name].tobytes() for name in near.arrays)
-        assert far["threads"] == 1
 
 
-def test_a_busy_worker_takes_over_the_run_of_one_that_is_killed(
-    runs, cache, toy, started, held, tmp_path, monkeypatch
-):
-    workers = {tmp_path / "near": None, tmp_path / "far": None}
-    for own in workers:
-        workers[own] = started.worker(own, toy)
-    results = begin_on(started.address, runs)
-    wait_for(lambda: len(began(tmp_path)) == 2)
-    of = {int(path.read_text()): path for path in began(tmp_path)}
-    assert of.keys() == {worker.pid for worker in workers.values()}
-    dead, survivor = workers.values()
-    _, seed, child = of[dead.pid].name.split("-")
-    dead.send_signal(signal.SIGKILL)
-    wait_for(lambda: not Path("/proc", child).exists())  # no orphan goes on beside the second attempt
-    held.unlink()
-    there = results()
-    again = [path for path in began(tmp_path, seed) if path != of[dead.pid]]
-    assert [int(path.read_text()) for path in again] == [survivor.pid]
-    assert len(began(tmp_path)) == len(runs) + 1  # the survivor's own run was not begun anew
-    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "alone")
-    run_missing(runs, progress=False)
-    for result in there:
-        alone, *others = [c / "runs" / result.key for c in (tmp_path / "alone", cache, tmp_path / "far")]
-        assert not (tmp_path / "near" / "runs" / result.key).exists()
-        for other in others:
-            assert (other / "arrays.npz").read_bytes() == (alone / "arrays.npz").read_bytes()
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_that_fails_there_stops_no_other(runs, address):
+    failing = [replace(run, settings={**run.settings, "fail": [1]}) for run in runs]
+    with pytest.raises(RuntimeError, match=r"1 of 4 runs failed; .* seed 1: ValueError: no luck with 1"):
+        run_missing(failing, progress=False, cluster=address)
+    assert [run.seed for run, _ in missing_runs(failing)] == [1]
 
 
-def test_a_run_of_other_data_than_were_asked_for_is_refused(faces, runs, cache, standing, tmp_path):
-    root, original = tmp_path / "data", replace(faces, ratings=None)
-    write_manifest(original, root)
-    track = Track(name="manifest", root=str(root), profile="smoke")
-    given = track.faces()
-    one, other = [
-        replace(runs[0], task="toy:seen", track=track, data=given.fingerprint, seed=s) for s in (0, 1)
-    ]
-    assert (begin_on(standing[0], [one])()[0]["affect"] == given.affect).all()
-    write_manifest(replace(original, affect=-original.affect), root)
-    message = (
-        rf"track manifest gives other data on {socket.gethostname()} than where the run was asked for "
-        rf"\(faces: fingerprint (?!{given.fingerprint[:16]})\w{{16}}, there {given.fingerprint[:16]}\)"
+def test_what_another_machine_must_not_compute_is_told(runs, tmp_path, monkeypatch):
+    run, loaded = runs[0], machine.LOADED
+    key, circumstances = run.key, run.circumstances
+    assert "was started with other code: start it again" in attempt_elsewhere(
+        run, key, circumstances, "other code", {}
     )
-    with pytest.raises(RuntimeError, match=message):
-        begin_on(standing[0], [other])()
-    assert not any((c / "runs" / other.key).exists() for c in (cache, *standing[1]))
+    with monkeypatch.context() as patch:
+        patch.setattr(machine, "libraries", lambda: {"torch": "0"})
+        said = attempt_elsewhere(run, key, circumstances, loaded, {})
+        assert "would compute something else; what differs there: " in said and "torch" in said
+    Path(tmp_path / "toy.py").unlink()
+    forget()
+    assert "has other code: there is no module toy" in attempt_elsewhere(run, key, circumstances, loaded, {})
 
 
-def test_a_run_that_fails_loses_no_other(runs, standing, tmp_path):
-    failing = [replace(r, settings={**r.settings, "fail": [1]}) for r in runs]
-    message = r"1 of 3 runs failed; the first: toy:task .* seed 1: ValueError: no luck"
-    with pytest.raises(RuntimeError, match=message):
-        begin_on(standing[0], failing)()
-    assert [r.seed for r, _ in missing_runs(failing)] == [1]
-    assert len(began(tmp_path, 1)) == 1  # it would only fail again
-
-
-def test_a_run_whose_process_dies_is_tried_again_and_named(runs, standing, tmp_path):
-    with pytest.raises(RuntimeError, match=r"toy:killed .* ended with -9; out of memory\?"):
-        begin_on(standing[0], [replace(runs[0], task="toy:killed")])()
-    assert (tmp_path / "log").read_text() == "died\n" * 3
-
-
-def test_a_worker_with_other_libraries_is_refused(runs, standing, monkeypatch):
-    monkeypatch.setattr(grid, "libraries", lambda: provenance.libraries() | {"torch": "0", "numpy": "0"})
-    with pytest.raises(RuntimeError, match="what differs there: numpy, torch$"):
-        begin_on(standing[0], runs[:1])()
-
-
-def test_a_worker_without_the_data_is_refused(runs, standing, tmp_path):
-    far = replace(runs[0], track=Track(name="ferplus", root=str(tmp_path / "faces")))
-    with pytest.raises(RuntimeError, match=r"the data folder .*faces does not exist on \S+$"):
-        begin_on(standing[0], [far])()
-
-
-def test_a_worker_with_other_code_is_refused_until_it_is_brought_up_to_date(runs, cache, started, tmp_path):
-    started.worker(cache, tmp_path / "theirs")
-    with pytest.raises(RuntimeError, match="has other code: .*toy"):
-        begin_on(started.address, runs[:1])()
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs" / "toy.py").write_text(TOY.replace("RATE = 1", "RATE = 2"))
-    with pytest.raises(RuntimeError, match="would compute something else; what differs there: toy:RATE$"):
-        begin_on(started.address, runs[:1])()
-    (tmp_path / "theirs" / "toy.py").write_text(TOY)
-    assert [r.run.seed for r in begin_on(started.address, runs[:1])()] == [0]
-
-
-@pytest.mark.parametrize(
-    "named", ["tcp://", "tcp://host", "tcp://host:port", "http://host:80", "tcp://:8786", "tcp://host:99999"]
-)
-def test_an_address_that_is_none_is_refused(named):
-    with pytest.raises(ValueError, match=f"CLUSTER must be tcp://host:port, .* got '{named}'"):
-        Cluster(named)
-
-
-def test_a_scheduler_that_does_not_answer_is_named(runs, monkeypatch):
-    monkeypatch.setattr("paperlib.cluster.PATIENCE", 0.5)
-    with pytest.raises(OSError, match="no scheduler answers at CLUSTER=tcp://127.0.0.1:9"):
-        on("tcp://127.0.0.1:9", runs)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "must hold the keys class, workers and arguments"),
-        ("{class: [", "is not YAML"),
-        ("{class: !!python/name:os.system '', workers: 1}", "is not YAML"),
-        ("{class: SSHCluster, workers: 1}", r"class must be one of .*SLURMCluster.*; got 'SSHCluster'"),
-        ("{workers: 1}", "class must be one of .*; got None"),
-        ("{class: LocalCluster}", "workers must be a whole number from 1; got None"),
-        ("{class: LocalCluster, workers: 0}", "workers .* got 0"),
-        ("{class: LocalCluster, workers: true}", "workers .* got True"),
-        (
-            "{class: LocalCluster, workers: 2, arguments: [a]}",
-            r"arguments must be names and values; got \['a'\]",
-        ),
-        ("{class: LocalCluster, worker: 2}", "worker: no such key"),
-    ],
-)
-def test_a_cluster_file_that_is_wrong_is_named_with_its_key(tmp_path, text, message):
-    (tmp_path / "c.yaml").write_text(text)
-    with pytest.raises(ValueError, match=rf"c\.yaml:? {message}"):
-        Cluster(str(tmp_path / "c.yaml"))
-    with pytest.raises(ValueError, match="there is no file '.*missing.yaml'"):
-        Cluster(str(tmp_path / "missing.yaml"))
-
-
-def test_arguments_that_a_class_refuses_are_named(tmp_path, runs, monkeypatch):
-    file = tmp_path / "c.yaml"
-    file.write_text("{class: LocalCluster, workers: 1, arguments: {wrokers: 2}}")
-    with pytest.raises(
-        ValueError, match=r"c\.yaml: arguments: LocalCluster refuses them: TypeError: .*wrokers"
-    ):
-        on(str(file), runs)
-    file.write_text("{class: PBSCluster, workers: 1}")
-    with pytest.raises(
-        ValueError, match=r"c\.yaml: class: PBSCluster needs the command qsub, which is not here"
-    ):
-        on(str(file), runs)
-    assert missing_runs(runs) != []
-
-
-def test_without_dask_a_message_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with (
-        pytest.raises(RuntimeError, match=r"CLUSTER needs Dask: pip install -e '\.\[cluster\]'"),
-        Cluster("tcp://a:1") as c,
-    ):
-        list(c([]))
-
-
-def test_a_local_cluster_is_started_when_a_run_is_missing_and_ended(runs, cache, toy, tmp_path, monkeypatch):
-    file = tmp_path / "c.yaml"
-    file.write_text("{class: LocalCluster, workers: 1}")
-    monkeypatch.setenv("PAPERLIB_CACHE", str(cache))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(toy), str(ROOT)]))
-    with Cluster(str(file)) as cluster:
-        assert cluster._client is None
-        results = run_missing(runs[:1], progress=False, cluster=cluster)
-        address = cluster._client.scheduler.address
-    assert results[0]["threads"] == 1 and np.isfinite(results[0]["mean"]).all()
-    with pytest.raises(OSError):
-        distributed.Client(address, timeout=0.5, set_as_default=False)
-
-
-# sbatch and scancel of a queue that starts every job at once, on this machine.
-QUEUE = {
-    "sbatch": '#!/bin/sh\ncp "$1" "$QUEUE/job.sh"\nsh "$QUEUE/job.sh" >"$QUEUE/log" 2>&1 & echo $! >"$QUEUE/pid"\n'
-    "echo Submitted batch job $!\n",
-    "scancel": '#!/bin/sh\npkill -P "$1"; kill "$1"\n',
-}
-
-
-def test_a_job_queue_starts_workers_of_this_checkout(runs, cache, toy, tmp_path, monkeypatch):
-    for name, text in QUEUE.items():
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("QUEUE", str(tmp_path))
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("PAPERLIB_CACHE", str(tmp_path / "far"))
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    file = tmp_path / "c.yaml"
-    own = f"export PYTHONPATH=$PYTHONPATH:{toy}"
-    file.write_text(f"""
-class: SLURMCluster
-workers: 1
-arguments:
-  cores: 1
-  memory: 1GB
-  job_script_prologue: ["{own}"]
-  local_directory: {tmp_path}
-  worker_extra_args: [--no-dashboard, --host, 127.0.0.1]
-  scheduler_options: {{host: 127.0.0.1, dashboard_address: ":0"}}
-""")
-    results = on(str(file), runs[:1])
-    script = (tmp_path / "job.sh").read_text()
-    assert f"export PYTHONPATH={ROOT}\n{own}" in script
-    assert [r.run.seed for r in results] == [0]
-    assert [p.name for p in (cache / "runs").iterdir()] == [results[0].key]
-
-
-def test_every_class_exists():
-    import dask_jobqueue
-
-    assert all(issubclass(getattr(dask_jobqueue, name), dask_jobqueue.JobQueueCluster) for name in JOB_QUEUES)
-    assert set(CLASSES) - set(JOB_QUEUES) == {"LocalCluster"}
+def test_an_address_where_nobody_answers_is_one_line(runs, monkeypatch):
+    monkeypatch.setattr(machine, "PATIENCE", 0.5)
+    for nobody in ("tcp://127.0.0.1:9", "no address"):
+        with pytest.raises(OSError, match=f"no scheduler answers at CLUSTER={nobody}"):
+            run_missing(runs, progress=False, cluster=nobody)

@@ -9,7 +9,6 @@ import pytest
 
 from paperlib.inference import Predictor, crop_face
 from paperlib.models.emofan import EmoFAN
-from paperlib.self_check import formula_weights
 
 EYES_AND_MOUTH = np.array([[203, 101], [248, 103], [223, 145]])  # of the photograph, in its pixels, by eye
 
@@ -23,7 +22,7 @@ def lines_of_readme() -> str:
 
 def test_readme_s_lines_find_the_face_of_the_photograph():
     pytest.importorskip("skimage")
-    predictor = Predictor(formula_weights(EmoFAN(classes=8, width=16, depth=2, size=64)))
+    predictor = Predictor(EmoFAN(classes=8, width=16, depth=2, size=64))
     names = {"predictor": predictor, "crop_face": crop_face}
     exec(lines_of_readme(), names)
     box = np.array(names["box"])

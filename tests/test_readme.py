@@ -4,8 +4,6 @@ Nothing is imported for them: what a block needs it has to import. The lines tha
 test_face_detection.py.
 """
 
-import ast
-import inspect
 import re
 import textwrap
 from pathlib import Path
@@ -17,15 +15,12 @@ import yaml
 from PIL import Image
 from torch import nn
 
-from paperlib.companion.reproduce import OURS, PAPERS
-from paperlib.ddp import fit_ddp
+from paperlib.companion.reproduce import PAPERS
 from paperlib.emofan_checkpoint import released_name
 from paperlib.models.emofan import EmoFAN
-from paperlib.training import make_fabric
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 FACES, CLASSES, BATCH = 60, 7, 8
-SIGNATURES = {"fit_ddp": fit_ddp, "make_fabric": make_fabric}  # of the lines that need several processes
 
 
 def blocks() -> list[str]:
@@ -70,7 +65,6 @@ def test_every_block_is_tested_here():
             "multi_task_mse",
             "Predictor",
             "shake_shake",
-            "fit_ddp",
         )
     ]
     assert sorted(tested) == sorted(blocks())
@@ -156,7 +150,7 @@ def test_every_paper_is_cited_with_title_authors_and_year():
     """As CITATION.cff has them, which is another file made by hand."""
     references = yaml.safe_load((Path(__file__).parent.parent / "CITATION.cff").read_text())["references"]
     entries = re.findall(r"@(\w+)\{(\w+),\n(.*?)\n    \}", README, re.DOTALL)
-    assert [key for _, key, _ in entries] == [key for key in PAPERS if key not in OURS]
+    assert [key for _, key, _ in entries] == [key for key in PAPERS if key != "same_faces"]
     by_key = {key: dict(re.findall(r"(\w+) += \{(.*)\}", body)) for _, key, body in entries}
     assert len(references) == len(by_key)
     for reference in references:
@@ -166,15 +160,3 @@ def test_every_paper_is_cited_with_title_authors_and_year():
         assert int(found["year"]) == reference["year"] and found.get("doi") == reference.get("doi")
         venue = reference.get("journal") or reference["conference"]["name"]
         assert venue == found.get("journal", found.get("booktitle"))
-
-
-def test_training_on_several_gpus_is_called_as_it_is_made():
-    """Without the processes: what is imported is there, and takes these arguments."""
-    tree = ast.parse(of("fit_ddp"))
-    for line in tree.body:
-        if isinstance(line, ast.ImportFrom):
-            exec(ast.unparse(line))
-    calls = {ast.unparse(c.func): c for c in ast.walk(tree) if isinstance(c, ast.Call)}
-    for name, function in SIGNATURES.items():
-        call = calls[name]
-        inspect.signature(function).bind(*call.args, **{k.arg: k.value for k in call.keywords})

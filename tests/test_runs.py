@@ -349,3 +349,21 @@ def test_a_result_that_cannot_be_written_is_an_error(runs, cache, monkeypatch):
     with pytest.raises(RuntimeError, match="No space left"):
         run_missing(runs[:1], progress=False)
     assert not list((cache / "runs").iterdir())
+
+
+def test_each_process_takes_a_gpu_of_its_own_where_there_are_several(cache, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    taken = []
+    for _ in range(3):  # three processes
+        monkeypatch.setattr(machine, "_taken", [])
+        cache.mkdir(exist_ok=True)
+        taken.append((machine.take_a_gpu(cache), machine._taken, os.environ["CUDA_VISIBLE_DEVICES"]))
+        assert machine.take_a_gpu(cache) is None  # it has one
+    assert [(gpu, visible) for gpu, _, visible in taken] == [(0, "0"), (1, "1"), (0, "0")]
+    taken[1][1][0].release()  # it ends
+    monkeypatch.setattr(machine, "_taken", [])
+    assert machine.take_a_gpu(cache) == 1
+    monkeypatch.setattr(machine, "_taken", [])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert machine.take_a_gpu(cache) is None

@@ -1,4 +1,4 @@
-"""`make reproduce`: train what is missing, execute the pages, say what came out."""
+"""`make reproduce`: the pages of stored samples; with TRAIN=all first runs that are missing, and their samples."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ import hashlib
 import importlib
 import importlib.metadata
 import json
-import logging
 import os
 import re
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import joblib
-import nbformat
+import pandas as pd
 from filelock import FileLock
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
-from paperlib.companion.provenance import code_of, device, digest, precision, source_fingerprint
-from paperlib.companion.runs import REPLAY, Run, missing_runs, record, recorded_code, run_missing
+from paperlib import files
+from paperlib.companion.execute import NOTEBOOKS, execute, figures
+from paperlib.companion.provenance import device, digest, precision, source_fingerprint
+from paperlib.companion.runs import missing_runs, run_missing
+from paperlib.companion.samples import STORED, write
 from paperlib.data.cache import state
-from paperlib.files import CACHE, ROOT, whole, write_text
-from paperlib.ledger import MAKING, kept_outputs, outputs, variant
-from paperlib.papers import TRACKS_OF
+from paperlib.files import ROOT, write_text
 from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
 
 if TYPE_CHECKING:
-    from paperlib.cluster import Cluster
+    from paperlib.companion.plan import Block
 
-NOTEBOOKS = ROOT / "notebooks"
-RECORDED = ROOT / "tests" / "recorded"  # runs behind the committed pages, for the tests
+PLANS = ROOT / "data" / "plans"
 PAPERS = {
     "foteinopoulou2021": "01_foteinopoulou2021",
     "le2023": "02_le2023",
@@ -47,272 +46,254 @@ PAPERS = {
     "toisoul2021": "05_toisoul2021",
     "same_faces": "06_same_faces",
 }
-OURS = ("same_faces",)  # pages that are no paper's, and test no claim
-THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when a library is loaded
-SCOREBOARD, SCOREBOARD_NOTEBOOK = "scoreboard", "00_scoreboard"
+SCOREBOARD = "scoreboard"  # of the ledgers of the pages beside it
+KEPT = ("twin", "ferplus")  # tracks whose samples and pages are kept with the code
 # Below the cache: names that a file or folder has while it is written, which takes seconds.
 PARTIAL, WRITTEN_WITHIN = ("runs/*.*", "checkpoints/*.ckpt.*", "stamps/*/.*"), 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A notebook on a track, made from the samples in a folder; the folder's name tells it from others of its track."""
+
+    key: str
+    track: str
+    samples: Path
+
+    @property
+    def variant(self) -> str:
+        return self.samples.name
+
+    @property
+    def notebook(self) -> Path:
+        return NOTEBOOKS / f"{PAPERS.get(self.key, '00_scoreboard')}.ipynb"
+
+    @property
+    def path(self) -> Path:
+        return NOTEBOOKS / "executed" / self.variant / self.notebook.name
+
+    @property
+    def outputs(self) -> Path:
+        return figures() / self.variant / self.key
+
+    @property
+    def stamp(self) -> Path:
+        return files.CACHE / "stamps" / self.variant / f"{self.key}.json"
+
+    def asked(self) -> str:
+        """All that decides what the page shows: code, notebook, samples or ledgers, printed numbers, libraries."""
+        published = (ROOT / "data" / "published").rglob("*")
+        if self.key == SCOREBOARD:
+            read = [*self.outputs.parent.glob("*/*.csv"), *published]
+            read = [path for path in read if path.parent != self.outputs]
+        else:
+            read = [*tables_of(self.key, self.samples), *(p for p in published if p.parent.name == self.key)]
+        return digest(source_fingerprint() + _versions() + _contents([self.notebook, *sorted(read)]))
+
+    def made(self) -> str:
+        return _contents([self.path, *sorted(self.outputs.glob("*"))])
+
+    def make(self) -> None:
+        """Execute the notebook, unless nothing changed; another process that makes the same page is waited for."""
+        with _unless_current(self.stamp, self.asked, self.made) as stale:
+            if stale:
+                samples = (
+                    "" if self.samples == STORED / self.track else os.path.relpath(self.samples, NOTEBOOKS)
+                )
+                execute(self.notebook, self.path, track=self.track, samples=samples, variant=self.variant)
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.seeds < 0:
-            raise ValueError(f"SEEDS must be 0 (as many as the profile says) or more; got {options.seeds}")
-        # The kernel works in another folder, so a relative path must not reach it.
-        root = str(Path(options.data).resolve()) if options.data else ""
-        if options.paper == SCOREBOARD:
-            root = root or "not read"  # it reads ledgers alone
-        track = Track(name=options.track, root=root, profile=options.profile)
+            raise ValueError(f"SEEDS must be 0 (as many as the plan says) or more; got {options.seeds}")
+        sweep(files.CACHE)
         jobs = options.jobs or joblib.cpu_count()
-        keys = _papers_of(track, options.paper)
-        if options.explain:
-            for key in keys:
-                _explain(key, track, options.seeds)
-            return 0
-        if options.recorded:
-            for key in keys:
-                _say(f"  page     {os.path.relpath(remake(key), ROOT)}")
-            return 0
-        sweep(CACHE)
-        with _cluster(options.cluster) as cluster:
-            pages = reproduce_all(keys, track, seeds=options.seeds, jobs=jobs, cluster=cluster)
-        for key, page in pages.items():
-            if page:
-                _summarise(key, track, page)
-            else:
-                _say(f"{key}: nothing to do, these data have none of the labels that it learns")
-        if options.paper == SCOREBOARD or not options.paper and any(pages.values()):
-            if track.caution:
-                _say("\n" + track.caution.replace("**", "").strip())
-            _say(f"\n{SCOREBOARD}, of all papers that have a page on track {track.name}")
-            _say(f"  page     {os.path.relpath(make_scoreboard(track), ROOT)}")
-            _say(f"  beside   {os.path.relpath(_certificate(track), ROOT)}")
-            if track.profile == "full" and _certified_dirty(track):
-                from paperlib.scoreboard import command  # here, because it reads this module's names
-
-                again = command(track.name, track.profile, SCOREBOARD)
-                _say(f"  the certificate names a commit with changes on top: commit, then {again}")
+        failed: dict[str, str] = {}
+        if options.explain or options.train == "all":
+            track = _track(options)
+            keys = [options.paper] if options.paper else list(PAPERS)
+            if options.explain:
+                _explain(keys, track, options.seeds)
+                return 0
+            pages, failed = train(keys, track, seeds=options.seeds, jobs=jobs, cluster=options.cluster)
+        else:
+            pages = stored_pages(options.track, options.paper, options.profile, options.seeds)
+        failed |= make_pages(pages, jobs=jobs)
+        done = [page for page in pages if f"{page.key} on {page.variant}" not in failed]
+        if done:
+            _say(last_screen(done))
+        if failed:
+            words = "; ".join(f"{name}: {why}" for name, why in failed.items())
+            raise RuntimeError(f"{len(failed)} failed, the others are finished. {words}")
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"reproduce: {error}")
     return 0
 
 
-def _cluster(named: str) -> AbstractContextManager[Cluster | None]:
-    if not named:
-        return nullcontext()
-    from paperlib.cluster import Cluster  # here, because Dask is an extra
-
-    return Cluster(named)
-
-
-def _papers_of(track: Track, wanted: str) -> list[str]:
-    """The papers that have something to do on a track; refuses one that was named and has not."""
-    if wanted == SCOREBOARD:
-        return []
-    able = [key for key in PAPERS if track.name in TRACKS_OF[key]]
-    if wanted and wanted not in able:
-        raise ValueError(f"{wanted} has nothing to do on track {track.name}, which is for {', '.join(able)}")
-    return [wanted] if wanted else able
-
-
-def reproduce_all(
-    keys: Sequence[str], track: Track, *, seeds: int, jobs: int, cluster: Cluster | None = None
-) -> dict[str, Path | None]:
-    """Train what the pages of these papers lack, all together, then make the pages, `jobs` at a time.
-
-    A page that fails, or whose runs do, does not stop the others.
+def stored_pages(track: str = "", paper: str = "", profile: str = "full", seeds: int = 0) -> list[Page]:
+    """The pages that can be made without training; of all kept tracks where none is named.
 
     Raises:
-        RuntimeError: PAPERLIB_REPLAY is set; or, when the others are made, pages failed: each is named, and why.
+        ValueError: there are no samples of what was named.
     """
-    _refuse_recorded_runs()
-    stale = [key for key in keys if not _is_current(key, track, seeds)]
-    missing = {key: missing_runs(_runs(key, track, seeds)) for key in stale}
+    if paper == SCOREBOARD:
+        folders = [samples_folder(name, profile, seeds) for name in ([track] if track else KEPT)]
+        return [
+            Page(key=SCOREBOARD, track=track or f.name, samples=f) for f in folders if _has_ledgers(f.name)
+        ]
+    found = []
+    for name in [track] if track else KEPT:
+        folder = samples_folder(name, profile, seeds)
+        keys = [key for key in PAPERS if paper in ("", key) and tables_of(key, folder)]
+        found += [Page(key=key, track=name, samples=folder) for key in keys]
+        if keys and not paper:
+            found.append(Page(key=SCOREBOARD, track=name, samples=folder))
+    if not found:
+        what = " of ".join(filter(None, ["samples", paper, f"track {track}" if track else ""]))
+        raise ValueError(f"no {what} are stored for profile {profile}; TRAIN=all trains and makes them")
+    return found
+
+
+def samples_folder(track: str, profile: str, seeds: int = 0) -> Path:
+    """Where the samples of a track lie: with the code where they are kept, else in the cache."""
+    if track in KEPT and profile == "full" and not seeds:
+        return STORED / track
+    return files.CACHE / "samples" / f"{track}-{profile}{f'-{seeds}-seeds' if seeds else ''}"
+
+
+def tables_of(key: str, folder: Path) -> list[Path]:
+    """The files of a paper's samples in a folder, if there are any."""
+    return sorted([*folder.glob(f"{key}.parquet"), *folder.glob(f"{key}.*.parquet")])
+
+
+def make_pages(pages: Sequence[Page], *, jobs: int) -> dict[str, str]:
+    """Make pages, `jobs` at a time and scoreboards last; those that failed, each with the reason why.
+
+    One that fails does not stop the others.
+    """
+    failed: dict[str, str] = {}
+    stale = [page for page in pages if not _is_current(page.stamp, page.asked, page.made)]
+    if stale:
+        of = ", ".join(f"{page.key} on {page.variant}" for page in stale)
+        _say(f"executing {len(stale)} page{'s' if len(stale) > 1 else ''}: {of}")
+
+    def attempt(page: Page) -> None:
+        try:
+            page.make()
+        except (ValueError, OSError, RuntimeError) as error:
+            failed[f"{page.key} on {page.variant}"] = str(error)
+
+    for boards in (False, True):
+        turn = [page for page in pages if (page.key == SCOREBOARD) == boards]
+        # A page is made by a kernel, a process of its own; here one only waits for it.
+        Parallel(n_jobs=min(jobs, max(len(turn), 1)), prefer="threads")(
+            delayed(attempt)(page) for page in turn
+        )
+    return failed
+
+
+def train(
+    keys: Sequence[str], track: Track, *, seeds: int = 0, jobs: int = 1, cluster: str = ""
+) -> tuple[list[Page], dict[str, str]]:
+    """Train what these papers' plans lack, all together, and make samples of them; pages to make, and what failed.
+
+    A paper whose runs fail does not stop the others. One that is named alone must have something to do on the track.
+    """
+    folder = samples_folder(track.name, track.profile, seeds)
+    plans: dict[str, list[Block]] = {}
+    pages = [Page(key=key, track=track.name, samples=folder) for key in keys]
+    current = [page for page in pages if _is_current(*_of_samples(page, track, seeds))]
+    for key in [page.key for page in pages if page not in current]:
+        if blocks := _plan(key, track, seeds):
+            plans[key] = blocks
+    if not plans and not current:
+        raise ValueError(f"{', '.join(keys)}: nothing to do on track {track.name}, which lacks the labels")
+    failed = _train(plans, jobs, cluster)
+    for page in [page for page in pages if page.key in plans and page.key not in failed]:
+        try:
+            _build(page, track, plans[page.key], seeds)
+        except (ValueError, OSError, RuntimeError) as error:
+            failed[page.key] = str(error)
+    pages = [page for page in pages if page in current or page.key in plans and page.key not in failed]
+    if len(keys) > 1 and pages:
+        pages.append(Page(key=SCOREBOARD, track=track.name, samples=folder))
+    return pages, failed
+
+
+def _train(plans: Mapping[str, Sequence[Block]], jobs: int, cluster: str) -> dict[str, str]:
+    runs = {key: [run for block in blocks for run in block.runs] for key, blocks in plans.items()}
+    missing = {key: [run for run, _ in missing_runs(of)] for key, of in runs.items()}
     # The first run of a paper may be one that its others wait for. The rest come paper by paper: what a process
     # has read of a paper's data serves it again, and joblib starts a process anew when it grows with every run.
-    first = [run for of in missing.values() for run, _ in of[:1]]
-    wanted = first + [run for of in missing.values() for run, _ in of[1:]]
-    made: dict[str, Path | None] = {}
-    failed: dict[str, str] = {}
-    if wanted:
-        each = ", ".join(f"{len(of)} of {key}" for key, of in missing.items() if of)
-        where = f"on {cluster.named}" if cluster else f"{jobs} at a time"
-        _say(f"{len(wanted)} runs to train, {where}: {each}")
-        try:
-            run_missing(wanted, jobs=jobs, cluster=cluster)
-        except RuntimeError as error:
-            left = {key: len(missing_runs(run for run, _ in of)) for key, of in missing.items()}
-            if not any(left.values()):
-                raise
-            failed = {key: f"{n} of its runs are missing: {error}" for key, n in left.items() if n}
-        get_reusable_executor().shutdown()  # its processes keep the data in memory, and the pages' kernels need it
-    able = [key for key in keys if key not in failed]
-    if executing := [key for key in stale if key in able]:
-        pages = "page" if len(executing) == 1 else "pages"
-        _say(f"executing {len(executing)} {pages}: {', '.join(executing)}")
-
-    def attempt(key: str) -> None:
-        try:
-            made[key] = reproduce(key, track, seeds=seeds)
-        except (ValueError, OSError, RuntimeError) as error:
-            failed[key] = str(error)
-
-    # A page is made by a kernel, a process of its own; here one only waits for it.
-    Parallel(n_jobs=min(jobs, max(len(stale), 1)), prefer="threads")(delayed(attempt)(key) for key in able)
-    if failed:
-        said = "; ".join(f"{key}: {failed[key]}" for key in keys if key in failed)
-        raise RuntimeError(f"{len(failed)} of {len(keys)} pages failed, the others are finished. {said}")
-    return {key: made[key] for key in keys}
-
-
-def reproduce(key: str, track: Track, *, seeds: int = 0) -> Path | None:
-    """Make one paper's page on one track, with its tables, figures and ledger; returns the executed notebook.
-
-    None where the data have no labels that the paper learns from: faces of a manifest without categories, say.
-
-    Nothing is done when nothing changed: neither the code, nor the notebook, nor the data, nor the libraries and the
-    arithmetic of this machine, nor what was made. Another process that makes the same page is waited for. What is not
-    trained yet is, one run at a time.
-
-    Raises:
-        RuntimeError: PAPERLIB_REPLAY is set: a page of recorded runs would be taken for one of its own later; or as in
-            `execute`.
-    """
-    _refuse_recorded_runs()
-    stamp = _stamp(key, track, seeds)
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(stamp.with_name(f"{key}.lock")):
-        page = _page(key, track)
-        if _is_current(key, track, seeds):
-            return page
-        asked = _asked(key, track, seeds)
-        runs = _runs(key, track, seeds)
-        if not runs:
-            return None
-        results = run_missing(runs)
-        execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", page, track, seeds=seeds)
-        if variant(track) == "twin" and not seeds:
-            paper = importlib.import_module(f"paperlib.papers.{key}")
-            keep = getattr(paper, "for_replay", list)  # what the page does not read need not be kept
-            record(results, RECORDED / variant(track) / f"{key}.npz", kept=keep(results))
-        write_text(stamp, json.dumps({"asked": asked, "made": _made(key, track, page)}))
-        return page
-
-
-def remake(key: str) -> Path:
-    """Execute the kept page of a paper on the twin anew from its recorded runs, and return it.
-
-    It is for a change of words, tables or drawings, on a machine that has none of the runs: nothing is trained.
-
-    Raises:
-        RuntimeError: the code that a run depends on is not the one that the runs were recorded with, so that their
-            numbers would be stale; or as in `execute`.
-    """
-    track = Track(name="twin", profile="full")
-    recording = RECORDED / variant(track) / f"{key}.npz"
-    tasks = sorted({run.task for run in _runs(key, track, 0)})
-    if recorded_code(recording) != digest(json.dumps([code_of(task) for task in tasks])):
-        raise RuntimeError(
-            f"what {key}'s runs depend on has changed since they were recorded: "
-            f"make reproduce PROFILE=full PAPER={key}"
-        )
-    lock = _stamp(key, track, 0).with_name(f"{key}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
-        execute(NOTEBOOKS / f"{PAPERS[key]}.ipynb", _page(key, track), track, recorded=recording.parent)
-    return _page(key, track)
-
-
-def _runs(key: str, track: Track, seeds: int) -> list[Run]:
-    paper = importlib.import_module(f"paperlib.papers.{key}")
-    return [run for group in paper.grid(track, seeds=seeds or None).values() for run in group]
-
-
-def _page(key: str, track: Track) -> Path:
-    return NOTEBOOKS / "executed" / variant(track) / f"{PAPERS[key]}.ipynb"
-
-
-def _stamp(key: str, track: Track, seeds: int) -> Path:
-    return CACHE / "stamps" / variant(track) / f"{key}-{seeds}.json"
-
-
-def _is_current(key: str, track: Track, seeds: int) -> bool:
-    stamp = _stamp(key, track, seeds)
-    if not stamp.is_file():
-        return False
-    now = {"asked": _asked(key, track, seeds), "made": _made(key, track, _page(key, track))}
-    return json.loads(stamp.read_text()) == now
-
-
-def make_scoreboard(track: Track) -> Path:
-    """Make notebook 00 of the ledgers that are there, with its tables and the certificate; returns the page.
-
-    Nothing is done when neither these nor the code changed, nor the libraries and the arithmetic of this machine, nor
-    what was made; but for a certificate that names a commit with changes on top, once these are committed. Another
-    process that makes the same page is waited for.
-
-    Raises:
-        RuntimeError: PAPERLIB_REPLAY is set; or as in `execute`: there is no ledger, say.
-    """
-    _refuse_recorded_runs()
-    page = NOTEBOOKS / "executed" / variant(track) / f"{SCOREBOARD_NOTEBOOK}.ipynb"
-    stamp = _stamp(SCOREBOARD, track, 0)
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(stamp.with_name(f"{SCOREBOARD}.lock")):
-        asked = _asked_of_scoreboard(track, page)
-        now = {"asked": asked, "made": _made_of_scoreboard(track, page)}
-        if stamp.is_file() and json.loads(stamp.read_text()) == now and not _committed_since(track):
-            return page
-        execute(NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb", page, track)
-        if track.profile == "full":
-            from paperlib.scoreboard import renew_front  # here, because it reads this module's names
-
-            renew_front()
-        write_text(stamp, json.dumps({"asked": asked, "made": _made_of_scoreboard(track, page)}))
-        return page
-
-
-def _asked_of_scoreboard(track: Track, page: Path) -> str:
-    read = [
-        NOTEBOOKS / f"{SCOREBOARD_NOTEBOOK}.ipynb",
-        ROOT / "requirements.lock",
-        *sorted(outputs(track, SCOREBOARD).parent.glob("*/ledger.json")),
-        *sorted(set(page.parent.glob("*.ipynb")) - {page}),
-        *sorted((ROOT / "data" / "published").rglob("*")),
+    wanted = [run for of in missing.values() for run in of[:1]] + [
+        r for of in missing.values() for r in of[1:]
     ]
-    return digest(source_fingerprint() + _here() + _contents(read))
+    if not wanted:
+        return {}
+    each = ", ".join(f"{len(of)} of {key}" for key, of in missing.items() if of)
+    _say(f"{len(wanted)} runs to train, {f'on {cluster}' if cluster else f'{jobs} at a time'}: {each}")
+    try:
+        run_missing(wanted, jobs=jobs, cluster=cluster)
+    except RuntimeError as error:
+        left = {key: len(missing_runs(of)) for key, of in missing.items()}
+        if not any(left.values()):
+            raise
+        return {key: f"{n} of its runs are missing: {error}" for key, n in left.items() if n}
+    finally:
+        get_reusable_executor().shutdown()  # its processes keep the data in memory, and the pages' kernels need it
+    return {}
 
 
-def _made_of_scoreboard(track: Track, page: Path) -> str:
-    front = [ROOT / "README.md"] if track.profile == "full" else []
-    return _contents([page, _certificate(track), *sorted(outputs(track, SCOREBOARD).glob("*")), *front])
+def _build(page: Page, track: Track, blocks: Sequence[Block], seeds: int) -> None:
+    with _unless_current(*_of_samples(page, track, seeds)) as stale:
+        if stale:
+            build = importlib.import_module(f"paperlib.companion.samples.{page.key}").build
+            tables = build(track, [(dict(block.labels), run_missing(block.runs)) for block in blocks])
+            check_unchanged(track)
+            written = write(tables, page.key, track.name, folder=page.samples)
+            for path in set(tables_of(page.key, page.samples)) - set(written):
+                path.unlink()
 
 
-def _certificate(track: Track) -> Path:
-    return outputs(track, SCOREBOARD).parent / "certificate.json"
+def _of_samples(page: Page, track: Track, seeds: int) -> tuple[Path, Callable[[], str], Callable[[], str]]:
+    """The stamp of a paper's samples, all that decides them, and what was made."""
 
-
-def _certified_dirty(track: Track) -> bool:
-    """Does the certificate say that what decides numbers differed from the commit that it names?"""
-    path = _certificate(track)
-    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8")).get("dirty"))
-
-
-def _committed_since(track: Track) -> bool:
-    if not _certified_dirty(track):
-        return False
-    from paperlib.certificate import checkout  # here, because it reads this module's names
-
-    return not checkout()[1]
-
-
-def _refuse_recorded_runs() -> None:
-    if REPLAY in os.environ:
-        raise RuntimeError(
-            f"{REPLAY} is set, so nothing would be trained, and pages of recorded runs be taken for this machine's "
-            "own: unset it; `make pages` executes pages of recorded runs"
+    def asked() -> str:
+        plan = (PLANS / f"{page.key}.yaml").read_text(encoding="utf-8")
+        data = state(Path(track.root), without=files.CACHE) if track.root else ""
+        here = json.dumps([precision(), device()])
+        return digest(
+            "\n".join([source_fingerprint(), _versions(), here, plan, str(track), str(seeds), data])
         )
+
+    stamp = page.stamp.with_name(f"{page.key}-samples.json")
+    return stamp, asked, lambda: _contents(tables_of(page.key, page.samples))
+
+
+def _plan(key: str, track: Track, seeds: int) -> list[Block]:
+    from paperlib.companion.plan import read_plan  # here, because torch takes seconds
+
+    return read_plan(key, track, seeds=seeds)
+
+
+def _is_current(stamp: Path, asked: Callable[[], str], made: Callable[[], str]) -> bool:
+    now = {"asked": asked(), "made": made()}
+    return stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == now
+
+
+@contextmanager
+def _unless_current(stamp: Path, asked: Callable[[], str], made: Callable[[], str]) -> Iterator[bool]:
+    """Whether something has to be made, which the block then does, alone; the stamp is written when it is made."""
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(stamp.with_suffix(".lock")):
+        before = asked()
+        if _is_current(stamp, lambda: before, made):
+            yield False
+            return
+        yield True
+        write_text(stamp, json.dumps({"asked": before, "made": made()}))
 
 
 def sweep(cache: Path) -> None:
@@ -323,208 +304,87 @@ def sweep(cache: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def execute(
-    notebook: Path, page: Path, track: Track, *, seeds: int = 0, recorded: Path | None = None
-) -> None:
-    """Execute a notebook with papermill into `page`: whole and verified, or not at all; so are its tables and figures.
-
-    The kernel writes these into a folder of its own (`ledger.outputs`). When the page is whole they are moved to where
-    they are kept, the ledger last, and what the page no longer makes is removed there. The data folder reaches the
-    kernel through PAPERLIB_DATA, so that no page holds a machine's path. It computes with one thread: several pages
-    are made at once, and no sum may depend on how many. `recorded` is a folder of recorded runs (`grid.record`), to be
-    read in place of the cache.
-
-    Raises:
-        RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
-    """
-    import papermill
-    from traitlets.config import Config
-
-    logging.getLogger("papermill").setLevel(logging.WARNING)
-    parameters = {"track": track.name, "profile": track.profile, "seeds": seeds}
-    unknown = parameters.keys() - papermill.inspect_notebook(str(notebook)).keys()
-    if unknown:
-        raise RuntimeError(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}")
-    os.environ |= {"PAPERLIB_DATA": track.root} | dict.fromkeys(THREADS, "1")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    temporary = CACHE / "executing" / f"{variant(track)}-{notebook.name}"
-    temporary.parent.mkdir(parents=True, exist_ok=True)
-    making = kept_outputs().resolve() / ".making" / temporary.stem
-    # An execution that was killed may have left something, there and beside the page.
-    shutil.rmtree(making, ignore_errors=True)
-    for left in page.parent.glob(f".{page.stem}.*"):
-        left.unlink()
-    try:
-        # Sockets in a folder of their own: kernels that start at once would take each other's ports or names.
-        with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
-            papermill.execute_notebook(
-                str(notebook),
-                str(temporary),
-                parameters,
-                cwd=str(NOTEBOOKS),
-                kernel_name="python3",
-                progress_bar=False,
-                execution_timeout=3600,
-                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
-                kernel_manager_class=_kernels_with(
-                    {MAKING: str(making)} | ({REPLAY: str(recorded)} if recorded else {})
-                ),
-            )
-        executed: Any = nbformat.read(temporary, as_version=4)
-        if faults := list(_faults(executed)):
-            check_unchanged(track)
-            raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
-        with whole(page) as partial:
-            partial.write_text(nbformat.writes(_without_times(executed)) + "\n", encoding="utf-8")
-            _keep(making)
-        temporary.unlink()
-    except papermill.PapermillExecutionError as error:
-        check_unchanged(track)  # a kernel that found other files than ours fails in other words
-        raise RuntimeError(
-            f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}"
-        ) from None
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+def last_screen(pages: Sequence[Page]) -> str:
+    """What was made and where, and the statements of each page by verdict."""
+    said, counts = [], {}
+    for variant in dict.fromkeys(page.variant for page in pages):
+        of = [page for page in pages if page.variant == variant]
+        name = os.path.relpath(of[0].path if len(of) == 1 else of[0].path.parent, ROOT)
+        tables = os.path.relpath(of[0].outputs if len(of) == 1 else of[0].outputs.parent, ROOT)
+        said.append(f"{variant}: {name}; its tables, figures and ledger in {tables}")
+    for page in pages:
+        if page.key != SCOREBOARD and (path := page.outputs / "verdicts.csv").is_file():
+            counts[page.variant, page.key] = pd.read_csv(path)["verdict"].value_counts()
+    if counts:
+        table = pd.DataFrame(counts).fillna(0).astype(int)
+        order = [word for word in _verdicts() if word in table.index]
+        table = table.reindex([*order, *table.index.difference(order)]).T.rename_axis(columns=None)
+        said += ["", "Statements by verdict", table.to_string()]
+    if any(page.variant.endswith("-smoke") for page in pages):
+        said += [
+            "",
+            "Profile smoke trains too briefly to judge by: a network that has hardly learnt can make any ",
+        ]
+        said[-1] += "claim fail, or hold."
+    return "\n".join(said)
 
 
-def _kernels_with(environment: Mapping[str, str]) -> type:
-    """A manager of kernels that have these variables beside this process's own, which its threads share."""
-    from jupyter_client.manager import AsyncKernelManager
+def _verdicts() -> list[str]:
+    from paperlib.companion import verdicts
 
-    class Kernels(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> Any:
-            spec: Any = super().kernel_spec
-            spec.env.update({name: value.replace("$", "$$") for name, value in environment.items()})
-            return spec
-
-    return Kernels
+    return [verdicts.HELD, verdicts.IN_PART, verdicts.MIXED, verdicts.FAILED, verdicts.OPEN, verdicts.LEFT]
 
 
-def _keep(making: Path) -> None:
-    """Move all that a page made to where it is kept; the folder of its ledger then holds nothing else."""
-    top, made = kept_outputs(), [path.relative_to(making) for path in making.rglob("*") if path.is_file()]
-    for name in sorted(made, key=lambda name: name.name == "ledger.json"):
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(making / name, top / name)
-    for folder in {top / name.parent for name in made if len(name.parts) > 2}:  # <track>/<paper>/<file>
-        for path in set(folder.iterdir()) - {top / name for name in made}:
-            if path.is_file():
-                path.unlink()
-
-
-def _faults(notebook: Any) -> Iterator[str]:
-    for number, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code" and cell.source.strip():
-            # A killed kernel leaves cells marked as completed; only the missing count tells.
-            if cell.execution_count is None:
-                yield f"cell {number} was not executed"
-            for output in cell.outputs:
-                if output.output_type == "error" or output.get("name") == "stderr":
-                    yield f"cell {number} wrote: {output.get('text', output.get('evalue', ''))[:200]}"
-
-
-def _without_times(notebook: Any) -> Any:
-    """Drop times and addresses, and what time alone decides: git shows only where two executions really differ."""
-    notebook.metadata.pop("papermill", None)
-    for number, cell in enumerate(notebook.cells):
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-        cell.id = f"cell-{number}"
-        if "outputs" in cell:
-            cell.outputs = _joined(cell.outputs)
-        for output in cell.get("outputs", []):
-            if "text/plain" in output.get("data", {}):
-                output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", output.data["text/plain"])
-    return notebook
-
-
-def _joined(outputs: list[Any]) -> list[Any]:
-    """Outputs with the pieces of a stream made one again: a kernel cuts it where it happens to be when it is read."""
-    joined: list[Any] = []
-    for output in outputs:
-        last = joined[-1] if joined else {}
-        if output.output_type == "stream" and last.get("name") == output.name:
-            last["text"] += output.text
-        else:
-            joined.append(output)
-    return joined
-
-
-def _asked(key: str, track: Track, seeds: int) -> str:
-    published = sorted((ROOT / "data" / "published" / key).glob("*"))
-    parts = [
-        source_fingerprint(),
-        (NOTEBOOKS / f"{PAPERS[key]}.ipynb").read_text(),
-        str(track),
-        str(seeds),
-        state(Path(track.root), without=CACHE) if track.root else "",
-        _here(),
-    ]
-    return digest("\n".join([*parts, *(p.read_text() for p in published)]))
+def _has_ledgers(variant: str) -> bool:
+    return any((figures() / variant).glob("*/ledger.csv"))
 
 
 @cache
-def _here() -> str:
-    """This machine's arithmetic and device, and the version that is installed of each package that the lock names: in
-    an environment of one's own it may be another than the lock's."""
+def _versions() -> str:
+    """The version that is installed of each package that the lock names: in an environment of one's own it may be
+    another than the lock's."""
     versions = {}
     for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE):
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-    return json.dumps([precision(), device(), versions])
+    return json.dumps(versions)
 
 
-def _made(key: str, track: Track, page: Path) -> str:
-    return _contents([page, *sorted(outputs(track, key).glob("*"))])
+def _contents(paths: Sequence[Path]) -> str:
+    return digest("".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.is_file()))
 
 
-def _contents(files: Sequence[Path]) -> str:
-    return digest("".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in files if p.is_file()))
+def _track(options: argparse.Namespace) -> Track:
+    # A worker may run in another folder, so a relative path must not reach it.
+    root = str(Path(options.data).resolve()) if options.data else ""
+    return Track(name=options.track or "twin", root=root, profile=options.profile)
 
 
-def _summarise(key: str, track: Track, page: Path) -> None:
-    folder = outputs(track, key)
-    entries = json.loads((folder / "ledger.json").read_text())["entries"]
-    verdicts = [e for e in entries if e["claim"]]
-    made = sorted(folder.glob("*"))
-    _say(f"\n{key} on track {track.name}, profile {track.profile}")
-    _say(f"  page     {os.path.relpath(page, ROOT)}")
-    _say(
-        f"  beside   {os.path.relpath(folder, ROOT)}/ ({sum(p.suffix == '.png' for p in made)} figures, "
-        f"{sum(p.suffix == '.csv' for p in made)} tables, ledger.json with {len(entries)} numbers)"
-    )
-    for e in verdicts:
-        _say(f"  {e['verdict'].partition(':')[0]:>18}  {e['artefact'].partition('/')[2]}: {e['claim']}")
-
-
-def _explain(key: str, track: Track, seeds: int) -> None:
-    paper = importlib.import_module(f"paperlib.papers.{key}")
-    runs: list[Run] = [run for group in paper.grid(track, seeds=seeds or None).values() for run in group]
-    missing = missing_runs(runs)
-    _say(f"{key}: {len(runs) - len(missing)} of {len(runs)} runs are there")
-    for run, why in missing:
-        _say(f"  would train {dict(run.settings)} seed {run.seed}: {why}")
+def _explain(keys: Sequence[str], track: Track, seeds: int) -> None:
+    for key in keys:
+        runs = [run for block in _plan(key, track, seeds) for run in block.runs]
+        missing = missing_runs(runs)
+        _say(f"{key}: {len(runs) - len(missing)} of {len(runs)} runs are there")
+        for run, why in missing:
+            _say(f"  would train {dict(run.settings)} seed {run.seed}: {why}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make reproduce", description=__doc__)
-    parser.add_argument("--track", default="twin", choices=TRACKS)
+    parser.add_argument(
+        "--train", default="none", choices=["none", "all"], help="all: train the plan's runs that are missing"
+    )
+    parser.add_argument(
+        "--track", default="", choices=["", *TRACKS], help="one track; by default all kept ones"
+    )
     parser.add_argument("--data", default="", help="folder of the track's files, in their official layout")
     parser.add_argument("--profile", default="full", choices=PROFILES)
     parser.add_argument(
         "--paper", default="", choices=["", *PAPERS, SCOREBOARD], help="one paper; all by default"
     )
-    parser.add_argument("--seeds", type=int, default=0, help="0: as many as the profile says")
+    parser.add_argument("--seeds", type=int, default=0, help="0: as many as the plan says")
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time; 0: one a core")
-    parser.add_argument(
-        "--cluster", default="", help="a Dask scheduler's address, or a YAML file that starts one"
-    )
-    parser.add_argument(
-        "--recorded",
-        action="store_true",
-        help="execute the twin's kept pages from their recorded runs, and stop",
-    )
+    parser.add_argument("--cluster", default="", help="a Dask scheduler's address, tcp://host:port")
     parser.add_argument("--explain", action="store_true", help="say what would be trained and why, and stop")
     return parser
 

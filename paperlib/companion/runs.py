@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 import shutil
+import socket
+import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from filelock import FileLock
-from joblib import Parallel, delayed
+from filelock import FileLock, Timeout
+from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from paperlib import files
 from paperlib.asked import Asked, products_from
-from paperlib.companion.provenance import code_of, data_code_of, device, digest, libraries, precision
+from paperlib.companion.provenance import (
+    code_of,
+    data_code_of,
+    device,
+    digest,
+    libraries,
+    precision,
+    source_fingerprint,
+)
 from paperlib.data.cache import fingerprint
 from paperlib.files import ROOT as ROOT
 from paperlib.tracks import Track, expect, versions
@@ -33,6 +45,10 @@ from paperlib.tracks import Track, expect, versions
 REPLAY = "PAPERLIB_REPLAY"
 RUN_FILES = ("arrays.npz", "run.json")
 SECONDS = "seconds"  # of a run's arrays the one that is its cost
+PATIENCE = 20  # seconds to wait for a scheduler's answer, and for its first worker
+LOADED = source_fingerprint()  # of the code of this process, whatever becomes of the files
+ONE_A_PROCESS = threading.Lock()  # torch has one random generator a process
+_taken: list[FileLock] = []
 
 Name = TypeVar("Name")
 
@@ -86,39 +102,63 @@ class Result:
         return self.whole or fingerprint(out)[:16]
 
 
-# Computes runs somewhere else, into this cache: for each one, as it ends, None or the error in words.
-Elsewhere = Callable[[Sequence[Run]], Iterable[str | None]]
-
-
 def run_missing(
-    runs: Iterable[Run], *, jobs: int = 1, progress: bool = True, cluster: Elsewhere | None = None
+    runs: Iterable[Run], *, jobs: int = 1, progress: bool = True, cluster: str = ""
 ) -> list[Result]:
     """The results of these runs, in order; what is not in the cache is computed first, `jobs` at a time.
 
-    A run uses one thread whatever `jobs` is, so parallelism changes no sum. One that another process computes is waited
-    for. A run that fails does not stop the others; afterwards the first error is raised. With `cluster`
-    (`paperlib.cluster.Cluster`) the runs are computed there, and `jobs` does not count. Under PAPERLIB_REPLAY nothing
-    is trained and recorded runs are read.
+    A run uses one thread whatever `jobs` is, so parallelism changes no sum, and one GPU where there are several. One
+    that another process computes is waited for. A run that fails does not stop the others; afterwards the first error
+    is raised. With `cluster`, a Dask scheduler's tcp://host:port, its workers compute the runs, and `jobs` does not
+    count. Each worker has one thread, and all machines share the folders of code, data and cache.
+
+    Raises:
+        RuntimeError: a run failed, or its worker was killed again and again.
+        OSError: no scheduler answers at the address, or it has no workers.
     """
     runs = list(runs)
     if REPLAY in os.environ:
         return _replayed(runs, Path(os.environ[REPLAY]))
     missing = list({run.key: run for run in runs if not folder_of(run.key).is_dir()}.values())
     if missing:
-        if cluster is not None:
-            work = cluster(missing)
-        else:
-            # joblib starts a process anew once its memory grew by 300 MB, as mapped pictures make it. No run is lost.
-            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-            work = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-                delayed(attempt)(r, versions()) for r in missing
-            )
+        work = _on_cluster(missing, cluster) if cluster else _here(missing, jobs)
         errors = [
             e for e in tqdm(work, total=len(missing), unit="run", disable=not progress, smoothing=0) if e
         ]
         if errors:
             raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed; the first: {errors[0]}")
+        if lost := [run for run in missing if not folder_of(run.key).is_dir()]:
+            raise RuntimeError(
+                f"{len(lost)} runs of {cluster} are not in {files.CACHE}: its machines must share this folder"
+            )
     return [_read(run) for run in runs]
+
+
+def _here(runs: Sequence[Run], jobs: int) -> Iterator[str | None]:
+    # joblib starts a process anew once its memory grew by 300 MB, as mapped pictures make it. No run is lost.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+    in_turn = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    return in_turn(delayed(attempt)(run, versions()) for run in runs)
+
+
+def _on_cluster(runs: Sequence[Run], address: str) -> Iterator[str | None]:
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError as error:
+        raise RuntimeError(f"CLUSTER needs Dask: pip install -e '.[cluster]' ({error})") from None
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise OSError(f"no scheduler answers at CLUSTER={address} ({error})") from None
+    with client, parallel_config("dask", client=client, wait_for_workers_timeout=PATIENCE):
+        in_turn = Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
+        asked = [(run, run.key, run.circumstances, LOADED, versions()) for run in runs]
+        try:
+            yield from in_turn(delayed(attempt_elsewhere)(*of) for of in asked)
+        except KilledWorker as error:
+            raise RuntimeError(
+                f"the cluster's workers were killed again and again, out of memory? What is finished is kept ({error})"
+            ) from None
 
 
 def run_groups(groups: Mapping[Name, Sequence[Run]], *, jobs: int = 1) -> dict[Name, list[Result]]:
@@ -158,9 +198,49 @@ def attempt(run: Run, data: Mapping[Track, str] | None = None) -> str | None:
     """
     expect(data or {})
     try:
+        if current_process().name != "MainProcess":
+            take_a_gpu(files.CACHE / "locks")
         _compute(run)
     except Exception as error:
         return failure(run, f"{type(error).__name__}: {error}")
+    return None
+
+
+def attempt_elsewhere(
+    run: Run, key: str, circumstances: Mapping[str, Any], code: str, data: Mapping[Track, str]
+) -> str | None:
+    """`attempt` on another machine, which must give the run the `key` and use the `code` of the one that asks."""
+    host = socket.gethostname()
+    if code != LOADED:
+        return failure(run, f"a worker on {host} was started with other code: start it again")
+    try:
+        if run.key != key:
+            differs = what_changed(run, circumstances)
+            return failure(run, f"{host} would compute something else; what differs there: {differs}")
+    except LookupError as error:
+        return failure(run, f"{host} has other code: {error}")
+    with ONE_A_PROCESS:
+        error = attempt(run, data)
+    return error
+
+
+def take_a_gpu(folder: Path) -> int | None:
+    """Where this machine has several GPUs, the one that this process computes on from now on, else None.
+
+    The one that fewest processes have taken; one that ends gives it back. It must not have used a GPU yet.
+    """
+    import torch
+
+    count = 0 if _taken else torch.cuda.device_count()
+    if count < 2:
+        return None
+    for turn, gpu in itertools.product(range(1000), range(count)):
+        lock = FileLock(folder / f"gpu-{socket.gethostname()}-{gpu}-{turn}.lock")
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            _taken.append(lock)
+            os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+            return gpu
     return None
 
 

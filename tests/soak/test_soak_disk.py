@@ -7,7 +7,7 @@ from trees import Tree, differences
 
 @pytest.mark.parametrize(
     ("full", "size"),
-    [("cache", "600k"), ("cache", "1300k"), ("figures", "700k")],
+    [("cache", "400k"), ("cache", "620k"), ("figures", "32k")],
     ids=["while data are converted", "while runs are kept", "while figures are drawn"],
 )
 def test_a_full_disk_is_told_and_left_behind(full, size, undisturbed, tmp_path, survived):

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import pickle
-import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from damage import read, write
 from PIL import Image
 from wellformed import LAYOUTS, SIZE
 
-from paperlib.companion.runs import REPLAY, Run, run_missing
+from paperlib.companion.runs import Run, run_missing
 from paperlib.data import load_manifest
 from paperlib.emofan_checkpoint import load_released
 from paperlib.tracks import Track
@@ -87,19 +86,14 @@ def test_a_checkpoint_of_a_training_with_code_is_not_resumed_from(evil, tmp_path
         )
 
 
-def test_a_cached_run_and_a_recording_with_code_are_refused(evil, tmp_path, monkeypatch):
+def test_a_cached_run_with_code_is_refused(evil, tmp_path, monkeypatch):
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
-    run = Run(task="paperlib.stats:bootstrap", track=Track(), data="d", settings={}, seed=0)
+    run = Run(task="paperlib.metrics:ccc", track=Track(), data="d", settings={}, seed=0)
     monkeypatch.setattr(Run, "circumstances", {})
     folder = tmp_path / "cache" / "runs" / run.key
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"seconds": 1.0}))
     np.savez(folder / "arrays.npz", mean=np.array([evil], object))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        run_missing([run])
-    (tmp_path / "recorded").mkdir()
-    shutil.copy(folder / "arrays.npz", tmp_path / "recorded")
-    monkeypatch.setenv(REPLAY, str(tmp_path / "recorded"))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         run_missing([run])
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
+
+import toy
 
 from paperlib.files import ROOT
 
-PAPER = "han2017"  # the cheapest whose smoke grid has many runs: 41 in ten seconds, and the page in twenty
-TWO = (PAPER, "foteinopoulou2021")  # with the scoreboard of both
-# What a reproduction says when a part of it begins.
-PARTS = {"training": "to train, ", "executing": "executing ", "scoreboard": "scoreboard, of all papers"}
+# What a reproduction says when a part of it begins; the scoreboard's page comes last.
+PARTS = {"training": "to train, ", "executing": "executing "}
 _NOT_COPIED = (
     ".git",
     ".venv",
@@ -34,10 +31,7 @@ _MARK = "PAPERLIB_SOAK_TREE"  # in the environment of all that a tree's processe
 
 
 class Tree:
-    """A copy of the checkout with a cache and outputs of its own.
-
-    It reproduces `PAPER` alone; or, with `papers`, all that it has, which are these, and their scoreboard.
-    """
+    """A copy of the checkout with toy papers, a cache and outputs of its own."""
 
     def __init__(
         self,
@@ -45,42 +39,27 @@ class Tree:
         *,
         cache: Path | None = None,
         figures: Path | None = None,
-        papers: Sequence[str] = (),
+        papers: tuple[str, ...] = (toy.ONE,),
     ) -> None:
         self.folder, self.cache, self.figures = folder, cache or folder / ".cache", figures or folder / "made"
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED))
-        self.paper = "" if papers else PAPER
         if papers:
-            module = folder / "paperlib" / "reproduce.py"
-            lines = module.read_text().splitlines(keepends=True)
-            keys = [re.match(r' {4}"(\w+)": "\d\d_\1",', line) for line in lines]
-            assert {key[1] for key in keys if key} > set(papers)
-            kept = (line for line, key in zip(lines, keys, strict=True) if not key or key[1] in papers)
-            module.write_text("".join(kept))
+            toy.add(folder, papers)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin a reproduction, in a group of processes of its own; what it says goes to the file `said`."""
-        command = [
-            sys.executable,
-            "-m",
-            "paperlib.companion.reproduce",
-            "--profile",
-            "smoke",
-            "--paper",
-            self.paper,
-            "--jobs",
-            "2",
-        ]
+        words = ["--train", "all", "--profile", "smoke", "--jobs", "2", *arguments]
         drop = {"PAPERLIB_DATA", "PAPERLIB_REPLAY"}
         environment = {name: value for name, value in os.environ.items() if name not in drop} | {
             "PYTHONPATH": str(self.folder),
             "PAPERLIB_CACHE": str(self.cache),
             "PAPERLIB_OUTPUTS": str(self.figures),
+            "KEPT": str(self.figures),
             _MARK: str(self.folder),
         }
         with open(self.folder / "said", "a") as said:
             return subprocess.Popen(
-                [*command, *arguments],
+                [sys.executable, "-m", "paperlib.companion.reproduce", *words],
                 cwd=self.folder,
                 env=environment,
                 stdout=said,
@@ -108,13 +87,8 @@ class Tree:
 
     def forget(self, part: str) -> None:
         """Have one of PARTS, and what follows it, to do again."""
-        again = {
-            "training": ["runs", "stamps"],
-            "executing": ["stamps"],
-            "scoreboard": ["stamps/*/scoreboard*.json"],
-        }
-        for path in [path for pattern in again[part] for path in self.cache.glob(pattern)]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for name in {"training": ["runs", "samples", "stamps"], "executing": ["stamps"]}[part]:
+            shutil.rmtree(self.cache / name, ignore_errors=True)
 
     def wait_until_alone(self, *, seconds: float = 60) -> None:
         """Fails where a process that the tree's reproductions started outlives them by `seconds`."""
@@ -137,21 +111,10 @@ class Tree:
         return found
 
     def made(self) -> dict[str, bytes]:
-        """The pages, and all that lies beside them: tables, figures, ledgers and the certificate, without its times."""
-        tops = (self.folder / "notebooks" / "executed", self.figures)
-        files = [
-            (path.relative_to(top), path) for top in tops for path in sorted(top.rglob("*")) if path.is_file()
-        ]
-        return {str(name): _without_seconds(path) for name, path in files}
-
-
-def _without_seconds(path: Path) -> bytes:
-    if path.name != "certificate.json":
-        return path.read_bytes()
-    content = json.loads(path.read_text())
-    for of_paper in content["runs"].values():
-        del of_paper["seconds"]
-    return json.dumps(content).encode()
+        """The samples and pages, and all that lies beside these."""
+        tops = (self.folder / "notebooks" / "executed", self.figures, self.cache / "samples")
+        files = [(path.relative_to(top), path) for top in tops for path in top.rglob("*") if path.is_file()]
+        return {str(name): path.read_bytes() for name, path in files}
 
 
 def differences(made: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
