@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 COLOURS = sns.color_palette("colorblind")
 OURS, PRINTED, ZERO = "0.1", "0.5", "0.75"
@@ -39,6 +40,7 @@ def forest(
         ax.set(
             title=name, xlabel=label or str(of["measure"].iloc[0]), yticks=range(len(rows)), yticklabels=rows
         )
+        ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.grid(axis="y", visible=False)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     return figure

@@ -168,6 +168,15 @@ class Page:
             [_Layout(self, layout, printed, *keys, link).tests(table[tested])] if tested.any() else []
         )
 
+    def frame(self, name: str, frame: pd.DataFrame, caption: str = "", precision: int = 3) -> None:
+        """Display and save a plain table: settings, counts, findings."""
+        _write(frame, self.folder / f"{name}.csv")
+        shown = frame.style.set_uuid(name).hide(axis="index").format(precision=precision, na_rep="")
+        shown = shown.set_table_styles(
+            [{"selector": "th, td", "props": "text-align: left; vertical-align: top"}]
+        )
+        display(shown.set_caption(caption) if caption else shown)
+
     def figure(self, figure: Any, name: str, alt: str) -> None:
         """Display and save a figure of matplotlib or seaborn as PNG, with words for who cannot see it."""
         figure = figure.plot()._figure if hasattr(figure, "plot") and hasattr(figure, "facet") else figure
@@ -322,7 +331,7 @@ class _Layout:
                 else ()
             )
             cells[at] = Cell(*interval(x, x["digits"]), paper, word=x["verdict"], why=x["why"])
-        said = {k: v for k, v in fixed.items() if k not in (*down, *across) and v}
+        said = {k: v for k, v in fixed.items() if k not in (*down, *across) and v and v != MEAN}
         of = "; ".join(v if " less " in v else f"{k} {v}" for k, v in said.items())
         title = self.layout["title"].partition(":")[0] + ", tested" + (f" ({of})" if of else "")
         corner, title = _Layout(self.page, self.layout, self.printed, down, across, self.link)._headed(

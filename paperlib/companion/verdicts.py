@@ -75,8 +75,11 @@ def ask(scores: Scores, **shown: Any) -> pd.DataFrame:
     return claim(scores, "", **shown).replace({"verdict": {HELD: AHEAD, FAILED: BEHIND}})
 
 
-def every(scores: Scores, name: str) -> pd.DataFrame:
-    """One line on "all of these are gains": held if each interval is above zero, not if one is below by Holm's test."""
+def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
+    """One line on "all of these are gains": held if each interval is above zero, not if one is below by Holm's test.
+
+    of: which cells, in words.
+    """
     found = lines(scores)
     if not len(found):
         return found
@@ -85,7 +88,7 @@ def every(scores: Scores, name: str) -> pd.DataFrame:
     verdict = FAILED if below.any() else HELD if above == len(found) else OPEN
     printed = found["paper"].dropna()
     line = {
-        "measure": f"cells ahead, of {len(found)}",
+        "measure": f"cells ahead of {len(found)}" + (f" ({of})" if of else ""),
         "estimate": float(above),
         "claim": name,
         "verdict": verdict,
@@ -116,7 +119,7 @@ def power(claimed: pd.DataFrame, *, chance: float = 0.8) -> pd.DataFrame:
     for i, (effect, h, n, t) in enumerate(zip(of["paper"].abs(), half, seeds, by_seed, strict=True)):
         if t:
             sd = h * np.sqrt(n) / stats.t.ppf(0.975, n - 1)
-            told[i] = TTestPower().power(effect / sd, n, 0.05)
+            told[i] = np.nan_to_num(TTestPower().power(effect / sd, n, 0.05), nan=1.0)  # beyond its range
             needed[i] = sd * TTestPower().solve_power(nobs=n, alpha=0.05, power=chance)
         else:
             told[i] = stats.norm.sf(stats.norm.ppf(0.975) * (1 - effect / h))
