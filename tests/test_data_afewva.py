@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import write_afewva
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from paperlib import twin
-from paperlib.data import load_afewva, person_folds, requirements, write_afewva
+from paperlib.data import load_afewva, person_folds, requirements
 from paperlib.data.afewva import crop_box
 
 SIZE = 48

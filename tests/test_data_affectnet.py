@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import write_affectnet_csv, write_affectnet_folders
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from paperlib import twin
-from paperlib.data import load_affectnet, write_affectnet_csv, write_affectnet_folders
+from paperlib.data import load_affectnet
 
 SIZE = 48
 

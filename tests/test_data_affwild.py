@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from layouts import write_affwild
 from numpy.testing import assert_array_equal
 from PIL import Image
 
 from paperlib import twin
-from paperlib.data import load_affwild, requirements, write_affwild
+from paperlib.data import load_affwild, requirements
 from paperlib.data.affwild import split_by_group
 
 SIZE = 48

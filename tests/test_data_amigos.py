@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import write_amigos
 from numpy.testing import assert_allclose, assert_array_equal
 
 from paperlib import twin
-from paperlib.data import load_amigos, write_amigos
+from paperlib.data import load_amigos
 from paperlib.data.amigos import ACTION_UNITS
 from paperlib.twin.sequences import SEQUENCE_UNITS
 

@@ -9,17 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import write_ferplus
 from numpy.testing import assert_allclose, assert_array_equal
 
-from paperlib.data import (
-    PROTOCOLS,
-    consensus,
-    ferplus,
-    load_ferplus,
-    requirements,
-    votes_to_ratings,
-    write_ferplus,
-)
+from paperlib.data import PROTOCOLS, consensus, ferplus, load_ferplus, requirements, votes_to_ratings
 from paperlib.labels import EXPRESSIONS
 from paperlib.twin.prototypes import CIRCUMPLEX
 from paperlib.twin.raters import make_faces

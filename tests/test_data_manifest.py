@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import write_manifest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from paperlib import twin
-from paperlib.data import load_manifest, manifest, write_manifest
+from paperlib.data import load_manifest, manifest
 
 SIZE = 48
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import write_morphset
 from numpy.testing import assert_array_equal
 from PIL import Image
 
 from paperlib import twin
-from paperlib.data import load_morphset, requirements, write_morphset
+from paperlib.data import load_morphset, requirements
 from paperlib.labels import EXPRESSIONS
 
 SIZE = 48

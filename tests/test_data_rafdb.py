@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import write_rafdb
 from numpy.testing import assert_array_equal
 from PIL import Image
 
 from paperlib import twin
-from paperlib.data import load_rafdb, requirements, write_rafdb
+from paperlib.data import load_rafdb, requirements
 from paperlib.labels import EXPRESSIONS
 
 SIZE = 48

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import write_recordings
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import wavfile
 
-from paperlib.data import RecordingSet, load_recordings, recordings, write_recordings
-from paperlib.data.layouts import requirements
+from paperlib.data import RecordingSet, load_recordings, recordings
 from paperlib.data.recordings import NamedTable, read_wave, to_frames
+from paperlib.data.requirements import requirements
 from paperlib.features import LANDMARKS, normalise_landmarks, speech_features
 
 FRAMES = [60, 45, 52, 48]

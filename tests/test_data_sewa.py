@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import write_sewa
 from numpy.testing import assert_allclose, assert_array_equal
 
-from paperlib.data import RecordingSet, load_sewa, write_sewa
-from paperlib.data.layouts import requirements
+from paperlib.data import RecordingSet, load_sewa
+from paperlib.data.requirements import requirements
 from paperlib.features import normalise_landmarks, speech_features
 
 FRAMES = [50, 42, 45, 48]

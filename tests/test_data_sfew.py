@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from layouts import write_sfew
 from numpy.testing import assert_array_equal
 
 from paperlib import twin
-from paperlib.data import load_sfew, requirements, write_sfew
+from paperlib.data import load_sfew, requirements
 from paperlib.labels import EXPRESSIONS
 
 SIZE = 48

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from paperlib import tracks, twin_recordings
-from paperlib.data import (
+from layouts import (
     write_afewva,
     write_affectnet_csv,
     write_affwild,
@@ -16,6 +14,8 @@ from paperlib.data import (
     write_recordings,
     write_sewa,
 )
+
+from paperlib import tracks, twin_recordings
 from paperlib.features import LANDMARKS
 from paperlib.fusion import LabelParameters, fit_label_parameters
 from paperlib.labels import EXPRESSIONS

@@ -1,6 +1,7 @@
 import os
 from dataclasses import replace
 
+import layouts
 import numpy as np
 import pytest
 
@@ -177,7 +178,7 @@ def test_afew_va_s_portraits_are_split_by_actor(tmp_path, faces, monkeypatch):
 def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_path, monkeypatch):
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")  # in the data folder, where it may lie
     track = Track(name="manifest", root=str(tmp_path), profile="smoke")
-    data.write_manifest(replace(faces, ratings=None), tmp_path)
+    layouts.write_manifest(replace(faces, ratings=None), tmp_path)
     first = track.faces()
     tracks._faces.cache_clear()
     assert track.faces().fingerprint == first.fingerprint

@@ -7,26 +7,12 @@ from paperlib.data.amigos import load_amigos
 from paperlib.data.cache import data_root, resolve_inside
 from paperlib.data.categories import with_category
 from paperlib.data.ferplus import PROTOCOLS, consensus, load_ferplus, votes_to_ratings
-from paperlib.data.layouts import (
-    requirements,
-    write_afewva,
-    write_affectnet_csv,
-    write_affectnet_folders,
-    write_affwild,
-    write_amigos,
-    write_ferplus,
-    write_manifest,
-    write_morphset,
-    write_rafdb,
-    write_recordings,
-    write_sewa,
-    write_sfew,
-)
 from paperlib.data.manifest import load_manifest
 from paperlib.data.morphset import load_morphset
 from paperlib.data.rafdb import load_rafdb
 from paperlib.data.recordings import load_recordings
 from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, Truth, subset
+from paperlib.data.requirements import requirements
 from paperlib.data.sewa import load_sewa
 from paperlib.data.sfew import load_sfew
 
@@ -55,16 +41,4 @@ __all__ = [
     "subset",
     "votes_to_ratings",
     "with_category",
-    "write_afewva",
-    "write_affectnet_csv",
-    "write_affectnet_folders",
-    "write_affwild",
-    "write_amigos",
-    "write_ferplus",
-    "write_manifest",
-    "write_morphset",
-    "write_rafdb",
-    "write_recordings",
-    "write_sewa",
-    "write_sfew",
 ]

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from paperlib.data.layouts import REQUIRED, requirements
+from paperlib.data.requirements import REQUIRED, requirements
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from disks import mounted, remount
+from layouts import write_recordings
 from trees import Tree, differences
 from wellformed import LAYOUTS
 
 from paperlib import twin_recordings
-from paperlib.data import write_recordings
 from paperlib.data.cache import fingerprint
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from layouts import write_manifest
 from trees import Tree
 
 from paperlib.companion.reproduce import NOTEBOOKS, PAPERS, PLANS
-from paperlib.data import write_manifest
 from paperlib.twin import make_faces
 
 LEARN = {

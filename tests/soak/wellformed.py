@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import layouts
 import numpy as np
 
 from paperlib import data, twin
@@ -71,12 +72,12 @@ def segments() -> data.SequenceSet:
 def _ferplus(folder: Path) -> None:
     grey = faces(channels=1, raters=10)
     split = np.array(["train", "validation", "test"])[np.arange(len(grey)) % 3]
-    data.write_ferplus(replace(grey, split=split), folder)
+    layouts.write_ferplus(replace(grey, split=split), folder)
 
 
 def _affwild2(folder: Path) -> None:
     """Aff-Wild2's single file for each video."""
-    data.write_affwild(faces(), folder)
+    layouts.write_affwild(faces(), folder)
     top = folder / "annotations" / "train"
     for valence in sorted((top / "valence").iterdir()):
         arousal = top / "arousal" / valence.name
@@ -96,24 +97,28 @@ def _of(load: Callable[..., Any]) -> Callable[[Path, Path], Any]:
 
 LAYOUTS: dict[str, Layout] = {
     "ferplus": Layout(_ferplus, _of(data.load_ferplus)),
-    "affectnet-csv": Layout(lambda f: data.write_affectnet_csv(faces(), f), _pictures(data.load_affectnet)),
+    "affectnet-csv": Layout(
+        lambda f: layouts.write_affectnet_csv(faces(), f), _pictures(data.load_affectnet)
+    ),
     "affectnet-folders": Layout(
-        lambda f: data.write_affectnet_folders(faces(), f), _pictures(data.load_affectnet)
+        lambda f: layouts.write_affectnet_folders(faces(), f), _pictures(data.load_affectnet)
     ),
-    "affwild": Layout(lambda f: data.write_affwild(faces(), f), _pictures(data.load_affwild)),
+    "affwild": Layout(lambda f: layouts.write_affwild(faces(), f), _pictures(data.load_affwild)),
     "affwild2": Layout(_affwild2, _pictures(data.load_affwild)),
-    "afewva": Layout(lambda f: data.write_afewva(faces(), f), _pictures(data.load_afewva)),
-    "morphset": Layout(lambda f: data.write_morphset(faces(), f), _pictures(data.load_morphset)),
-    "rafdb": Layout(lambda f: data.write_rafdb(faces(), f), _pictures(data.load_rafdb)),
-    "sfew": Layout(lambda f: data.write_sfew(faces(), f), _pictures(data.load_sfew)),
-    "manifest": Layout(lambda f: data.write_manifest(faces(), f), _pictures(data.load_manifest)),
-    "amigos-openface": Layout(lambda f: data.write_amigos(segments(), f), _of(data.load_amigos)),
+    "afewva": Layout(lambda f: layouts.write_afewva(faces(), f), _pictures(data.load_afewva)),
+    "morphset": Layout(lambda f: layouts.write_morphset(faces(), f), _pictures(data.load_morphset)),
+    "rafdb": Layout(lambda f: layouts.write_rafdb(faces(), f), _pictures(data.load_rafdb)),
+    "sfew": Layout(lambda f: layouts.write_sfew(faces(), f), _pictures(data.load_sfew)),
+    "manifest": Layout(lambda f: layouts.write_manifest(faces(), f), _pictures(data.load_manifest)),
+    "amigos-openface": Layout(lambda f: layouts.write_amigos(segments(), f), _of(data.load_amigos)),
     "amigos-json": Layout(
-        lambda f: data.write_amigos(segments(), f, action_units="json"), _of(data.load_amigos)
+        lambda f: layouts.write_amigos(segments(), f, action_units="json"), _of(data.load_amigos)
     ),
-    "sewa": Layout(lambda f: data.write_sewa(chats()[0], f, **chats()[1]), _of(data.load_sewa)),
+    "sewa": Layout(lambda f: layouts.write_sewa(chats()[0], f, **chats()[1]), _of(data.load_sewa)),
     "recordings": Layout(
-        lambda f: data.write_recordings(chats()[0], f, **chats()[1]), _of(data.load_recordings)
+        lambda f: layouts.write_recordings(chats()[0], f, **chats()[1]), _of(data.load_recordings)
     ),
-    "recordings-features": Layout(lambda f: data.write_recordings(chats()[0], f), _of(data.load_recordings)),
+    "recordings-features": Layout(
+        lambda f: layouts.write_recordings(chats()[0], f), _of(data.load_recordings)
+    ),
 }

@@ -1,9 +1,8 @@
-"""Records written out in the official layouts, and what each layout consists of."""
+"""Records written out in the official layouts, for tests of their readers."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,44 +25,9 @@ from paperlib.data import (
     sewa,
     sfew,
 )
-from paperlib.data.cache import data_root
 from paperlib.data.categories import PSEUDO
 from paperlib.data.records import FaceSet, RecordingSet, SequenceSet
 from paperlib.labels import AFFECT, EXPRESSIONS
-
-# track -> what its folder holds; of several names, one is enough
-REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
-    "ferplus": (("fer2013.csv", "fer2013.csv.gz"), ("fer2013new.csv",)),
-    "affectnet": (
-        ("training.csv", "train_set"),
-        ("validation.csv", "val_set"),
-        (affectnet.PICTURES, "train_set"),
-    ),
-    "affwild": ((affwild.ANNOTATIONS,), (affwild.FRAMES,), ("label_parameters.json",)),
-    "afewva": (("001", "01/001"),),
-    "morphset": ((morphset.TABLE,), (morphset.PICTURES,)),
-    "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES)),
-    "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),
-    "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
-    "sewa": ((sewa.ANNOTATIONS,), (sewa.AUDIO,), (sewa.LANDMARKS,)),
-    "manifest": ((manifest.NAME,),),
-    "recordings": ((recordings.NAME,),),
-}
-
-
-def requirements(track: str, root: Path | str | None = None) -> list[tuple[str, bool]]:
-    """What a track reads from its folder under `root`, and whether it is there; "a or b" where one is enough.
-
-    `root` is by default the environment variable PAPERLIB_DATA; without either, nothing is there.
-    """
-    if track not in REQUIRED:
-        raise ValueError(f"track must be one of {', '.join(REQUIRED)}; got {track!r}")
-    given = root or os.environ.get("PAPERLIB_DATA")
-    folder = data_root(track, given) if given else None
-    return [
-        (" or ".join(names), folder is not None and any((folder / name).exists() for name in names))
-        for names in REQUIRED[track]
-    ]
 
 
 def write_ferplus(faces: FaceSet, root: Path | str) -> None:
