@@ -125,9 +125,8 @@ class Scores:
         return np.asarray(values.isin(wanted))
 
     def _repr_html_(self) -> str:
-        from paperlib.companion.verdicts import lines
-
-        return lines(self).to_html(index=False, float_format=lambda x: f"{x:.3g}")
+        shown = pd.concat([self.numbers, self.paper], axis=1).reset_index()
+        return str(shown.to_html(index=False, float_format=lambda x: f"{x:.3g}", na_rep=""))
 
 
 def score(
