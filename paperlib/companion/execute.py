@@ -37,13 +37,10 @@ def execute(notebook: Path, page: Path, *, track: str, samples: str = "", varian
         RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
     """
     import papermill
-    from traitlets.config import Config
 
-    logging.getLogger("papermill").setLevel(logging.WARNING)
     parameters = {"track": track, "samples": samples}
     if unknown := parameters.keys() - papermill.inspect_notebook(str(notebook)).keys():
         raise RuntimeError(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}")
-    os.environ |= dict.fromkeys(THREADS, "1")
     variant = variant or track
     temporary = files.CACHE / "executing" / f"{variant}-{notebook.name}"
     making = figures() / ".making" / temporary.stem
@@ -53,22 +50,7 @@ def execute(notebook: Path, page: Path, *, track: str, samples: str = "", varian
     for left in page.parent.glob(f".{page.stem}.*"):
         left.unlink()
     try:
-        # Sockets in a folder of their own: kernels that start at once would take each other's ports or names.
-        with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
-            papermill.execute_notebook(
-                str(notebook),
-                str(temporary),
-                parameters,
-                cwd=str(NOTEBOOKS),
-                kernel_name="python3",
-                progress_bar=False,
-                execution_timeout=3600,
-                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
-                kernel_manager_class=_kernels_with({OUTPUTS: str(making)}),
-            )
-        executed: Any = nbformat.read(temporary, as_version=4)
-        if faults := list(_faults(executed)):
-            raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
+        executed = _executed(notebook, temporary, parameters, making)
         with whole(page) as partial:
             partial.write_text(nbformat.writes(_without_times(executed)) + "\n", encoding="utf-8")
             _keep(making / track, figures() / variant)
@@ -79,6 +61,31 @@ def execute(notebook: Path, page: Path, *, track: str, samples: str = "", varian
         ) from None
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def _executed(notebook: Path, temporary: Path, parameters: Mapping[str, str], making: Path) -> Any:
+    import papermill
+    from traitlets.config import Config
+
+    logging.getLogger("papermill").setLevel(logging.WARNING)
+    os.environ |= dict.fromkeys(THREADS, "1")
+    # Sockets in a folder of their own: kernels that start at once would take each other's ports or names.
+    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+        papermill.execute_notebook(
+            str(notebook),
+            str(temporary),
+            parameters,
+            cwd=str(NOTEBOOKS),
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=3600,
+            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+            kernel_manager_class=_kernels_with({OUTPUTS: str(making)}),
+        )
+    executed = nbformat.read(temporary, as_version=4)
+    if faults := list(_faults(executed)):
+        raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
+    return executed
 
 
 def _kernels_with(environment: Mapping[str, str]) -> type:

@@ -220,8 +220,7 @@ def attempt_elsewhere(
     except LookupError as error:
         return failure(run, f"{host} has other code: {error}")
     with ONE_A_PROCESS:
-        error = attempt(run, data)
-    return error
+        return attempt(run, data)
 
 
 def take_a_gpu(folder: Path) -> int | None:

@@ -107,7 +107,7 @@ def _named(ledger: pd.DataFrame) -> pd.DataFrame:
 def _equal(was: object, found: object) -> bool:
     if isinstance(was, int | float) and isinstance(found, int | float):
         return bool(np.isclose(was, found, rtol=TOLERANCE, atol=0, equal_nan=True))
-    return was == found or (pd.isna(was) and pd.isna(found))  # type: ignore[call-overload]
+    return was == found or (pd.isna(was) and pd.isna(found))
 
 
 def _short(value: object) -> str:
