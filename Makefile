@@ -19,6 +19,8 @@ READY :=
 endif
 
 export PYTHONPATH := $(CURDIR)
+# pages of the tracks whose predictions are stored
+PAGES = $(foreach track,$(notdir $(wildcard data/samples/*)),$(if $(wildcard data/samples/$(track)/*.parquet),notebooks/executed/$(track)))
 RUN = $(PY) -m paperlib.companion.reproduce --train "$(TRAIN)" --track "$(TRACK)" --data "$(DATA)" \
 	--profile "$(PROFILE)" --paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
 
@@ -39,7 +41,7 @@ verify: $(READY)  ## the ledgers of these pages against those of the last commit
 test: $(READY)  ## unit tests, then the kept pages of the stored predictions, executed anew (nbval); uses PAPERLIB_DATA if it is set
 	$(PY) -m pytest -q -n 2 --dist loadfile
 	PAPERLIB_OUTPUTS=$(CURDIR)/.cache/nbval $(PY) -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --nbval-lax \
-		--nbval-cell-timeout=300 -W ignore $(wildcard notebooks/executed/twin notebooks/executed/ferplus)
+		--nbval-cell-timeout=300 -W ignore $(PAGES)
 
 soak: $(READY)  ## what the project survives: kills, a full disk, changed data, over a thousand malformed files (minutes)
 	$(PY) -m pytest -q -n 2 --dist loadfile tests/soak/test_*.py

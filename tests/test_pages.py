@@ -18,7 +18,9 @@ from paperlib.companion.reproduce import KEPT, PAPERS, SCOREBOARD, tables_of
 from paperlib.companion.samples import STORED
 from paperlib.files import ROOT
 
-PAGES = sorted(page for track in KEPT for page in (NOTEBOOKS / "executed" / track).glob("*.ipynb"))
+# A track whose samples are not stored yet keeps the pages of an earlier version.
+WITH_SAMPLES = [track for track in KEPT if any((STORED / track).glob("*.parquet"))]
+PAGES = sorted(page for track in WITH_SAMPLES for page in (NOTEBOOKS / "executed" / track).glob("*.ipynb"))
 SOURCES = [NOTEBOOKS / f"{name}.ipynb" for name in PAPERS.values()]
 MOST_LINES, MOST_BYTES = 20, 40e6
 
