@@ -17,7 +17,11 @@ from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
-WHERE = ("when", "unless", "needs")  # of a block, of what is added to it, and of a choice; the rest of these are settings
+WHERE = (
+    "when",
+    "unless",
+    "needs",
+)  # of a block, of what is added to it, and of a choice; the rest of these are settings
 FIELDS = frozenset({*WHERE, "task", "data", "also", "seeds", "labels", "settings", "across"})
 
 
@@ -93,7 +97,10 @@ def _asked(part: Mapping[str, Any] | None, track: Track) -> bool:
 
 
 def _fits(where: Any, track: Track) -> bool:
-    asked, ways = {"track": track.name, "profile": track.profile}, where if isinstance(where, list) else [where]
+    asked, ways = (
+        {"track": track.name, "profile": track.profile},
+        where if isinstance(where, list) else [where],
+    )
     return any(all(asked[name] in allowed for name, allowed in way.items()) for way in ways)
 
 
