@@ -12,8 +12,9 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 from sklearn.neighbors import NearestNeighbors
 
+from paperlib.companion.runs import Result
+from paperlib.companion.samples import in_lots
 from paperlib.data.records import FaceSet
-from paperlib.grid import Result
 from paperlib.labels import AFFECT, EXPRESSIONS, nearest_in_affect, sole_winner
 from paperlib.tasks.noisy_labels import CLASSES, Problem, problem, second_population, training_labels
 from paperlib.tracks import Track
@@ -40,7 +41,8 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     assert faces is not None
     pseudo = [results[0] for labels, results in planned if labels["method"] == "pseudo labels"]
     table = _faces(track, faces, parts, pseudo[0] if pseudo else None)
-    runs = [(labels, r) for labels, results in planned if "noise" in labels for r in results]
+    of_noise = sorted((x for x in planned if "noise" in x[0]), key=lambda x: list(NOISE).index(x[0]["noise"]))
+    runs = [(labels, r) for labels, results in of_noise for r in results]
     hard = "natural" if track.name == "ferplus" else "30 %"  # where variants of LDLVA are compared
     test = table.set_index("item").loc[parts.test_rows].reset_index()
     return {
@@ -56,9 +58,8 @@ def _faces(track: Track, faces: FaceSet, parts: Problem, pseudo: Result | None) 
     """A row a face that is trained, validated or tested with: labels, votes, places, and who its neighbours are."""
     rows = np.concatenate([parts.rows, parts.validation_rows, parts.test_rows])
     assert faces.expression is not None
-    subject = np.arange(len(faces)) if faces.subject is None else np.asarray(faces.subject)
-    names = pd.Series(subject[rows]).astype(str)
-    items = {"item": rows.astype(np.int32), "unit": names.str.zfill(names.str.len().max())}
+    unit = in_lots(len(faces), 200) if faces.subject is None else faces.subject.astype(str)
+    items = {"item": rows.astype(np.int32), "unit": np.asarray(unit)[rows]}
     out = pd.DataFrame({**items, "seed": np.int8(0)})
     out["split"] = faces.split[rows]
     out["label"] = faces.expression[rows]
