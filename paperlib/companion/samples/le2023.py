@@ -62,7 +62,7 @@ def _faces(track: Track, faces: FaceSet, parts: Problem, pseudo: Result | None) 
     items = {"item": rows.astype(np.int32), "unit": np.asarray(unit)[rows]}
     out = pd.DataFrame({**items, "seed": np.int8(0)})
     out["split"] = faces.split[rows]
-    out["label"] = faces.expression[rows]
+    out["right"] = faces.expression[rows]
     if faces.original is not None:
         out["first label"] = faces.original[rows].astype(np.int8)
         out["second population"] = second_population(track)[rows].astype(np.int8)
@@ -94,7 +94,7 @@ def _drawn(track: Track) -> NDArray[np.int64]:
 def _neighbours(out: pd.DataFrame, faces: FaceSet, parts: Problem) -> pd.DataFrame:
     """Of training faces: the 8 neighbours (rows of the data), and what share of 8 is of a face's own category."""
     n = len(parts.rows)
-    category = out["label"].to_numpy()[:n]
+    category = out["right"].to_numpy()[:n]
     of = {name: out[[f"{name}{d}" for d in AFFECT]].to_numpy()[:n] for name in ("pseudo ", "")}
     near = {
         name: nearest_in_affect(place, K)
@@ -129,7 +129,7 @@ def _other_raters(shares: NDArray, count: NDArray, test: NDArray) -> NDArray[np.
 
 
 def _tested(test: pd.DataFrame, result: Result, labels: Mapping[str, str], hard: str) -> pd.DataFrame:
-    kept = ["item", "unit", "label", "first label", "second population"]
+    kept = ["item", "unit", "right", "first label", "second population"]
     kept += [c for c in test if c.startswith("votes ")]
     out = test[[c for c in kept if c in test]].assign(seed=np.int8(result.run.seed), **labels)
     out["named"] = result["probability"].argmax(axis=1).astype(np.int8)
@@ -142,7 +142,7 @@ def _trained(
     track: Track, table: pd.DataFrame, parts: Problem, runs: Sequence[Any], hard: str
 ) -> list[pd.DataFrame]:
     """Doubts of training labels, and what the rebuilt distribution and the neighbours name."""
-    columns = [c for c in ("item", "unit", "label", "disagreement") if c in table]
+    columns = [c for c in ("item", "unit", "right", "disagreement") if c in table]
     faces, out = table[columns][: len(parts.rows)], []
     for labels, result in runs:
         if labels["noise"] not in ("natural", "30 %") or labels["method"] not in DOUBTFUL:
@@ -167,10 +167,10 @@ def _trained(
 def _scored(table: pd.DataFrame, runs: Sequence[Any], hard: str) -> list[pd.DataFrame]:
     """The first seed's calibration score of each neighbour of a training face, and whether it is of its category."""
     faces = table[table["neighbour 1"].notna()]
-    label = table.set_index("item")["label"]
+    label = table.set_index("item")["right"]
     near = faces[[f"neighbour {k + 1}" for k in range(K)]].astype(int)
     same = {
-        f"same {k + 1}": (label[near.iloc[:, k]].to_numpy() == faces["label"]).astype(np.int8)
+        f"same {k + 1}": (label[near.iloc[:, k]].to_numpy() == faces["right"]).astype(np.int8)
         for k in range(K)
     }
     out = []
