@@ -20,8 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from paperlib.fusion import LabelParameters, fit_label_parameters, fuse, inverse_distances, posterior
 from paperlib.labels import local_similarity
-from paperlib.plots import GREY, LIGHT_GREY, PALETTE, _drawing, _figure, _look
-from paperlib.plots_le2023 import _picture
+from paperlib.plots import GREY, LIGHT_GREY, PALETTE, _drawing, _figure, _look, _picture
 from paperlib.plots_toisoul2021 import _plane
 from paperlib.tracks import Track
 

@@ -63,6 +63,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "paperlib",  # names of SVG elements are random without it
 }
 COLUMN, PAGE = 3.5, 7.0  # inches
+HATCHES = ("", "////", "....", "xxxx")
 UNIT = "squared label units"
 Arguments = ParamSpec("Arguments")
 
@@ -595,3 +596,11 @@ def _padded(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _signed(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}") if value else f"{value:.{digits}f}"
+
+
+def _picture(ax: Axes, image: NDArray[np.uint8], title: str = "", *, bold: bool = False) -> None:
+    ax.imshow(image, cmap="gray", vmin=0, vmax=255)
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, fontsize=8, fontweight="bold" if bold else "normal", pad=3)
+    for spine in ax.spines.values():
+        spine.set_visible(bold)

@@ -18,8 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from numpy.typing import NDArray
 
-from paperlib.plots import GREY, LINES, PALETTE, _drawing, _figure, _look
-from paperlib.plots_le2023 import _picture
+from paperlib.plots import GREY, LINES, PALETTE, _drawing, _figure, _look, _picture
 from paperlib.stats import mean_interval
 
 BIN = 0.025  # of the histograms, in units of the rescaled uncertainty

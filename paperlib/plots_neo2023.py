@@ -18,8 +18,19 @@ from numpy.typing import NDArray
 
 from paperlib.calibration import Reliability
 from paperlib.fusion import LabelParameters, posterior
-from paperlib.plots import COLORS, GREY, LIGHT_GREY, LINES, PAGE, PALETTE, _drawing, _figure, _look
-from paperlib.plots_le2023 import HATCHES, _picture
+from paperlib.plots import (
+    COLORS,
+    GREY,
+    HATCHES,
+    LIGHT_GREY,
+    LINES,
+    PAGE,
+    PALETTE,
+    _drawing,
+    _figure,
+    _look,
+    _picture,
+)
 
 # box -> (centre x, centre y) in the drawing of the framework
 _PLACES = {

@@ -26,11 +26,11 @@ from paperlib.plots import (
     _drawing,
     _figure,
     _look,
+    _picture,
     _spread_out,
     _two_columns,
 )
 from paperlib.plots_han2017 import _box, _name, _shared_legend
-from paperlib.plots_le2023 import _picture
 from paperlib.stats import mean_interval
 
 MOST_FACES = 400  # dots behind the circumplex; more would hide the classes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -17,7 +17,12 @@ from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
-FIELDS = frozenset({"task", "data", "when", "unless", "needs", "seeds", "labels", "settings", "across"})
+WHERE = (
+    "when",
+    "unless",
+    "needs",
+)  # of a block, of what is added to it, and of a choice; the rest of these are settings
+FIELDS = frozenset({*WHERE, "task", "data", "also", "seeds", "labels", "settings", "across"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +36,16 @@ class Block:
 def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     """The blocks of a paper on a track, in the plan's order; `seeds` (0: the plan's) is how many runs each has.
 
-    A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps `when` and `unless`
-    (track, profile: lists of names), `needs` (attributes that the data must have; "affect" some finite), `seeds`,
-    `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the settings. Nested
-    settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
+    A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps
+
+    when, unless: track, profile: lists of names; of a list of such mappings, one is enough.
+    needs: attributes that the data must have; "affect" some finite ones, "every affect" no others.
+    seeds: their number, or one for each profile.
+    labels, settings: of all of its runs. "pretrained: if available" asks for ImageNet weights where they are.
+    also: settings for where their own `when` says so, under those of the block: a list, of lists too.
+    across: for each label the choices: a name and what it adds to the settings, perhaps with `when` and `needs`.
+
+    Nested settings are merged.
 
     Raises:
         ValueError: a block has an unknown field.
@@ -47,25 +58,26 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
 def _blocks(entry: Mapping[str, Any], track: Track, seeds: int, path: Path) -> Iterator[Block]:
     if unknown := entry.keys() - FIELDS:
         raise ValueError(f"{path}: a block has no field {', '.join(sorted(unknown))}")
-    asked = {"track": track.name, "profile": track.profile}
-    if not all(asked[name] in allowed for name, allowed in entry.get("when", {}).items()):
+    data = _data(track, entry["data"]) if _asked(entry, track) else None
+    also = [more for more in _flat(entry.get("also", [])) if _asked(more, track)]
+    if data is None or not all(_needs(part, data) for part in (entry, *also)):
         return
-    if any(asked[name] in refused for name, refused in entry.get("unless", {}).items()):
-        return
-    data = _data(track, entry["data"])
-    if data is None or not all(_has(data, name) for name in entry.get("needs", [])):
-        return
+    count = entry.get("seeds", 1)
+    count = count[track.profile] if isinstance(count, Mapping) else count
     across = entry.get("across", {})
-    for choice in product(*(options.items() for options in across.values())):
-        settings = dict(entry.get("settings", {}))
-        for _, more in choice:
-            settings = merged(settings, more or {})
+    allowed = [
+        [(name, more or {}) for name, more in options.items() if _asked(more, track) and _needs(more, data)]
+        for options in across.values()
+    ]
+    for choice in product(*allowed):
+        settings: dict[str, Any] = {}
+        for more in (*also, entry.get("settings", {}), *(more for _, more in choice)):
+            settings = merged(settings, {k: v for k, v in more.items() if k not in WHERE})
         if settings.get("pretrained") == "if available":
             settings["pretrained"] = _weights(settings["backbone"])
         labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
-        count = range(seeds or entry.get("seeds", 1))
         of = {"task": entry["task"], "track": track, "data": data.fingerprint, "settings": settings}
-        yield Block(labels=labels, runs=[Run(**of, seed=s) for s in count])
+        yield Block(labels=labels, runs=[Run(**of, seed=s) for s in range(seeds or count)])
 
 
 def merged(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,13 +87,36 @@ def merged(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, An
     return {**settings, **more, **{k: merged(settings[k], more[k]) for k in nested}}
 
 
+def _flat(also: Sequence[Any]) -> list[Mapping[str, Any]]:
+    return [m for more in also for m in (_flat(more) if isinstance(more, list) else [more])]
+
+
+def _asked(part: Mapping[str, Any] | None, track: Track) -> bool:
+    part = part or {}
+    return _fits(part.get("when", {}), track) and not ("unless" in part and _fits(part["unless"], track))
+
+
+def _fits(where: Any, track: Track) -> bool:
+    asked, ways = (
+        {"track": track.name, "profile": track.profile},
+        where if isinstance(where, list) else [where],
+    )
+    return any(all(asked[name] in allowed for name, allowed in way.items()) for way in ways)
+
+
+def _needs(part: Mapping[str, Any] | None, data: Any) -> bool:
+    return all(_has(data, name) for name in (part or {}).get("needs", []))
+
+
 def _data(track: Track, name: str | Mapping[str, str]) -> Any:
     return track.of_kind(name["kind"]) if isinstance(name, Mapping) else getattr(track, name)()
 
 
 def _has(data: Any, name: str) -> bool:
-    found = getattr(data, name)
-    return found is not None and (name != "affect" or bool(np.isfinite(found).any()))
+    found = getattr(data, name.removeprefix("every "))
+    if found is None or not name.endswith("affect"):
+        return found is not None
+    return bool(np.isfinite(found).any() if name == "affect" else np.isfinite(found).all())
 
 
 @cache
