@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,10 @@ from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
-FIELDS = frozenset({"task", "data", "when", "unless", "needs", "seeds", "labels", "settings", "across"})
+FIELDS = frozenset(
+    {"task", "data", "instead", "when", "unless", "needs", "seeds", "labels", "settings", "also", "across"}
+)
+FINGERPRINT = "fingerprint on"  # of a setting: the fingerprint that the block's data have on this track
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +35,15 @@ class Block:
 def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     """The blocks of a paper on a track, in the plan's order; `seeds` (0: the plan's) is how many runs each has.
 
-    A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps `when` and `unless`
-    (track, profile: lists of names), `needs` (attributes that the data must have; "affect" some finite), `seeds`,
-    `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the settings. Nested
-    settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
+    A block of the file has `task`, `data` (a method of `Track`, "kind: videos", or a function of the track as
+    "module:function"), and perhaps
+    `instead`: by track the other one whose data its runs are on;
+    `when` and `unless` (track, profile: lists of names), `needs` (attributes that the data must have; of numbers some
+    known one);
+    `seeds`: how many, or how many by profile; `labels`;
+    `also`: a list of settings for where their own `when` says so, under the block's `settings`;
+    `across`: for each label the choices, a name and what it adds to the settings.
+    Nested settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
 
     Raises:
         ValueError: a block has an unknown field.
@@ -47,25 +56,44 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
 def _blocks(entry: Mapping[str, Any], track: Track, seeds: int, path: Path) -> Iterator[Block]:
     if unknown := entry.keys() - FIELDS:
         raise ValueError(f"{path}: a block has no field {', '.join(sorted(unknown))}")
-    asked = {"track": track.name, "profile": track.profile}
-    if not all(asked[name] in allowed for name, allowed in entry.get("when", {}).items()):
+    if not _asked(entry, track):
         return
-    if any(asked[name] in refused for name, refused in entry.get("unless", {}).items()):
-        return
+    settings: dict[str, Any] = {}
+    for more in (*entry.get("also", []), entry):
+        settings = merged(settings, more.get("settings", {})) if _asked(more, track) else settings
+    count = entry.get("seeds", 1)
+    count = range(seeds or (count[track.profile] if isinstance(count, Mapping) else count))
+    other = entry.get("instead", {}).get(track.name)
+    track = Track(name=other, profile=track.profile) if other else track
     data = _data(track, entry["data"])
     if data is None or not all(_has(data, name) for name in entry.get("needs", [])):
         return
-    across = entry.get("across", {})
+    settings, across = _with_fingerprints(settings, track, entry["data"]), entry.get("across", {})
     for choice in product(*(options.items() for options in across.values())):
-        settings = dict(entry.get("settings", {}))
+        chosen = settings
         for _, more in choice:
-            settings = merged(settings, more or {})
-        if settings.get("pretrained") == "if available":
-            settings["pretrained"] = _weights(settings["backbone"])
+            chosen = merged(chosen, more or {})
+        if chosen.get("pretrained") == "if available":
+            chosen = {**chosen, "pretrained": _weights(chosen["backbone"])}
         labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
-        count = range(seeds or entry.get("seeds", 1))
-        of = {"task": entry["task"], "track": track, "data": data.fingerprint, "settings": settings}
+        of = {"task": entry["task"], "track": track, "data": data.fingerprint, "settings": chosen}
         yield Block(labels=labels, runs=[Run(**of, seed=s) for s in count])
+
+
+def _asked(entry: Mapping[str, Any], track: Track) -> bool:
+    asked = {"track": track.name, "profile": track.profile}
+    refused = any(asked[name] in names for name, names in entry.get("unless", {}).items())
+    return not refused and all(asked[name] in names for name, names in entry.get("when", {}).items())
+
+
+def _with_fingerprints(settings: Mapping[str, Any], track: Track, data: Any) -> dict[str, Any]:
+    found = dict(settings)
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and set(value) == {FINGERPRINT}:
+            found[name] = _data(Track(name=value[FINGERPRINT], profile=track.profile), data).fingerprint
+        elif isinstance(value, Mapping):
+            found[name] = _with_fingerprints(value, track, data)
+    return found
 
 
 def merged(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,12 +104,17 @@ def merged(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, An
 
 
 def _data(track: Track, name: str | Mapping[str, str]) -> Any:
-    return track.of_kind(name["kind"]) if isinstance(name, Mapping) else getattr(track, name)()
+    if isinstance(name, Mapping):
+        return track.of_kind(name["kind"])
+    module, _, function = name.rpartition(":")
+    return getattr(importlib.import_module(module), function)(track) if module else getattr(track, name)()
 
 
 def _has(data: Any, name: str) -> bool:
     found = getattr(data, name)
-    return found is not None and (name != "affect" or bool(np.isfinite(found).any()))
+    if found is None or found.dtype.kind not in "fi":
+        return found is not None
+    return bool(np.isfinite(found).any() if found.dtype.kind == "f" else (found >= 0).any())
 
 
 @cache
