@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from paperlib.companion.runs import Result
 from paperlib.companion.samples import in_lots
-from paperlib.grid import Result
 from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
 from paperlib.tasks.emofan import Problem, clips, problem
 from paperlib.tasks.label_variance import one_rating
