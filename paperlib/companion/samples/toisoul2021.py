@@ -65,9 +65,6 @@ def _predictions(parts: Problem, of: Mapping[str, str], results: Sequence[Result
     for r in results:
         face = {**of, "item": test, "unit": units(parts, test), "seed": np.int8(r.run.seed)}
         face |= dict.fromkeys(SAID, np.float32(np.nan))
-        for d, dimension in enumerate(AFFECT):
-            said = {"prediction": r["affect"][:, d].astype(np.float32), "label": parts.affect[test, d]}
-            yield pd.DataFrame({**face, "dimension": dimension, **said})
         if r.run.settings["categories"]:
             named = r["logits"].argmax(axis=1)
             said = {"named": named.astype(np.float32), "right": _known(parts.label[test])}
@@ -75,6 +72,9 @@ def _predictions(parts: Problem, of: Mapping[str, str], results: Sequence[Result
                 share = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
                 said |= {"votes for it": share[np.arange(len(test)), named], "of most": of_most(votes, named)}
             yield pd.DataFrame({**face, "dimension": "", **said})
+        for d, dimension in enumerate(AFFECT):
+            said = {"prediction": r["affect"][:, d].astype(np.float32), "label": parts.affect[test, d]}
+            yield pd.DataFrame({**face, "dimension": dimension, **said})
 
 
 def _faces(parts: Problem, aligned: Result, *, votes_alone: bool) -> pd.DataFrame:
