@@ -11,10 +11,10 @@ from torch import nn
 
 from paperlib import losses, metrics
 from paperlib.asked import product
+from paperlib.companion.plan import read_plan
 from paperlib.companion.runs import Run, run_missing
 from paperlib.models.dual_domain import DualDomainNet
 from paperlib.models.emofan import EmoFAN, nme, target_heatmaps
-from paperlib.papers import toisoul2021 as paper
 from paperlib.tasks import emofan as task
 from paperlib.tracks import Track
 from paperlib.twin import make_faces
@@ -446,7 +446,8 @@ def test_landmarks_of_each_kind(on):
 
 def test_a_student_s_teacher_is_the_run_of_its_seed_in_the_grid(on, monkeypatch):
     track = on()
-    runs = paper.grid(track)
+    blocks = read_plan("toisoul2021", track)
+    runs = {b.labels["trained"]: b.runs for b in blocks if b.labels["network"] == "EmoFAN"}
     asked = []
 
     def spy(wanted):
@@ -454,21 +455,17 @@ def test_a_student_s_teacher_is_the_run_of_its_seed_in_the_grid(on, monkeypatch)
         return product(wanted)
 
     monkeypatch.setattr(task, "product", spy)
-    teachers = {
-        "EmoFAN F+R+C+A+D": "EmoFAN F+R+C+A",
-        "EmoFAN F+R+C+A+S+D": "EmoFAN F+R+C+A+S",
-        "teacher replaces the labels": "EmoFAN F+R+C+A",
-    }
+    teachers = {"F+R+C+A+D": "F+R+C+A", "F+R+C+A+S+D": "F+R+C+A+S", "F+R+C+A+D, labels replaced": "F+R+C+A"}
     order = list(runs)
     for student, teacher in teachers.items():
         assert order.index(teacher) < order.index(student)
         for run, of_its_seed in zip(runs[student], runs[teacher], strict=True):
             assert run.settings["teacher"] == of_its_seed.settings and run.seed == of_its_seed.seed
-    (_, run) = runs["EmoFAN F+R+C+A+D"]
+    (_, run) = runs["F+R+C+A+D"]
     (taught,) = run_missing([run], progress=False)
-    trained = [r for r in asked if r.task == paper.TASK]
-    assert [r.identity for r in trained] == [runs["EmoFAN F+R+C+A"][1].identity]
-    assert trained[0].key == runs["EmoFAN F+R+C+A"][1].key
+    trained = [r for r in asked if r.task == run.task]
+    assert [r.identity for r in trained] == [runs["F+R+C+A"][1].identity]
+    assert trained[0].key == runs["F+R+C+A"][1].key
     plain = product(trained[0])
     assert (taught["logits"] != plain["logits"]).any()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,25 @@ def mean(
         return np.sqrt(found) if root else found
 
     return Measure(name=name, columns=columns, better=better, unit=unit, **sums(terms, of_sums))
+
+
+def between(
+    measure: Measure, *columns: str, pairs: Callable[..., Iterable[tuple[NDArray, NDArray]]]
+) -> Measure:
+    """Mean of a measure of two columns over `pairs` made of `columns`, such as all pairs of raters.
+
+    Each is of the rows that both sides have.
+    """
+
+    def over_pairs(f: Callable[..., Any]) -> Callable[..., Any]:
+        def on_both(a: NDArray, b: NDArray, **draws: NDArray) -> Any:
+            both = np.isfinite(a) & np.isfinite(b)
+            return f(a[both], b[both], **{k: v[both] if k == "unit" else v for k, v in draws.items()})
+
+        return lambda *x, **draws: np.mean([on_both(a, b, **draws) for a, b in pairs(*x)], axis=0)
+
+    many = over_pairs(measure.many) if measure.many else None
+    return replace(measure, columns=columns, of=over_pairs(measure.of), many=many, fisher=False)
 
 
 def spearman(x: str, y: str, name: str = "rank correlation") -> Measure:

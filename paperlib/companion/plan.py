@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,16 @@ import numpy as np
 import yaml
 
 from paperlib.companion.runs import Run
+from paperlib.data.records import RecordingSet
 from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
-WHERE = (
-    "when",
-    "unless",
-    "needs",
-)  # of a block, of what is added to it, and of a choice; the rest of these are settings
-FIELDS = frozenset({*WHERE, "task", "data", "also", "seeds", "labels", "settings", "across"})
+WHERE = ("when", "unless", "needs")
+FIELDS = {*WHERE, "task", "data", "instead", "seeds", "members", "labels", "settings", "also", "across"}
+FINGERPRINT = "fingerprint on"  # of a setting: the fingerprint that the block's data have on this track
+
+Part = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +37,17 @@ class Block:
 def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     """The blocks of a paper on a track, in the plan's order; `seeds` (0: the plan's) is how many runs each has.
 
-    A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps
+    A block of the file has `task`, `data` (see `_data`), and perhaps
 
     when, unless: track, profile: lists of names; of a list of such mappings, one is enough.
-    needs: attributes that the data must have; "affect" some finite ones, "every affect" no others.
-    seeds: their number, or one for each profile.
+    needs: attributes that the data must have; "every affect": no row lacks it; "no video": they must not.
+    instead: by track, the other track whose data the runs are on.
+    seeds: their number, or one for each profile. members: of an ensemble, what is added to each seed.
     labels, settings: of all of its runs. "pretrained: if available" asks for ImageNet weights where they are.
-    also: settings for where their own `when` says so, under those of the block: a list, of lists too.
+    also: what lies under the block: a list (of lists too) of when, needs, seeds and settings.
     across: for each label the choices: a name and what it adds to the settings, perhaps with `when` and `needs`.
 
-    Nested settings are merged.
+    Settings inside settings are merged.
 
     Raises:
         ValueError: a block has an unknown field.
@@ -55,68 +57,120 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     return [b for e in entries if "task" in e for b in _blocks(e, track, seeds, path)]
 
 
-def _blocks(entry: Mapping[str, Any], track: Track, seeds: int, path: Path) -> Iterator[Block]:
-    if unknown := entry.keys() - FIELDS:
+def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block]:
+    layers = [*_flat(entry.get("also", [])), entry]
+    if unknown := {name for layer in layers for name in layer} - FIELDS:
         raise ValueError(f"{path}: a block has no field {', '.join(sorted(unknown))}")
-    data = _data(track, entry["data"]) if _asked(entry, track) else None
-    also = [more for more in _flat(entry.get("also", [])) if _asked(more, track)]
-    if data is None or not all(_needs(part, data) for part in (entry, *also)):
+    layers = [layer for layer in layers if _asked(layer, track)]
+    if not _asked(entry, track):
         return
-    count = entry.get("seeds", 1)
-    count = count[track.profile] if isinstance(count, Mapping) else count
-    across = entry.get("across", {})
+    other = entry.get("instead", {}).get(track.name)
+    track = Track(name=other, profile=track.profile) if other else track
+    data = _data(track, entry["data"])
+    if data is None or not all(_needs(layer, data) for layer in layers):
+        return
+    given: dict[str, Any] = {}
+    for layer in layers:
+        given = merged(given, {k: layer[k] for k in ("seeds", "settings") if k in layer})
+    settings, across = (
+        _with_fingerprints(given.get("settings", {}), track, entry["data"]),
+        entry.get("across", {}),
+    )
     allowed = [
         [(name, more or {}) for name, more in options.items() if _asked(more, track) and _needs(more, data)]
         for options in across.values()
     ]
+    of: dict[str, Any] = {
+        "task": entry["task"],
+        "track": track,
+        "data": _fingerprint(track, entry["data"], data),
+    }
+    count = given.get("seeds", 1)
+    count = seeds or (count[track.profile] if isinstance(count, Mapping) else count)
+    numbers = [s + m for s in range(count) for m in entry.get("members", [0])]
     for choice in product(*allowed):
-        settings: dict[str, Any] = {}
-        for more in (*also, entry.get("settings", {}), *(more for _, more in choice)):
-            settings = merged(settings, {k: v for k, v in more.items() if k not in WHERE})
-        if settings.get("pretrained") == "if available":
-            settings["pretrained"] = _weights(settings["backbone"])
+        chosen = _chosen(settings, [more for _, more in choice])
         labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
-        of = {"task": entry["task"], "track": track, "data": data.fingerprint, "settings": settings}
-        yield Block(labels=labels, runs=[Run(**of, seed=s) for s in range(seeds or count)])
+        yield Block(labels=labels, runs=[Run(**of, settings=chosen, seed=s) for s in numbers])
 
 
-def merged(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+def merged(settings: Part, more: Part) -> dict[str, Any]:
     """Settings with others laid over them, mappings inside mappings too."""
     both = settings.keys() & more.keys()
     nested = {k for k in both if isinstance(settings[k], Mapping) and isinstance(more[k], Mapping)}
     return {**settings, **more, **{k: merged(settings[k], more[k]) for k in nested}}
 
 
-def _flat(also: Sequence[Any]) -> list[Mapping[str, Any]]:
-    return [m for more in also for m in (_flat(more) if isinstance(more, list) else [more])]
+def _chosen(settings: Part, choices: Sequence[Part]) -> dict[str, Any]:
+    chosen = dict(settings)
+    for more in choices:
+        chosen = merged(chosen, {k: v for k, v in more.items() if k not in WHERE})
+    if chosen.get("pretrained") == "if available":
+        chosen["pretrained"] = _weights(chosen["backbone"])
+    return chosen
 
 
-def _asked(part: Mapping[str, Any] | None, track: Track) -> bool:
+def _flat(layers: Sequence[Any]) -> list[Part]:
+    return [m for layer in layers for m in (_flat(layer) if isinstance(layer, list) else [layer])]
+
+
+def _asked(part: Part | None, track: Track) -> bool:
     part = part or {}
     return _fits(part.get("when", {}), track) and not ("unless" in part and _fits(part["unless"], track))
 
 
 def _fits(where: Any, track: Track) -> bool:
-    asked, ways = (
-        {"track": track.name, "profile": track.profile},
-        where if isinstance(where, list) else [where],
-    )
+    asked = {"track": track.name, "profile": track.profile}
+    ways = where if isinstance(where, list) else [where]
     return any(all(asked[name] in allowed for name, allowed in way.items()) for way in ways)
 
 
-def _needs(part: Mapping[str, Any] | None, data: Any) -> bool:
+def _data(track: Track, name: str | Mapping[str, str]) -> Any:
+    """By a method of `Track`, such as "faces"; a function of the track, "module:function"; or {kind: videos}."""
+    if isinstance(name, Mapping):
+        return track.of_kind(name["kind"])
+    return _function(name)(track) if ":" in name else getattr(track, name)()
+
+
+def _fingerprint(track: Track, name: str | Mapping[str, str], data: Any) -> str:
+    """That of the data, or of what `fingerprint: "module:function"` makes of the track and the rest of `name`."""
+    if isinstance(name, str) or "fingerprint" not in name:
+        return str(data.fingerprint)
+    rest = {k: v for k, v in name.items() if k != "fingerprint"}
+    return str(_function(name["fingerprint"])(track, **rest).fingerprint)
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)
+
+
+def _with_fingerprints(settings: Part, track: Track, data: Any) -> dict[str, Any]:
+    found = dict(settings)
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and set(value) == {FINGERPRINT}:
+            found[name] = _data(Track(name=value[FINGERPRINT], profile=track.profile), data).fingerprint
+        elif isinstance(value, Mapping):
+            found[name] = _with_fingerprints(value, track, data)
+    return found
+
+
+def _needs(part: Part | None, data: Any) -> bool:
     return all(_has(data, name) for name in (part or {}).get("needs", []))
 
 
-def _data(track: Track, name: str | Mapping[str, str]) -> Any:
-    return track.of_kind(name["kind"]) if isinstance(name, Mapping) else getattr(track, name)()
-
-
 def _has(data: Any, name: str) -> bool:
-    found = getattr(data, name.removeprefix("every "))
-    if found is None or not name.endswith("affect"):
+    how, _, what = name.rpartition(" ")
+    if how == "no":
+        return not _has(data, what)
+    if isinstance(data, RecordingSet) and data.truth is not None and what in ("audio", "video"):
+        return True  # the twin's features are made when they are asked for
+    found = getattr(data, what)
+    kind = getattr(getattr(found, "dtype", None), "kind", "")
+    if found is None or kind not in "fi" or not kind:
         return found is not None
-    return bool(np.isfinite(found).any() if name == "affect" else np.isfinite(found).all())
+    known = np.isfinite(found) if kind == "f" else found >= 0
+    return bool(known.all() if how == "every" else known.any())
 
 
 @cache

@@ -63,18 +63,19 @@ def table_numbers(key: str) -> list[int]:
 def read_table(key: str, number: int) -> pd.DataFrame:
     """Table `number` of paper `key`, one printed number per line.
 
-    Columns: row and column (the printed headings), dimension (valence, arousal or ""), quantity, printed,
-    bold (missing where the source does not show it), value, half_unit, and cell, its name
-    ("table1: row | column | quantity").
+    Columns: the keys that pages lay a table out by; row and column (the printed headings), dimension (valence,
+    arousal or ""), quantity, printed, bold (missing where the source does not show it), value, half_unit, and cell,
+    its name ("table1: row | column | quantity"). A paper's dashes, empty on file, are left out.
     """
     path = _folder(key) / f"table{number}.csv"
-    frame = _with_numbers(_read(path, TABLE_COLUMNS), path)
+    frame = _read(path, TABLE_COLUMNS)
+    frame = _with_numbers(frame[frame["printed"] != ""], path)
     unknown = ~frame["bold"].isin(["true", "false", ""])
     if unknown.any():
         raise ValueError(f"{path}, line {_line(unknown)}: bold must be true, false or left empty")
     frame["bold"] = frame["bold"].map({"true": True, "false": False, "": pd.NA}).astype("boolean")
     frame["cell"] = f"table{number}: " + frame["row"] + " | " + frame["column"] + " | " + frame["quantity"]
-    return _unique(frame, "cell", path)
+    return _unique(frame, "cell", path).reset_index(drop=True)
 
 
 def read_text(key: str) -> pd.DataFrame:
@@ -149,7 +150,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 def _with_numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     numbers = []
-    for index, (printed, quantity) in enumerate(zip(frame["printed"], frame["quantity"], strict=True)):
+    for index, printed, quantity in zip(frame.index, frame["printed"], frame["quantity"], strict=True):
         try:
             numbers.append(parse(printed, exact=quantity in EXACT))
         except ValueError as error:
@@ -168,4 +169,4 @@ def _unique(frame: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
 
 def _line(bad: pd.Series) -> int:
     """Line in the file, counted from 1 and with the header, of the first row that is bad."""
-    return int(bad.to_numpy().argmax()) + 2
+    return int(bad.idxmax()) + 2

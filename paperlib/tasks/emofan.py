@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from paperlib import losses
 from paperlib.asked import Asked, product
-from paperlib.data import person_folds
+from paperlib.data import person_folds, requirements
 from paperlib.data.records import FaceSet
 from paperlib.inference import crop_face
 from paperlib.labels import EXPRESSIONS
@@ -107,6 +107,22 @@ def problem(track: Track) -> Problem:
         test=test,
         fingerprint=hashlib.sha256(repr(settings).encode()).hexdigest(),
     )
+
+
+def learnable(track: Track) -> Problem | None:
+    """`problem`, None where a track has no affect to learn, or no landmarks and is not FER+, which has the twin's."""
+    faces = track.of_kind("portraits")
+    if faces is None or not np.isfinite(faces.affect).any():
+        return None
+    return None if faces.landmarks is None and track.name != "ferplus" else problem(track)
+
+
+def folded(track: Track) -> Problem | None:
+    """`clips` as runs know them: by the faces to learn first, too; None where a track has one of both alone."""
+    few, base = clips(track), larger(track)
+    if few is None or base != track and not all(there for _, there in requirements(base.name, base.root)):
+        return None
+    return replace(few, fingerprint=f"{few.fingerprint} {problem(track).fingerprint}")
 
 
 def _as_by_an_older_detector(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
