@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from paperlib.companion.runs import Run
+from paperlib.data.records import RecordingSet
 from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
@@ -32,9 +33,9 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     """The blocks of a paper on a track, in the plan's order; `seeds` (0: the plan's) is how many runs each has.
 
     A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps `when` and `unless`
-    (track, profile: lists of names), `needs` (attributes that the data must have; "affect" some finite), `seeds`,
-    `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the settings. Nested
-    settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
+    (track, profile: lists of names), `needs` (attributes that the data must have, "affect" some finite; "no video": must
+    not), `seeds`, `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the settings.
+    Nested settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
 
     Raises:
         ValueError: a block has an unknown field.
@@ -80,6 +81,10 @@ def _data(track: Track, name: str | Mapping[str, str]) -> Any:
 
 
 def _has(data: Any, name: str) -> bool:
+    if name.startswith("no "):
+        return not _has(data, name.removeprefix("no "))
+    if isinstance(data, RecordingSet) and data.truth is not None and name in ("audio", "video"):
+        return True  # the twin's features are made when they are asked for
     found = getattr(data, name)
     return found is not None and (name != "affect" or bool(np.isfinite(found).any()))
 
