@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression
 
 from paperlib.annotations import compensate_delay, evaluator_weighted_estimate, perception_uncertainty
 from paperlib.data.records import RecordingSet
-from paperlib.grid import Result
+from paperlib.companion.runs import Result
 from paperlib.labels import AFFECT
 from paperlib.metrics import ccc
 from paperlib.postprocessing import fit_postprocessing, steps
