@@ -33,9 +33,9 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     """The blocks of a paper on a track, in the plan's order; `seeds` (0: the plan's) is how many runs each has.
 
     A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps `when` and `unless`
-    (track, profile: lists of names), `needs` (attributes that the data must have, "affect" some finite; "no video": must
-    not), `seeds`, `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the settings.
-    Nested settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
+    (track, profile: lists of names), `needs` (attributes that the data must have, "affect" some finite; "no video":
+    must not), `seeds`, `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the
+    settings. Nested settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
 
     Raises:
         ValueError: a block has an unknown field.

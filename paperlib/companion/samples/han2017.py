@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
 from paperlib.annotations import compensate_delay, evaluator_weighted_estimate, perception_uncertainty
-from paperlib.data.records import RecordingSet
 from paperlib.companion.runs import Result
+from paperlib.data.records import RecordingSet
 from paperlib.labels import AFFECT
 from paperlib.metrics import ccc
 from paperlib.postprocessing import fit_postprocessing, steps
@@ -50,7 +50,9 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     some = next(iter(next(iter(networks.values())).values()))[0]
     gold = Gold.of(record, some.run.settings["delay"])
     alone = [p for (m, d), of in networks.items() for p in _alone(m, d, of, gold)]
-    every = sorted([*alone, *_fused(alone, gold)], key=lambda p: (p.dimension, p.target))  # equal labels pack well
+    every = sorted(
+        [*alone, *_fused(alone, gold)], key=lambda p: (p.dimension, p.target)
+    )  # equal labels pack well
     return {
         "": pd.concat([p.table(gold) for p in every], ignore_index=True),
         "ratings": ratings(record),
@@ -108,7 +110,9 @@ class Gold:
         true: dict[str, Trace] = {}
         for dimension in DIMENSIONS:
             d = AFFECT.index(dimension)
-            for target, rule in zip(TARGETS, (evaluator_weighted_estimate, perception_uncertainty), strict=True):
+            for target, rule in zip(
+                TARGETS, (evaluator_weighted_estimate, perception_uncertainty), strict=True
+            ):
                 parts = [compensate_delay(rule(record.ratings[r, :, d]), delay) for r in rows]
                 label[dimension, target] = np.concatenate(parts)
             sigma = label[dimension, "σ"]
@@ -152,8 +156,14 @@ class Predicted:
         for partition in SCORED if whole else ("test",):
             there = gold.partition == partition
             centred = self.by_step["centring"][partition] if self.by_step and whole else np.nan
-            columns = {"label": gold.at(self.dimension, self.target, partition), "prediction": self.final[partition]}
-            columns |= {"centred": centred, "true": gold.true[self.dimension][there] if self.target == "σ" else np.nan}
+            columns = {
+                "label": gold.at(self.dimension, self.target, partition),
+                "prediction": self.final[partition],
+            }
+            columns |= {
+                "centred": centred,
+                "true": gold.true[self.dimension][there] if self.target == "σ" else np.nan,
+            }
             frames = {k: getattr(gold, k)[there] for k in ("recording", "unit", "item")}
             parts.append(pd.DataFrame({"partition": partition, **frames, **columns}))
         keys = {k: getattr(self, k) for k in ("modality", "task", "dimension", "target")}
@@ -168,11 +178,16 @@ class Predicted:
         for partition, (step, traces) in product(SCORED, self.by_step.items()):
             y = gold.at(self.dimension, self.target, partition)
             rated = np.isfinite(y)
-            yield {**keys, "partition": partition, "step": step, "CCC": float(ccc(traces[partition][rated], y[rated]))}
+            yield {
+                **keys,
+                "partition": partition,
+                "step": step,
+                "CCC": float(ccc(traces[partition][rated], y[rated])),
+            }
 
 
 def searched(networks: Networks, target: str, by: str = "CCC") -> list[Result]:
-    """For each seed the network of both tasks whose weight does best on development, by "CCC" (sec. 4.3) or "MSE" (3.3).
+    """For each seed the network of both tasks that does best on development, by "CCC" (sec. 4.3) or "MSE" (sec. 3.3).
 
     `target` is "E" or "σ". Post-processing is not applied before the search.
     """
@@ -204,12 +219,13 @@ def _processed(result: Result, name: str, gold: Gold, dev: Trace) -> dict[str, T
     raw = {p: gold.split(result[PARTITIONS[p]][:, column].astype(np.float64), p) for p in SCORED}
     chain, _ = fit_postprocessing(raw["dev"], gold.split(dev, "dev"))
     return {
-        step: {p: np.concatenate([part(x) for x in raw[p]]) for p in SCORED} for step, part in steps(chain).items()
+        step: {p: np.concatenate([part(x) for x in raw[p]]) for p in SCORED}
+        for step, part in steps(chain).items()
     }
 
 
 def _fused(alone: Sequence[Predicted], gold: Gold) -> Iterator[Predicted]:
-    """Least squares on development of both modalities (eq. 9), of each alone, and of both with the spread given back."""
+    """Least squares on development of both modalities (eq. 9), of each alone, and of both with their spread back."""
 
     def cell(p: Predicted) -> tuple[str, str, str, int]:
         return p.task, p.dimension, p.target, p.seed
@@ -239,7 +255,7 @@ def _least_squares(inputs: Sequence[Predicted], y: Trace) -> Traces:
 
 
 def _like(x: Trace, y: Trace, there: NDArray[np.bool_]) -> Trace:
-    """x (F,) moved and stretched so that it has the mean and spread of y where both are `there`; a constant is moved."""
+    """x (F,) with the mean and spread that y has on the rows that are `there`; a constant is only moved."""
     there = there & np.isfinite(y)
     spread = x[there].std()
     return y[there].mean() + (x - x[there].mean()) * (y[there].std() / spread if spread > 0 else 1)
