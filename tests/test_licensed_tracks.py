@@ -11,19 +11,16 @@ from layouts import (
     write_ferplus,
     write_manifest,
     write_morphset,
-    write_recordings,
-    write_sewa,
 )
 
-from paperlib import tracks, twin_recordings
-from paperlib.features import LANDMARKS
+from paperlib import tracks
 from paperlib.fusion import LabelParameters, fit_label_parameters
 from paperlib.labels import EXPRESSIONS
-from paperlib.papers import TRACKS_OF, foteinopoulou2021, han2017, le2023, neo2023, toisoul2021
+from paperlib.papers import TRACKS_OF, foteinopoulou2021, le2023, neo2023, toisoul2021
 from paperlib.tasks import dual_domain as task
-from paperlib.tasks import emofan, perception_uncertainty
+from paperlib.tasks import emofan
 from paperlib.tracks import Track
-from paperlib.twin import landmarks, make_faces, plain_faces
+from paperlib.twin import make_faces
 from paperlib.twin_kinds import morphs, videos
 
 
@@ -109,69 +106,6 @@ def test_a_manifest_serves_the_papers_whose_labels_it_has(lacking, able, track, 
     for of in {*every} - able:
         with pytest.raises(ValueError, match=f"{of.KEY} learns .*; track manifest has n"):
             of.Study(mine)
-
-
-# han2017
-
-
-@pytest.fixture
-def chats():
-    """Eight people in four video chats of twelve seconds: what was rated, heard and seen; then a gold standard."""
-    record = twin_recordings.make_recordings(4, seconds=12)
-    heard = [twin_recordings.waveform(i, int(n)) for i, n in enumerate(record.frames)]
-    seen = []
-    for i, n in enumerate(record.frames):
-        units, pose, shape = twin_recordings._shown(i, int(n))
-        seen.append(landmarks(plain_faces(units, pose=pose, shape=np.tile(shape, (n, 1))), 128)[:, LANDMARKS])
-    sources = {"waveforms": heard, "landmarks": seen, "sampling_rate": 16_000, "video_rate": 10.0}
-    return replace(record, truth=None, gold=record.ratings.mean(axis=1)), sources
-
-
-@pytest.fixture
-def on_recordings(tmp_path, monkeypatch):
-    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
-    monkeypatch.setattr(han2017.plan, "DELAYS", (0, 40))
-    perception_uncertainty.problem.cache_clear()
-    yield lambda name: Track(name=name, root=str(tmp_path), profile="smoke")
-    perception_uncertainty.problem.cache_clear()
-
-
-def test_sewa_is_read_learnt_and_scored(chats, on_recordings, tmp_path):
-    record, sources = chats
-    write_sewa(record, tmp_path / "sewa", **sources)
-    sewa = on_recordings("sewa")
-    read = sewa.recordings()
-    np.testing.assert_array_equal(read.ratings, record.ratings)
-    assert read.audio.shape == (len(record.ratings), 130) and read.video.shape == (len(record.ratings), 98)
-    assert {s: (read.split == s).sum() for s in set(read.split)} == {"train": 4, "validation": 2, "test": 2}
-    made = han2017.Study(sewa, seeds=1)
-    table = made.table1()
-    assert len(table.entries) == 48 and all(np.isfinite(e.measured) for e in table.entries)
-    (first, *_) = table.entries
-    assert (first.track, first.printed, first.seeds, first.n) == (
-        "sewa",
-        "0.281",
-        1,
-        sum(record.frames[4:6]) - 80,
-    )
-    assert first.data == read.fingerprint
-    assert "true" not in " ".join(e.row for e in made.uncertainty().entries)  # nobody knows it
-    made.significance()
-    assert "official layout of sewa" in made.caveat() and "track sewa, profile smoke" in made.conclusion()
-
-
-def test_recordings_of_one_s_own_with_the_face_alone(chats, on_recordings, tmp_path):
-    record, sources = chats
-    write_recordings(record, tmp_path, **sources | {"waveforms": None})
-    mine = on_recordings("recordings")
-    assert mine.features("audio") is None and mine.features("video").shape == (len(record.ratings), 98)
-    made = han2017.Study(mine, seeds=1)
-    assert made.shown == ["video"] and len(made.table1().entries) == 16
-    for entry in made.fusion().entries:
-        assert entry.verdict.startswith("not attempted here: the recordings have video only"), entry.row
-    (search,) = made.results["", "", "delay"]
-    assert search["correlation"].shape == (1, 2, 2)
-    assert np.isfinite(search["correlation"]).all()
 
 
 # toisoul2021

@@ -20,7 +20,7 @@ def rmse(predicted: str = "prediction", label: str = "label", name: str = "RMSE"
 
 
 def rmse_in_sd(predicted: str = "prediction", label: str = "label", name: str = "RMSE / sd") -> Measure:
-    """Root mean squared difference of two columns over the label's standard deviation on the same rows; less is better."""
+    """Root mean squared difference of two columns in standard deviations of the label on the same rows."""
     return Measure(name=name, columns=(predicted, label), better=-1, **sums(_moments, _rmse_in_sd))
 
 

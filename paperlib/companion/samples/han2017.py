@@ -30,7 +30,9 @@ Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
 Networks = Mapping[str, Sequence[Result]]  # of one modality and dimension, by name; one a seed
 DIMENSIONS = ("arousal", "valence")  # the paper's order
 TARGETS = {"E": "E", "σ": "sigma"}  # the paper's name: the runs'
+TARGETS_OF = {run: paper for paper, run in TARGETS.items()}
 PARTITIONS = {"train": "train", "dev": "validation", "test": "test"}
+NAMES = {split: partition for partition, split in PARTITIONS.items()}
 SCORED = ("dev", "test")
 FUSED = "audio+video"
 
@@ -65,12 +67,11 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
 def ratings(record: RecordingSet) -> pd.DataFrame:
     """A row a frame and dimension, at the time of the rating: what each rater said, and the truth where it is known."""
     owner = np.repeat(np.arange(len(record)), record.frames)
-    name = {split: partition for partition, split in PARTITIONS.items()}
     frames = pd.DataFrame(
         {
             "recording": record.recording[owner],
             "unit": record.pair[owner],
-            "partition": [name[split] for split in record.split[owner]],
+            "partition": [NAMES[split] for split in record.split[owner]],
             "item": np.arange(len(owner), dtype=np.int32),
             "time": np.concatenate([np.arange(n) / record.rate for n in record.frames]).astype(np.float32),
         }
@@ -104,8 +105,7 @@ class Gold:
         rows = [record.rows(i) for i in range(len(record))]
         item = np.concatenate([np.arange(r.start + delay, r.stop) for r in rows])
         owner = np.repeat(np.arange(len(record)), record.frames - delay)
-        name = {split: partition for partition, split in PARTITIONS.items()}
-        partition = np.array([name[split] for split in record.split])[owner]
+        partition = np.array([NAMES[split] for split in record.split])[owner]
         label: dict[tuple[str, str], Trace] = {}
         true: dict[str, Trace] = {}
         for dimension in DIMENSIONS:
@@ -234,9 +234,9 @@ def _fused(alone: Sequence[Predicted], gold: Gold) -> Iterator[Predicted]:
     for _, group in groupby(scored, key=cell):
         inputs = sorted(group, key=lambda p: p.modality)
         y = gold.at(inputs[0].dimension, inputs[0].target, "dev")
-        for p in inputs:
-            yield replace(p, modality=f"{p.modality}, fitted", by_step={}, final=_least_squares([p], y))
         if len(inputs) > 1:
+            for p in inputs:
+                yield replace(p, modality=f"{p.modality}, fitted", by_step={}, final=_least_squares([p], y))
             both = replace(inputs[0], modality=FUSED, by_step={}, final=_least_squares(inputs, y))
             yield both
             whole = np.concatenate([both.final[p] for p in SCORED])
