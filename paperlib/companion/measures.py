@@ -20,6 +20,11 @@ def rmse(predicted: str = "prediction", label: str = "label", name: str = "RMSE"
     return mean(name, predicted, label, of=lambda a, b: (a - b) ** 2, root=True, better=-1)
 
 
+def rmse_in_sd(predicted: str = "prediction", label: str = "label", name: str = "RMSE / sd") -> Measure:
+    """Root mean squared difference of two columns in standard deviations of the label on the same rows."""
+    return Measure(name=name, columns=(predicted, label), better=-1, **sums(_moments, _rmse_in_sd))
+
+
 def pcc(predicted: str = "prediction", label: str = "label", name: str = "PCC") -> Measure:
     """Pearson's correlation of two columns."""
     many = sums(_moments, _pcc)["many"]
@@ -107,6 +112,11 @@ def _moments(a: NDArray, b: NDArray) -> NDArray:
 def _pcc(s: NDArray) -> NDArray:
     n, x, y, xx, yy, xy = np.moveaxis(s, -1, 0)
     return (n * xy - x * y) / np.sqrt((n * xx - x**2) * (n * yy - y**2))
+
+
+def _rmse_in_sd(s: NDArray) -> NDArray:
+    n, _, y, _, yy, _ = np.moveaxis(s, -1, 0)
+    return metrics.rmse_from_sums(s) / np.sqrt(yy / n - (y / n) ** 2)
 
 
 def _one(f: Callable[..., Any]) -> Callable[..., float]:

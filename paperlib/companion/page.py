@@ -88,6 +88,7 @@ class Page:
         columns: list[Heading] = [("Here",), ("Evidence: estimate [95 % interval]",)]
         cells: dict[At, Cell] = {}
         for said, found in statements.items():
+            found = self._judged(found) if len(found) else found
             word = _word(found) if len(found) else LEFT
             cells[(said,), columns[0]] = Cell(word, word=word)
             cells[(said,), columns[1]] = Cell(evidence(found) if len(found) else "these data cannot test it")
