@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
-FIELDS = frozenset({"task", "data", "when", "unless", "needs", "seeds", "labels", "settings", "across"})
+FIELDS = frozenset({"task", "data", "when", "unless", "needs", "seeds", "labels", "settings", "across", "like"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     (track, profile: lists of names), `needs` (attributes that the data must have; "affect" some finite), `seeds`,
     `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the settings. Nested
     settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
+    `like` has lists of layers, each with `seeds` or `settings` and perhaps `when`, that the block's own are laid over.
+    `data` may name a `fingerprint`: "module:function", of the track and the rest of `data`, gives what the runs see.
 
     Raises:
         ValueError: a block has an unknown field.
@@ -47,15 +50,14 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
 def _blocks(entry: Mapping[str, Any], track: Track, seeds: int, path: Path) -> Iterator[Block]:
     if unknown := entry.keys() - FIELDS:
         raise ValueError(f"{path}: a block has no field {', '.join(sorted(unknown))}")
-    asked = {"track": track.name, "profile": track.profile}
-    if not all(asked[name] in allowed for name, allowed in entry.get("when", {}).items()):
+    if not _suits(entry, track):
         return
-    if any(asked[name] in refused for name, refused in entry.get("unless", {}).items()):
-        return
+    layers = [layer for layers in entry.get("like", []) for layer in layers if _suits(layer, track)]
+    entry = {**entry, **_laid([*layers, entry])}
     data = _data(track, entry["data"])
     if data is None or not all(_has(data, name) for name in entry.get("needs", [])):
         return
-    across = entry.get("across", {})
+    across, fingerprint = entry.get("across", {}), _fingerprint(track, entry["data"], data)
     for choice in product(*(options.items() for options in across.values())):
         settings = dict(entry.get("settings", {}))
         for _, more in choice:
@@ -64,8 +66,22 @@ def _blocks(entry: Mapping[str, Any], track: Track, seeds: int, path: Path) -> I
             settings["pretrained"] = _weights(settings["backbone"])
         labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
         count = range(seeds or entry.get("seeds", 1))
-        of = {"task": entry["task"], "track": track, "data": data.fingerprint, "settings": settings}
+        of = {"task": entry["task"], "track": track, "data": fingerprint, "settings": settings}
         yield Block(labels=labels, runs=[Run(**of, seed=s) for s in count])
+
+
+def _suits(entry: Mapping[str, Any], track: Track) -> bool:
+    asked = {"track": track.name, "profile": track.profile}
+    refused = any(asked[name] in names for name, names in entry.get("unless", {}).items())
+    return not refused and all(asked[name] in names for name, names in entry.get("when", {}).items())
+
+
+def _laid(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Seeds and settings of layers, each over those before it."""
+    found: dict[str, Any] = {}
+    for layer in layers:
+        found = merged(found, {k: layer[k] for k in ("seeds", "settings") if k in layer})
+    return found
 
 
 def merged(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,6 +93,14 @@ def merged(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, An
 
 def _data(track: Track, name: str | Mapping[str, str]) -> Any:
     return track.of_kind(name["kind"]) if isinstance(name, Mapping) else getattr(track, name)()
+
+
+def _fingerprint(track: Track, name: str | Mapping[str, str], data: Any) -> str:
+    if isinstance(name, str) or "fingerprint" not in name:
+        return str(data.fingerprint)
+    module, _, function = name["fingerprint"].partition(":")
+    given = {k: v for k, v in name.items() if k != "fingerprint"}
+    return str(getattr(import_module(module), function)(track, **given).fingerprint)
 
 
 def _has(data: Any, name: str) -> bool:
