@@ -18,7 +18,9 @@ from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
-FIELDS = frozenset({"task", "data", "when", "unless", "needs", "seeds", "labels", "settings", "across", "like"})
+FIELDS = frozenset(
+    {"task", "data", "when", "unless", "needs", "seeds", "labels", "settings", "across", "like"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
