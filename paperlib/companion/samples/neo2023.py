@@ -12,8 +12,8 @@ from scipy.special import log_softmax
 from scipy.stats import spearmanr
 
 from paperlib import calibration
+from paperlib.companion.runs import Result
 from paperlib.fusion import class_weights, inverse_distances, posterior
-from paperlib.grid import Result
 from paperlib.labels import AFFECT, flip_labels
 from paperlib.tasks.dual_domain import (
     Problem,
