@@ -212,7 +212,7 @@ def _training(track: Track, runs: Planned) -> Iterator[pd.DataFrame]:
                 "label": parts.label[rows].astype(np.int8),
                 "given": given.astype(np.int8),
                 **dict(zip(AFFECT, parts.affect[rows].T, strict=True)),
-                **{f"votes {c}": v.astype(np.float32) for c, v in shares},
+                **{f"votes {c}": v for c, v in shares},
             }
         )
 
@@ -233,12 +233,11 @@ def _wrong(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> Ite
                 **x,
                 "method": method,
                 "seed": np.int8(seed),
-                "item": rows.astype(np.int32),
-                "unit": unit,
+                "item": np.arange(len(rows), dtype=np.int32),
             }
-            named = p.argmax(axis=1).astype(np.int8)
-            labels = {"label": right[rows].astype(np.int8), "given": given[rows].astype(np.int8)}
-            yield pd.DataFrame({**about, **labels, "prediction": named})
+            about |= {"unit": unit, "face": parts.train[rows].astype(np.int32)}
+            labels = {"label": right[rows], "given": given[rows], "prediction": p.argmax(axis=1)}
+            yield pd.DataFrame({**about, **{name: v.astype(np.int8) for name, v in labels.items()}})
 
 
 def _maps(track: Track, runs: Planned) -> Iterator[pd.DataFrame]:
