@@ -1,0 +1,56 @@
+"""Measures of classifiers and of their probabilities, for `paperlib.companion.score`.
+
+`logs` below is a family of columns, "log p *": logarithms of the probabilities of the classes, in their order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperlib import calibration
+from paperlib.companion.measures import mean
+from paperlib.companion.replicates import Measure, sums
+
+LOGS = ("log p *", "label")
+
+
+def macro_f1(
+    named: str = "prediction", right: str = "label", name: str = "F1", *, classes: int = 8
+) -> Measure:
+    """F1 from 0 to 1, mean over the classes that are named or right, of two columns of class numbers."""
+
+    def terms(a: NDArray, b: NDArray) -> NDArray:
+        x, y = (np.eye(classes)[v.astype(int)] for v in (a, b))
+        return np.concatenate([x * y, x, y], axis=1)
+
+    def of_sums(s: NDArray) -> Any:
+        hit, *sizes = np.split(s, 3, axis=-1)
+        size = sizes[0] + sizes[1]
+        return (2 * hit / np.where(size > 0, size, 1)).sum(axis=-1) / (size > 0).sum(axis=-1)
+
+    return Measure(name=name, columns=(named, right), **sums(terms, of_sums))
+
+
+def _ece(logs: NDArray, label: NDArray) -> float:
+    return calibration.calibration_error(logs, label.astype(int))
+
+
+def _brier(logs: NDArray, label: NDArray) -> NDArray:
+    return np.square(np.exp(logs) - np.eye(logs.shape[1])[label.astype(int)]).sum(axis=1)
+
+
+def _nll(logs: NDArray, label: NDArray) -> NDArray:
+    return -logs[np.arange(len(logs)), label.astype(int)]
+
+
+def _over(logs: NDArray, label: NDArray) -> NDArray:
+    return np.exp(logs.max(axis=1)) - (logs.argmax(axis=1) == label)
+
+
+ECE = Measure(name="ECE", columns=LOGS, of=_ece, better=-1)
+BRIER = mean("Brier", *LOGS, of=_brier, better=-1)
+NLL = mean("NLL", *LOGS, of=_nll, better=-1, unit="nats")
+OVERCONFIDENCE = mean("overconfidence", *LOGS, of=_over)
