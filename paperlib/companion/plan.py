@@ -17,7 +17,9 @@ from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
-FIELDS = frozenset({"task", "data", "when", "unless", "needs", "seeds", "labels", "settings", "across"})
+FIELDS = frozenset(
+    {"task", "data", "when", "unless", "needs", "seeds", "members", "labels", "settings", "across"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +35,9 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
 
     A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps `when` and `unless`
     (track, profile: lists of names), `needs` (attributes that the data must have; "affect" some finite), `seeds`,
-    `labels`, `settings` and `across`: for each label the choices, a name and what it adds to the settings. Nested
-    settings are merged. "pretrained: if available" asks for ImageNet weights where they are on this machine.
+    `members` (of an ensemble: what is added to each seed), `labels`, `settings` and `across`: for each label the choices,
+    a name and what it adds to the settings. Nested settings are merged. "pretrained: if available" asks for ImageNet
+    weights where they are on this machine.
 
     Raises:
         ValueError: a block has an unknown field.
@@ -63,7 +66,7 @@ def _blocks(entry: Mapping[str, Any], track: Track, seeds: int, path: Path) -> I
         if settings.get("pretrained") == "if available":
             settings["pretrained"] = _weights(settings["backbone"])
         labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
-        count = range(seeds or entry.get("seeds", 1))
+        count = [s + m for s in range(seeds or entry.get("seeds", 1)) for m in entry.get("members", [0])]
         of = {"task": entry["task"], "track": track, "data": data.fingerprint, "settings": settings}
         yield Block(labels=labels, runs=[Run(**of, seed=s) for s in count])
 
