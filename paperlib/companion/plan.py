@@ -35,9 +35,9 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
 
     A block of the file has `task`, `data` (a method of `Track`, or "kind: videos"), and perhaps `when` and `unless`
     (track, profile: lists of names), `needs` (attributes that the data must have; "affect" some finite), `seeds`,
-    `members` (of an ensemble: what is added to each seed), `labels`, `settings` and `across`: for each label the choices,
-    a name and what it adds to the settings. Nested settings are merged. "pretrained: if available" asks for ImageNet
-    weights where they are on this machine.
+    `members` (of an ensemble: what is added to each seed), `labels`, `settings` and `across`: for each label the
+    choices, a name and what it adds to the settings. Nested settings are merged. "pretrained: if available" asks for
+    ImageNet weights where they are on this machine.
 
     Raises:
         ValueError: a block has an unknown field.

@@ -30,7 +30,9 @@ DOUBTS = {
     "SCN": "one minus its weight",
     "LDLVA": "uncertainty factor",
     "fused labels": "what fusion takes from the label",
-    **dict.fromkeys(("KL variance", "beta-NLL", "evidential regression", "predicted disagreement"), "variance"),
+    **dict.fromkeys(
+        ("KL variance", "beta-NLL", "evidential regression", "predicted disagreement"), "variance"
+    ),
 }
 NAMES = EXPRESSIONS[:CLASSES]
 
@@ -45,13 +47,19 @@ def build(
     """
     parts = problem(track)
     if parts is None or parts.faces.expression is None:
-        raise ValueError(f"track {track.name} lacks faces with a first label, several raters' votes and ratings")
+        raise ValueError(
+            f"track {track.name} lacks faces with a first label, several raters' votes and ratings"
+        )
     networks = {labels["method"]: [[r] for r in results] for labels, results in planned}
     further = iter(networks[ENSEMBLE])
     networks[ENSEMBLE] = [plain + next(further) + next(further) for plain in networks[PLAIN]]
     test = _keys(parts, parts.test) | {"label": parts.faces.expression[parts.test]}
     train = _keys(parts, parts.train) | {"wrong": parts.wrong}
-    runs = [(m, {"seed": np.int8(s), "method": m}, of) for m, each in networks.items() for s, of in enumerate(each)]
+    runs = [
+        (m, {"seed": np.int8(s), "method": m}, of)
+        for m, each in networks.items()
+        for s, of in enumerate(each)
+    ]
     said = [pd.DataFrame({**test, **key, **_said(of)}) for _, key, of in runs]
     doubted = [pd.DataFrame({**train, **key, **_doubted(method, of)}) for method, key, of in runs]
     for seed, of in enumerate(networks[PLAIN]):
@@ -62,7 +70,9 @@ def build(
         "": pd.concat(said, ignore_index=True),
         "faces": _faces(parts, test),
         "training": pd.concat(doubted, ignore_index=True),
-        "runs": pd.DataFrame([{**key, "seconds": sum(float(r["seconds"][0]) for r in of)} for _, key, of in runs]),
+        "runs": pd.DataFrame(
+            [{**key, "seconds": sum(float(r["seconds"][0]) for r in of)} for _, key, of in runs]
+        ),
         "excluded": pd.DataFrame(parts.faces.excluded.items(), columns=["reason", "faces"]),
     }
 
@@ -83,7 +93,7 @@ def _keys(parts: Problem, rows: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def _said(of: Sequence[Result]) -> dict[str, NDArray[np.float32]]:
-    """A network's probabilities, in half precision, and its scores; of an ensemble the mean, and how far they differ."""
+    """A network's probabilities, in half precision, and scores; an ensemble's mean, and how far its networks differ."""
     if len(of) == 1:
         p = of[0]["probability"].astype(np.float64)
         scores = {words: of[0][name] for name, words in SCORES.items() if name in of[0].arrays}
