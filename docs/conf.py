@@ -45,6 +45,7 @@ html_favicon = "static/favicon.svg"
 html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
+html_sidebars = {"**": ["globaltoc.html"]}
 html_theme_options = {
     "logo": {"text": project},
     "navbar_center": [],
@@ -66,7 +67,7 @@ def add_menu(app: Sphinx, name: str, source: list[str]) -> None:
     """The front page has the menu of all others."""
     if name == root_doc:
         for caption, pages in MENU.items():
-            here = "\n".join(page for page in pages.split() if any(ROOT.glob(f"{page}.*")))
+            here = "\n".join(page for page in pages.split() if any(ROOT.glob(f"{page}.[mi]*")))
             source[0] += (
                 f"\n\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {caption}\n\n{here}\n```\n" if here else ""
             )
@@ -79,8 +80,9 @@ def as_written(app: Sphinx, what: str, name: str, of: Any, options: Any, lines: 
 
 
 def link_pages(app: Sphinx, page: str, template: str, context: dict[str, Any], document: Any) -> None:
-    """Links to notebooks in the tables of a page lead to pages."""
-    context["body"] = re.sub(r'href="((?!\w+:)[^"]+)\.ipynb', r'href="\1.html', context.get("body", ""))
+    """Links to notebooks in the tables of a page lead to pages, there without JupyterLab's names of cells."""
+    body = context.get("body", "")
+    context["body"] = re.sub(r'href="((?!\w+:)[^"#]+)\.ipynb(#cell-id=[^"]*)?"', r'href="\1.html"', body)
 
 
 def add_files(app: Sphinx, error: Exception | None) -> None:
