@@ -87,11 +87,10 @@ def _tied(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> tup
 def _areas(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     items, errors = _tied(doubt, wrong, unit, counts)
     at = np.rint(items).astype(int)
-    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, at.max() + 1))])
-    before, less = (np.pad(v, ((0, 0), (1, 0)))[:, :-1] for v in (at, errors))
-    size = at - before
-    rate = (errors - less) / np.where(size > 0, size, 1)
-    return (size * rate + (less - rate * before) * (harmonic[at] - harmonic[before])).sum(axis=1) / at[:, -1]
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, at.max() + 1))])[at]
+    size, bad, spread = (np.diff(v, axis=1, prepend=0) for v in (items, errors, harmonic))
+    rate = bad / np.where(size > 0, size, 1)
+    return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=1) / items[:, -1]
 
 
 def _risks(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
@@ -130,20 +129,20 @@ def _said_and_right(p: NDArray, label: NDArray) -> NDArray:
 
 
 FOLLOWS = Measure(
-    name="rank correlation", of=rank_correlation, columns=("doubt", "disagreement"), many=_rank_correlations
+    name="rank correlation", of=rank_correlation, columns=("score", "disagreement"), many=_rank_correlations
 )
-FINDS = Measure(name="area under the ROC curve", of=roc_area, columns=("wrong", "doubt"), many=_roc_areas)
+FINDS = Measure(name="area under the ROC curve", of=roc_area, columns=("wrong", "score"), many=_roc_areas)
 AREA = Measure(
     name="area under risk and coverage",
     of=lambda doubt, wrong: float(risk_over_coverage(doubt, wrong).mean()),
-    columns=("doubt", "error"),
+    columns=("score", "error"),
     better=-1,
     many=_areas,
 )
 RISK_80 = Measure(
     name="risk at 80 % coverage",
     of=lambda doubt, wrong: float(risk_over_coverage(doubt, wrong)[round(0.8 * len(wrong)) - 1]),
-    columns=("doubt", "error"),
+    columns=("score", "error"),
     better=-1,
     many=_risks,
 )
