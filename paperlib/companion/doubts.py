@@ -150,18 +150,18 @@ ACCURACY = Measure(
     name="accuracy", columns=("p *", "label"), **sums(_said_and_right, lambda s: s[..., 1] / s[..., 0])
 )
 TIMID = Measure(
-    name="confidence less accuracy",
+    name="overconfidence",
     columns=("p *", "label"),
     **sums(_said_and_right, lambda s: (s[..., 2] - s[..., 1]) / s[..., 0]),
 )
 NLL = Measure(
-    name="loss of the label, one temperature",
+    name="loss of the label",
     columns=("p *", "temperature", "label", "half"),
     better=-1,
     **sums(_cooled_loss, _mean_of_halves),
 )
 TO_VOTES = Measure(
-    name="loss of the votes, one temperature",
+    name="loss of the votes",
     columns=("p *", "temperature for votes", "votes *", "half"),
     better=-1,
     **sums(_cooled_loss_to_votes, _mean_of_halves),
