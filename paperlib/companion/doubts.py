@@ -147,16 +147,16 @@ RISK_80 = Measure(
     many=_risks,
 )
 ACCURACY = Measure(
-    name="accuracy", columns=("p *", "label"), **sums(_said_and_right, lambda s: s[..., 1] / s[..., 0])
+    name="accuracy", columns=("p *", "category"), **sums(_said_and_right, lambda s: s[..., 1] / s[..., 0])
 )
 TIMID = Measure(
     name="overconfidence",
-    columns=("p *", "label"),
+    columns=("p *", "category"),
     **sums(_said_and_right, lambda s: (s[..., 2] - s[..., 1]) / s[..., 0]),
 )
 NLL = Measure(
     name="loss of the label",
-    columns=("p *", "temperature", "label", "half"),
+    columns=("p *", "temperature", "category", "half"),
     better=-1,
     **sums(_cooled_loss, _mean_of_halves),
 )

@@ -63,8 +63,8 @@ def build(
     for method, seed, of in _networks(planned):
         key = {"method": method, "seed": np.int8(seed)}
         scores = _said(of)
-        fitted = _temperatures(scores, faces["label"].to_numpy(), votes, half)
-        said.append(pd.DataFrame({**faces[["item", "unit", "label", "half"]], **key, **scores, **fitted}))
+        fitted = _temperatures(scores, faces["category"].to_numpy(), votes, half)
+        said.append(pd.DataFrame({**faces[["item", "unit", "category", "half"]], **key, **scores, **fitted}))
         doubted.append(pd.DataFrame({**train, **key, **_doubted(method, of)}))
         seconds.append({**key, "seconds": sum(float(r["seconds"][0]) for r in of)})
         if method == PLAIN:
@@ -107,12 +107,12 @@ def _keys(parts: Any, rows: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def _faces(parts: Any) -> pd.DataFrame:
-    """A test face a row: its label, votes, each rater's valence and arousal, and the true variance where it is known.
+    """A test face a row: its category, votes, each rater's valence and arousal, and the true variance where it is known.
 
     `half` is 0 or 1, by lot of the units: temperatures are fitted on the other half.
     """
     faces, rows = parts.faces, parts.test
-    found = _keys(parts, rows) | {"label": faces.expression[rows]}
+    found = _keys(parts, rows) | {"category": faces.expression[rows]}
     names, which = np.unique(found["unit"], return_inverse=True)
     found["half"] = (np.random.default_rng(0).permutation(len(names)) < len(names) // 2)[which].astype(
         np.int8
