@@ -55,7 +55,8 @@ lab: $(READY)  ## JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks
 
 site: $(READY)  ## the pages, the scoreboard and the API as a web site in .cache/site
-	@$(PY) -m paperlib.site
+	@$(PY) -m sphinx -q -W --keep-going -b html -c docs -d .cache/doctrees . .cache/site
+	@echo "to read it in a browser: $(PY) -m http.server -d .cache/site"
 
 audit: $(READY)  ## the papers' printed numbers, recomputed
 	@$(PY) -m paperlib.audit $(PAPER)

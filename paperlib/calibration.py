@@ -79,16 +79,22 @@ def fit_temperature(log_probability: ArrayLike, label: ArrayLike) -> float:
     """The temperature T > 0 whose log_probability / T has the least `nll` on these labels (Guo et al. 2017, sec. 4.2).
 
     Fitted on validation labels, used on the test's; a T at an end of TEMPERATURES says that no finite one is best.
+    Labels (n, K) are the shares of raters who name a class: then it is the cross-entropy to them that is least.
     """
-    log_p, label = _checked(log_probability, label)
-    # a convex function of 1 / T
-    low, high = (1 / t for t in reversed(TEMPERATURES))
-    found = minimize_scalar(
-        lambda inverse: nll(inverse * log_p, label),
-        bounds=(low, high),
-        method="bounded",
-        options={"xatol": 1e-6},
-    )
+    shares = np.asarray(label)
+    if shares.ndim == 2:
+        log_p = np.asarray(log_probability, np.float64)
+
+        def loss(inverse: float) -> float:
+            return float(-(shares * log_softmax(inverse * log_p, axis=1)).sum())
+    else:
+        log_p, label = _checked(log_probability, label)
+
+        def loss(inverse: float) -> float:
+            return nll(inverse * log_p, label)
+
+    low, high = (1 / t for t in reversed(TEMPERATURES))  # a convex function of 1 / T
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
     return float(1 / found.x)
 
 

@@ -133,6 +133,20 @@ def split_votes(votes: ArrayLike, *, seed: int) -> tuple[NDArray[np.int64], NDAr
     return half, votes - half
 
 
+def split_ratings(
+    ratings: NDArray[np.floating], *, seed: int
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Each row's raters dealt at random into two halves: (n, K, 2) twice, NaN where a rater is of the other half.
+
+    The first half has one rater fewer where their number is odd; as `split_votes` deals votes.
+    """
+    rated = np.isfinite(ratings).all(axis=2)
+    draw = np.random.default_rng(seed).random(rated.shape)
+    place = np.where(rated, draw, np.inf).argsort(axis=1).argsort(axis=1)
+    first = (place < rated.sum(axis=1, keepdims=True) // 2)[..., None]
+    return np.where(first, ratings, np.nan), np.where(first, np.nan, ratings)
+
+
 def nearest_in_affect(affect: ArrayLike, k: int) -> NDArray[np.int64]:
     """The `k` rows nearest to each row of `affect` (n, 2) in the valence-arousal plane, nearest first: (n, k).
 

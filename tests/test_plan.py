@@ -58,3 +58,9 @@ def test_every_paper_has_runs_of_its_own_on_the_twin(key):
     assert runs and len(runs) == len(set(runs))
     labels = [tuple(sorted(b.labels.items())) for b in blocks]
     assert len(labels) == len(set(labels))
+
+
+def test_members_of_an_ensemble_are_added_to_each_seed(folder):
+    (folder / "x.yaml").write_text("- {task: m:f, data: faces, seeds: 2, members: [100, 200]}")
+    assert [r.seed for r in read_plan("x", SMOKE)[0].runs] == [100, 200, 101, 201]
+    assert [r.seed for r in read_plan("x", SMOKE, seeds=1)[0].runs] == [100, 200]

@@ -26,6 +26,13 @@ def figures() -> Path:
     return Path(os.environ.get(OUTPUTS, ROOT / "figures")).resolve()
 
 
+def ledgers(track: str, samples: str = "") -> Path:
+    """Where pages made of these samples keep tables and ledgers; a page that is being made asks for its own."""
+    making = Path(os.environ.get(OUTPUTS, ""))
+    top = making.parent.parent if making.parent.name == ".making" else ROOT / "figures"
+    return top / (Path(samples).name or track)
+
+
 def execute(notebook: Path, page: Path, *, track: str, samples: str = "", variant: str = "") -> None:
     """Execute a notebook with papermill into `page`, from the samples in a folder ("": the stored ones).
 

@@ -83,7 +83,7 @@ class Page:
         table = _read(self.key, name)
         return table[table["track"].isin(["*", self.track])]
 
-    def short(self, statements: Mapping[str, pd.DataFrame]) -> Table:
+    def short(self, statements: Mapping[str, pd.DataFrame], *, corner: str = "The paper says") -> Table:
         """*In short*: statements in a reader's words, each with its verdict and evidence from claimed lines."""
         columns: list[Heading] = [("Here",), ("Evidence: estimate [95 % interval]",)]
         cells: dict[At, Cell] = {}
@@ -93,7 +93,7 @@ class Page:
             cells[(said,), columns[0]] = Cell(word, word=word)
             cells[(said,), columns[1]] = Cell(evidence(found) if len(found) else "these data cannot test it")
         rows = [(said,) for said in statements]
-        return Table(title="", corner=["The paper says"], rows=rows, columns=columns, cells=cells, prose=True)
+        return Table(title="", corner=[corner], rows=rows, columns=columns, cells=cells, prose=True)
 
     def show(
         self,

@@ -64,14 +64,11 @@ def sums(terms: Callable[..., NDArray], of_sums: Callable[[NDArray], Any]) -> di
 
 def ranks(x: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     """(R, n): the rank of each row among the rows of each draw; ties share their mean."""
-    order = np.argsort(x, kind="stable")
-    _, tie = np.unique(x[order], return_inverse=True)
+    _, tie = np.unique(x, return_inverse=True)
     below = np.zeros((tie.max() + 2, counts.shape[1]))
-    np.add.at(below, (tie + 1, unit[order]), 1)
+    np.add.at(below, (tie + 1, unit), 1)
     below = below.cumsum(axis=0)  # of each unit's rows, how many lie below the first, second, ... value
-    found = np.empty((len(counts), len(x)))
-    found[:, order] = (counts @ ((below[tie] + below[tie + 1]) / 2).T) + 0.5
-    return found
+    return counts @ ((below[tie] + below[tie + 1]) / 2).T + 0.5
 
 
 def shared_people(units: Sequence[pd.Series]) -> list[NDArray]:

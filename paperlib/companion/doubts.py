@@ -1,0 +1,168 @@
+"""Measures of a doubt: does it follow people's disagreement, find wrong labels, and know when to stop?
+
+Each has `many`: all draws of a bootstrap at once, from the counts (R, G) of how often a draw takes each unit.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+from scipy.stats import rankdata
+
+from paperlib.companion.replicates import Measure, ranks, sums
+
+LEAST = 6e-8  # half precision's; a probability of nought would have an infinite loss
+
+
+def rank_correlation(x: NDArray, y: NDArray) -> float:
+    """Spearman's, in [-1, 1]; nought where one says the same of all."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+
+
+def roc_area(wrong: NDArray, doubt: NDArray) -> float:
+    """The chance that a wrong label is doubted more than a right one (Mann and Whitney 1947): 0.5 is guessing."""
+    bad = wrong > 0
+    count = bad.sum()
+    above = rankdata(doubt)[bad].sum() - count * (count + 1) / 2
+    return float(above / (count * (len(bad) - count)))
+
+
+def risk_over_coverage(doubt: NDArray, wrong: NDArray) -> NDArray[np.float64]:
+    """(n,) the share of `wrong` among the 1, 2, ..., n items of the least doubt (El-Yaniv and Wiener, JMLR 2010).
+
+    Items of one doubt share their errors evenly, so that no order of theirs is lucky.
+    """
+    values, group, count = np.unique(doubt, return_inverse=True, return_counts=True)
+    rate = np.bincount(group, weights=wrong, minlength=len(values)) / count
+    return np.repeat(rate, count).cumsum() / np.arange(1, len(doubt) + 1)
+
+
+def best_from_halves(r: float) -> float:
+    """How well what is free of error would go with all raters, if halves of them go with each other by r.
+
+    The root of the reliability 2 r / (1 + r) (Spearman 1910, Brown 1910); for ranks an approximation.
+    """
+    return math.sqrt(2 * r / (1 + r)) if r > 0 else 0.0
+
+
+def _rank_correlations(x: NDArray, y: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
+    times = counts[:, unit].astype(float)
+    n = times.sum(axis=1)
+    a, b = ranks(x, unit, counts), ranks(y, unit, counts)
+    level = n * ((n + 1) / 2) ** 2  # ranks have this mean, whatever the draw
+    ta = times * a
+    cross = np.einsum("rn,rn->r", ta, b) - level
+    of_a, of_b = np.einsum("rn,rn->r", ta, a) - level, np.einsum("rn,rn,rn->r", times, b, b) - level
+    some = (of_a > 1e-6) & (of_b > 1e-6)
+    return np.where(some, cross / np.sqrt(np.where(some, of_a * of_b, 1)), 0)
+
+
+def _roc_areas(wrong: NDArray, doubt: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
+    """A sum over pairs of units: how often a wrong label of one is doubted more than a right one of the other."""
+    bad, g = wrong > 0, counts.shape[1]
+    _, tie = np.unique(doubt, return_inverse=True)
+    below = np.zeros((tie.max() + 2, g))
+    np.add.at(below, (tie[~bad] + 1, unit[~bad]), 1)
+    below = below.cumsum(axis=0)
+    pairs = np.zeros((g, g))
+    np.add.at(pairs, unit[bad], (below[tie[bad]] + below[tie[bad] + 1]) / 2)
+    many, few = (np.bincount(unit[rows], minlength=g) for rows in (~bad, bad))
+    return ((counts @ pairs) * counts).sum(axis=1) / ((counts @ few) * (counts @ many))
+
+
+def _tied(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> tuple[NDArray, NDArray]:
+    """(R, values): how many items, and how many errors, each draw has up to each value of the doubt."""
+    values, tie = np.unique(doubt, return_inverse=True)
+    items, errors = np.zeros((2, len(values), counts.shape[1]))
+    np.add.at(items, (tie, unit), 1)
+    np.add.at(errors, (tie, unit), wrong)
+    return (items.cumsum(axis=0) @ counts.T).T, (errors.cumsum(axis=0) @ counts.T).T
+
+
+def _areas(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
+    items, errors = _tied(doubt, wrong, unit, counts)
+    at = np.rint(items).astype(int)
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, at.max() + 1))])[at]
+    size, bad, spread = (np.diff(v, axis=1, prepend=0) for v in (items, errors, harmonic))
+    rate = bad / np.where(size > 0, size, 1)
+    return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=1) / items[:, -1]
+
+
+def _risks(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
+    items, errors = _tied(doubt, wrong, unit, counts)
+    answered = np.round(0.8 * items[:, -1])
+    ends = zip(answered, items, errors, strict=True)
+    return np.array([np.interp(k, np.r_[0, i], np.r_[0, e]) / k for k, i, e in ends])
+
+
+def _log(p: NDArray) -> NDArray:
+    p = np.maximum(p / p.sum(axis=1, keepdims=True), LEAST)
+    return np.log(p / p.sum(axis=1, keepdims=True))
+
+
+def _mean_of_halves(s: NDArray) -> NDArray:
+    return (s[..., 0] / s[..., 1] + s[..., 2] / s[..., 3]) / 2
+
+
+def _by_half(value: NDArray, half: NDArray) -> NDArray:
+    return np.stack([value * half, half, value * (1 - half), 1 - half], axis=1)
+
+
+def _cooled_loss(p: NDArray, temperature: NDArray, label: NDArray, half: NDArray) -> NDArray:
+    log_p = log_softmax(_log(p) / temperature[:, None], axis=1)
+    return _by_half(-log_p[np.arange(len(label)), label.astype(int)], half)
+
+
+def _cooled_loss_to_votes(p: NDArray, temperature: NDArray, votes: NDArray, half: NDArray) -> NDArray:
+    log_p = log_softmax(_log(p) / temperature[:, None], axis=1)
+    return _by_half(-(votes / votes.sum(axis=1, keepdims=True) * log_p).sum(axis=1), half)
+
+
+def _said_and_right(p: NDArray, label: NDArray) -> NDArray:
+    p = p / p.sum(axis=1, keepdims=True)
+    return np.stack([np.ones(len(p)), p.argmax(axis=1) == label, p.max(axis=1)], axis=1)
+
+
+FOLLOWS = Measure(
+    name="rank correlation", of=rank_correlation, columns=("score", "disagreement"), many=_rank_correlations
+)
+FINDS = Measure(name="area under the ROC curve", of=roc_area, columns=("wrong", "score"), many=_roc_areas)
+AREA = Measure(
+    name="area under risk and coverage",
+    of=lambda doubt, wrong: float(risk_over_coverage(doubt, wrong).mean()),
+    columns=("score", "error"),
+    better=-1,
+    many=_areas,
+)
+RISK_80 = Measure(
+    name="risk at 80 % coverage",
+    of=lambda doubt, wrong: float(risk_over_coverage(doubt, wrong)[round(0.8 * len(wrong)) - 1]),
+    columns=("score", "error"),
+    better=-1,
+    many=_risks,
+)
+ACCURACY = Measure(
+    name="accuracy", columns=("p *", "category"), **sums(_said_and_right, lambda s: s[..., 1] / s[..., 0])
+)
+TIMID = Measure(
+    name="overconfidence",
+    columns=("p *", "category"),
+    **sums(_said_and_right, lambda s: (s[..., 2] - s[..., 1]) / s[..., 0]),
+)
+NLL = Measure(
+    name="loss of the label",
+    columns=("p *", "temperature", "category", "half"),
+    better=-1,
+    **sums(_cooled_loss, _mean_of_halves),
+)
+TO_VOTES = Measure(
+    name="loss of the votes",
+    columns=("p *", "temperature for votes", "votes *", "half"),
+    better=-1,
+    **sums(_cooled_loss_to_votes, _mean_of_halves),
+)
