@@ -156,7 +156,7 @@ class Predicted:
         for partition in SCORED if whole else ("test",):
             there = gold.partition == partition
             centred = self.by_step["centring"][partition] if self.by_step and whole else np.nan
-            columns = {
+            columns: dict[str, Any] = {
                 "label": gold.at(self.dimension, self.target, partition),
                 "prediction": self.final[partition],
             }

@@ -190,7 +190,7 @@ def of_most(votes: NDArray[np.float64], named: NDArray) -> NDArray[np.float64]:
 
 def _folded(few: Problem, network: str, results: Sequence[Result]) -> Iterator[pd.DataFrame]:
     for r in results:
-        face = {"network": network, "item": few.test, "unit": units(few, few.test)}
+        face: dict[str, Any] = {"network": network, "item": few.test, "unit": units(few, few.test)}
         face |= {"seed": np.int8(r.run.seed), "fold": r["fold"]}
         for d, dimension in enumerate(AFFECT):
             said = {"prediction": r["affect"][:, d].astype(np.float32), "label": few.affect[:, d]}
