@@ -49,7 +49,7 @@ class Tree:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin a reproduction, in a group of processes of its own; what it says goes to the file `said`."""
         words = ["--train", "all", "--profile", "smoke", "--jobs", "2", *arguments]
-        drop = {"PAPERLIB_DATA", "PAPERLIB_REPLAY"}
+        drop = {"PAPERLIB_DATA"}
         environment = {name: value for name, value in os.environ.items() if name not in drop} | {
             "PYTHONPATH": str(self.folder),
             "PAPERLIB_CACHE": str(self.cache),
