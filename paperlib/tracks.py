@@ -72,18 +72,6 @@ class Track:
         if self.name != "twin" and not self.root:
             raise ValueError(f"track {self.name} reads files: name their folder, DATA=<folder>")
 
-    brief, no_time = False, "time"  # asked by pages that go
-
-    @property
-    def caution(self) -> str:
-        """A paragraph in Markdown for pages whose networks learn for an epoch or two; "" for the others."""
-        if self.profile != "smoke":
-            return ""
-        return (
-            "**Trained too briefly to judge by.** Profile smoke shows within minutes that everything runs on this "
-            "machine. A network that has hardly learnt can make any claim fail, or hold.\n\n"
-        )
-
     def faces(self) -> FaceSet | None:
         """The track's pictures of faces; None where it has none."""
         return _faces(self)

@@ -274,7 +274,6 @@ def test_what_decides_rows_splits_and_labels_changes_the_key(edited, task, modul
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("Trained too briefly to judge by", "Hardly trained"),
         ('case "affwild", "videos":', 'case "another", "videos":'),
         ("FRAME_STEP = 10", "FRAME_STEP = 20"),
     ],

@@ -190,20 +190,6 @@ def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_
         track.faces()
 
 
-@pytest.mark.parametrize(
-    ("name", "profile", "cautious"),
-    [
-        ("twin", "smoke", True),
-        ("twin", "full", False),
-        ("twin", "paper", False),
-        ("ferplus", "smoke", True),
-    ],
-)
-def test_pages_whose_networks_hardly_learn_say_so(name, profile, cautious):
-    said = Track(name=name, profile=profile, root="anywhere").caution
-    assert said.startswith("**Trained too briefly to judge by.** ") if cautious else said == ""
-
-
 def test_files_that_changed_since_they_were_first_seen_are_told(monkeypatch):
     track = Track(name="manifest", root="anywhere")
     seen = iter(["old", "old", "new"])

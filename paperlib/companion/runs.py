@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import os
 import shutil
 import socket
@@ -17,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import current_process
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -38,19 +37,13 @@ from paperlib.companion.provenance import (
     source_fingerprint,
 )
 from paperlib.data.cache import fingerprint
-from paperlib.files import ROOT as ROOT
 from paperlib.tracks import Track, expect, versions
 
-# Set to a folder of recorded runs, notebooks read them instead of training; see `record`.
-REPLAY = "PAPERLIB_REPLAY"
-RUN_FILES = ("arrays.npz", "run.json")
 SECONDS = "seconds"  # of a run's arrays the one that is its cost
 PATIENCE = 20  # seconds to wait for a scheduler's answer, and for its first worker
 LOADED = source_fingerprint()  # of the code of this process, whatever becomes of the files
 ONE_A_PROCESS = threading.Lock()  # torch has one random generator a process
 _taken: list[FileLock] = []
-
-Name = TypeVar("Name")
 
 
 class Run(Asked):
@@ -87,9 +80,8 @@ class Result:
 
     run: Run
     key: str
-    seconds: float  # NaN of a recorded run
+    seconds: float
     arrays: Mapping[str, NDArray]
-    whole: str = ""  # fingerprint of the run's product, where `arrays` are the recorded part of it
 
     def __getitem__(self, name: str) -> NDArray:
         return self.arrays[name]
@@ -99,7 +91,7 @@ class Result:
         """Of what came out, but for how long it took: two trainings with one key are bit for bit the same on one kind
         of processor alone."""
         out = {name: np.atleast_1d(a) for name, a in self.arrays.items() if name != SECONDS}
-        return self.whole or fingerprint(out)[:16]
+        return fingerprint(out)[:16]
 
 
 def run_missing(
@@ -117,8 +109,6 @@ def run_missing(
         OSError: no scheduler answers at the address, or it has no workers.
     """
     runs = list(runs)
-    if REPLAY in os.environ:
-        return _replayed(runs, Path(os.environ[REPLAY]))
     missing = list({run.key: run for run in runs if not folder_of(run.key).is_dir()}.values())
     if missing:
         work = _on_cluster(missing, cluster) if cluster else _here(missing, jobs)
@@ -161,34 +151,9 @@ def _on_cluster(runs: Sequence[Run], address: str) -> Iterator[str | None]:
             ) from None
 
 
-def run_groups(groups: Mapping[Name, Sequence[Run]], *, jobs: int = 1) -> dict[Name, list[Result]]:
-    """The results of named groups of runs, under the same names; see `run_missing`."""
-    done = iter(run_missing([run for group in groups.values() for run in group], jobs=jobs))
-    return {name: [next(done) for _ in group] for name, group in groups.items()}
-
-
 def missing_runs(runs: Iterable[Run]) -> list[tuple[Run, str]]:
     """The runs that are not in the cache, each with the reason why."""
     return [(run, _reason(run)) for run in runs if not folder_of(run.key).is_dir()]
-
-
-def record(results: Sequence[Result], path: Path, *, kept: Sequence[Result] | None = None) -> None:
-    """Write results into one .npz that `PAPERLIB_REPLAY` can name the folder of, known by identity, without code.
-
-    Pages are checked against it: statistics of fixed predictions agree to the last printed digit on any machine, while
-    trained ones do not. `kept` are the same results with no more arrays than a page reads; key and fingerprint are
-    those of the whole run.
-    """
-    arrays = {f"{r.run.identity}/{name}": a for r in kept or results for name, a in r.arrays.items()}
-    about = {r.run.identity: {"key": r.key, "fingerprint": r.fingerprint} for r in results}
-    code = digest(json.dumps([code_of(t) for t in sorted({r.run.task for r in results})]))
-    _write_npz(path, {**arrays, "code": np.array(code), "about": np.array(json.dumps(about, sort_keys=True))})
-
-
-def recorded_code(path: Path) -> str:
-    """The fingerprint of the code that made a recording, to compare with `code_of` its tasks today."""
-    with np.load(path, allow_pickle=False) as file:
-        return str(file["code"])
 
 
 def attempt(run: Run, data: Mapping[Track, str] | None = None) -> str | None:
@@ -249,13 +214,13 @@ def failure(run: Run, why: str) -> str:
 
 
 def folder_of(key: str) -> Path:
-    """Where the cache keeps the run of this key: `RUN_FILES`, or no folder at all."""
+    """Where the cache keeps the run of this key: arrays.npz and run.json, or no folder at all."""
     return files.CACHE / "runs" / key
 
 
 @contextmanager
 def new_folder(key: str) -> Iterator[Path]:
-    """A folder to write `RUN_FILES` into; when the block ends it is in the cache, whole, under the run's key."""
+    """A folder to write arrays.npz and run.json into; when the block ends it is the run's in the cache, whole."""
     final = folder_of(key)
     temporary = final.with_name(
         f"{key}.{uuid.uuid4().hex}"
@@ -332,28 +297,6 @@ def _read(run: Run) -> Result:
     return Result(run=run, key=run.key, seconds=about["seconds"], arrays=arrays)
 
 
-def _replayed(runs: Sequence[Run], folder: Path) -> list[Result]:
-    stored: dict[str, NDArray] = {}
-    about: dict[str, dict[str, str]] = {}
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path, allow_pickle=False) as file:
-            stored |= {name: file[name] for name in file.files}
-            about |= json.loads(str(file["about"]))
-    results = []
-    for run in runs:
-        prefix = f"{run.identity}/"
-        arrays = {name.removeprefix(prefix): a for name, a in stored.items() if name.startswith(prefix)}
-        if not arrays:
-            raise LookupError(
-                f"no recorded run of {run.task} {dict(run.settings)} seed {run.seed} in {folder}"
-            )
-        of = about[run.identity]
-        results.append(
-            Result(run=run, key=of["key"], seconds=math.nan, arrays=arrays, whole=of["fingerprint"])
-        )
-    return results
-
-
 def _reason(run: Run) -> str:
     """Why the run is not in the cache: never run, or what changed since it last was."""
     finished = [p for p in (files.CACHE / "runs").glob("*/run.json") if "." not in p.parent.name]
@@ -370,11 +313,3 @@ def _flat(nested: Mapping[str, Any]) -> dict[str, str]:
         for k, v in nested.items()
         for inner in (v if isinstance(v, Mapping) else [k])
     }
-
-
-def _write_npz(path: Path, arrays: Mapping[str, NDArray]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    os.replace(temporary, path)

@@ -86,6 +86,15 @@ def converted(
     return arrays, json.loads((entry / "notes.json").read_text("utf-8"))
 
 
+def _save(path: Path, array: NDArray) -> None:
+    try:
+        np.save(path, array)
+    except OSError as error:
+        if error.errno is None:  # numpy's words are "147810 requested and 102368 written"
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
+
+
 def _convert_whole(
     entry: Path, convert: Callable[[Path], Conversion], check_unchanged: Callable[[], None]
 ) -> None:
@@ -98,7 +107,7 @@ def _convert_whole(
             if isinstance(array, np.memmap):
                 array.flush()
             else:
-                np.save(part / f"{name}.npy", array)
+                _save(part / f"{name}.npy", array)
         notes = {**notes, "fingerprint": fingerprint(arrays)}
         (part / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
         check_unchanged()

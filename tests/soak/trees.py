@@ -49,7 +49,7 @@ class Tree:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin a reproduction, in a group of processes of its own; what it says goes to the file `said`."""
         words = ["--train", "all", "--profile", "smoke", "--jobs", "2", *arguments]
-        drop = {"PAPERLIB_DATA", "PAPERLIB_REPLAY"}
+        drop = {"PAPERLIB_DATA"}
         environment = {name: value for name, value in os.environ.items() if name not in drop} | {
             "PYTHONPATH": str(self.folder),
             "PAPERLIB_CACHE": str(self.cache),
@@ -114,7 +114,8 @@ class Tree:
         """The samples and pages, and all that lies beside these."""
         tops = (self.folder / "notebooks" / "executed", self.figures, self.cache / "samples")
         files = [(path.relative_to(top), path) for top in tops for path in top.rglob("*") if path.is_file()]
-        return {str(name): path.read_bytes() for name, path in files}
+        samples = os.path.relpath(self.cache / "samples", self.folder / "notebooks").encode()  # named on a page
+        return {str(name): path.read_bytes().replace(samples, b"samples") for name, path in files}
 
 
 def differences(made: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
