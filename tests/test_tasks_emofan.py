@@ -291,8 +291,8 @@ def test_one_alignment_serves_every_row_and_seed_and_ferplus_takes_the_twin_s(on
     run = task.alignment(track, SETTINGS)
     assert run.seed == 0 and run.track == track and run.data == task.problem(track).fingerprint
     changed = SETTINGS | {"attention": False, "loss": "MSE", "landmarks": "FAN", "frozen": False}
-    assert task.alignment(track, changed).identity == run.identity
-    assert task.alignment(track, SETTINGS | {"size": 64}).identity != run.identity
+    assert Run.of(task.alignment(track, changed)).identity == Run.of(run).identity
+    assert Run.of(task.alignment(track, SETTINGS | {"size": 64})).identity != Run.of(run).identity
     people = on("ferplus", landmarks=None)
     assert task.alignment(people, SETTINGS).track == Track(profile="smoke")
 

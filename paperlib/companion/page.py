@@ -366,13 +366,13 @@ def evidence(found: pd.DataFrame) -> str:
         )
     keys = [k for k in found if k not in FIELDS and k != "artefact" and not k.startswith("less ")]
     keys = [k for k in keys if found[k].nunique(dropna=False) > 1]
-    said = []
+    said, of_all = [], found["why"].iloc[0] if found["why"].nunique() == 1 else ""
     for x in found.to_dict("records"):
         name = " ".join(str(x[k]) for k in keys if x[k] == x[k] and x[k])
         less = "measure" in x and str(x["measure"]).startswith("cells ahead")
         text = counted(x) if less else " ".join(filter(None, interval(x, _places(x))))
-        said.append((f"{name}: " if name else "") + text + (f" ({x['why']})" if x["why"] else ""))
-    return "; ".join(said)
+        said.append((f"{name}: " if name else "") + text + (f" ({x['why']})" if x["why"] != of_all else ""))
+    return "; ".join(said) + (f" ({of_all})" if of_all else "")
 
 
 def counted(x: Mapping[str, Any]) -> str:
