@@ -253,6 +253,8 @@ def put(level: str, parts: Mapping[str, Scores]) -> Scores:
 
 def pick(scores: Scores, level: str, chosen: pd.Series, name: str = "") -> Scores:
     """Of each cell the line that `chosen` (indexed by other levels) names on the level; `name` renames it there."""
+    if not len(scores):
+        return scores
     shared = [n for n in scores.levels if n in chosen.index.names]
     keys = scores.index.droplevel([n for n in scores.levels if n not in shared])
     chosen = chosen.reorder_levels(shared) if len(shared) > 1 else chosen
