@@ -76,28 +76,30 @@ def _roc_areas(wrong: NDArray, doubt: NDArray, unit: NDArray, counts: NDArray) -
 
 
 def _tied(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> tuple[NDArray, NDArray]:
-    """(R, values): how many items, and how many errors, each draw has up to each value of the doubt."""
+    """(values, R): how many items, and how many errors, each draw has up to each value of the doubt."""
     values, tie = np.unique(doubt, return_inverse=True)
     items, errors = np.zeros((2, len(values), counts.shape[1]))
     np.add.at(items, (tie, unit), 1)
     np.add.at(errors, (tie, unit), wrong)
-    return (items.cumsum(axis=0) @ counts.T).T, (errors.cumsum(axis=0) @ counts.T).T
+    times = counts.T.astype(float)
+    return items.cumsum(axis=0) @ times, errors.cumsum(axis=0) @ times
 
 
 def _areas(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     items, errors = _tied(doubt, wrong, unit, counts)
     at = np.rint(items).astype(int)
     harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, at.max() + 1))])[at]
-    size, bad, spread = (np.diff(v, axis=1, prepend=0) for v in (items, errors, harmonic))
+    size, bad, spread = (np.diff(v, axis=0, prepend=0) for v in (items, errors, harmonic))
     rate = bad / np.where(size > 0, size, 1)
-    return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=1) / items[:, -1]
+    return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=0) / items[-1]
 
 
 def _risks(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
-    items, errors = _tied(doubt, wrong, unit, counts)
-    answered = np.round(0.8 * items[:, -1])
-    ends = zip(answered, items, errors, strict=True)
-    return np.array([np.interp(k, np.r_[0, i], np.r_[0, e]) / k for k, i, e in ends])
+    items, errors = (np.pad(v, ((1, 0), (0, 0))) for v in _tied(doubt, wrong, unit, counts))
+    answered = np.round(0.8 * items[-1])
+    at = (items < answered).sum(axis=0)[None]  # the first value up to which as many are answered
+    (i, j), (e, f) = ([np.take_along_axis(v, at - k, axis=0)[0] for k in (1, 0)] for v in (items, errors))
+    return (e + (f - e) * (answered - i) / (j - i)) / answered
 
 
 def _log(p: NDArray) -> NDArray:
