@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 from scipy.stats import rankdata
 
-from paperlib.companion.replicates import Measure, ranks, sums
+from paperlib.companion.measures import mean, spearman
+from paperlib.companion.replicates import Measure, sums
 
 LEAST = 6e-8  # half precision's; a probability of nought would have an infinite loss
 
@@ -50,16 +51,10 @@ def best_from_halves(r: float) -> float:
     return math.sqrt(2 * r / (1 + r)) if r > 0 else 0.0
 
 
-def _rank_correlations(x: NDArray, y: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
-    times = counts[:, unit].astype(float)
-    n = times.sum(axis=1)
-    a, b = ranks(x, unit, counts), ranks(y, unit, counts)
-    level = n * ((n + 1) / 2) ** 2  # ranks have this mean, whatever the draw
-    ta = times * a
-    cross = np.einsum("rn,rn->r", ta, b) - level
-    of_a, of_b = np.einsum("rn,rn->r", ta, a) - level, np.einsum("rn,rn,rn->r", times, b, b) - level
-    some = (of_a > 1e-6) & (of_b > 1e-6)
-    return np.where(some, cross / np.sqrt(np.where(some, of_a * of_b, 1)), 0)
+def _rank_correlations(*columns: NDArray, **draws: NDArray) -> NDArray:
+    many = spearman("", "").many
+    assert many
+    return np.nan_to_num(many(*columns, **draws))
 
 
 def _roc_areas(wrong: NDArray, doubt: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
@@ -76,28 +71,30 @@ def _roc_areas(wrong: NDArray, doubt: NDArray, unit: NDArray, counts: NDArray) -
 
 
 def _tied(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> tuple[NDArray, NDArray]:
-    """(R, values): how many items, and how many errors, each draw has up to each value of the doubt."""
+    """(values, R): how many items, and how many errors, each draw has up to each value of the doubt."""
     values, tie = np.unique(doubt, return_inverse=True)
     items, errors = np.zeros((2, len(values), counts.shape[1]))
     np.add.at(items, (tie, unit), 1)
     np.add.at(errors, (tie, unit), wrong)
-    return (items.cumsum(axis=0) @ counts.T).T, (errors.cumsum(axis=0) @ counts.T).T
+    times = counts.T.astype(float)
+    return items.cumsum(axis=0) @ times, errors.cumsum(axis=0) @ times
 
 
 def _areas(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     items, errors = _tied(doubt, wrong, unit, counts)
     at = np.rint(items).astype(int)
     harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, at.max() + 1))])[at]
-    size, bad, spread = (np.diff(v, axis=1, prepend=0) for v in (items, errors, harmonic))
+    size, bad, spread = (np.diff(v, axis=0, prepend=0) for v in (items, errors, harmonic))
     rate = bad / np.where(size > 0, size, 1)
-    return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=1) / items[:, -1]
+    return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=0) / items[-1]
 
 
 def _risks(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
-    items, errors = _tied(doubt, wrong, unit, counts)
-    answered = np.round(0.8 * items[:, -1])
-    ends = zip(answered, items, errors, strict=True)
-    return np.array([np.interp(k, np.r_[0, i], np.r_[0, e]) / k for k, i, e in ends])
+    items, errors = (np.pad(v, ((1, 0), (0, 0))) for v in _tied(doubt, wrong, unit, counts))
+    answered = np.round(0.8 * items[-1])
+    at = (items < answered).sum(axis=0)[None]  # the first value up to which as many are answered
+    (i, j), (e, f) = ([np.take_along_axis(v, at - k, axis=0)[0] for k in (1, 0)] for v in (items, errors))
+    return (e + (f - e) * (answered - i) / (j - i)) / answered
 
 
 def _log(p: NDArray) -> NDArray:
@@ -123,9 +120,8 @@ def _cooled_loss_to_votes(p: NDArray, temperature: NDArray, votes: NDArray, half
     return _by_half(-(votes / votes.sum(axis=1, keepdims=True) * log_p).sum(axis=1), half)
 
 
-def _said_and_right(p: NDArray, label: NDArray) -> NDArray:
-    p = p / p.sum(axis=1, keepdims=True)
-    return np.stack([np.ones(len(p)), p.argmax(axis=1) == label, p.max(axis=1)], axis=1)
+def _right(p: NDArray, label: NDArray) -> NDArray:
+    return p.argmax(axis=1) == label
 
 
 FOLLOWS = Measure(
@@ -146,13 +142,9 @@ RISK_80 = Measure(
     better=-1,
     many=_risks,
 )
-ACCURACY = Measure(
-    name="accuracy", columns=("p *", "category"), **sums(_said_and_right, lambda s: s[..., 1] / s[..., 0])
-)
-TIMID = Measure(
-    name="overconfidence",
-    columns=("p *", "category"),
-    **sums(_said_and_right, lambda s: (s[..., 2] - s[..., 1]) / s[..., 0]),
+ACCURACY = mean("accuracy", "p *", "category", of=_right)
+TIMID = mean(
+    "overconfidence", "p *", "category", of=lambda p, label: p.max(axis=1) / p.sum(axis=1) - _right(p, label)
 )
 NLL = Measure(
     name="loss of the label",

@@ -92,13 +92,13 @@ def spearman(x: str, y: str, name: str = "rank correlation") -> Measure:
     """Spearman's rank correlation of two columns; ties share their mean rank."""
 
     def many(a: NDArray, b: NDArray, *, unit: NDArray, counts: NDArray) -> NDArray:
-        times, (ra, rb) = counts[:, unit], (ranks(v, unit, counts) for v in (a, b))
+        times, (ra, rb) = counts[:, unit].astype(float), (ranks(v, unit, counts) for v in (a, b))
         n = times.sum(axis=1)
-        first, second = ((times * r).sum(axis=1) / n for r in (ra, rb))
-        covariance = (times * ra * rb).sum(axis=1) / n - first * second
-        spread = [(times * r * r).sum(axis=1) / n - m**2 for r, m in ((ra, first), (rb, second))]
+        level = n * ((n + 1) / 2) ** 2  # ranks have this mean, whatever was drawn
+        together = np.einsum("rn,rn,rn->r", times, ra, rb) - level
+        spread = [np.einsum("rn,rn,rn->r", times, v, v) - level for v in (ra, rb)]
         with np.errstate(invalid="ignore", divide="ignore"):
-            return covariance / np.sqrt(spread[0] * spread[1])
+            return together / np.sqrt(spread[0] * spread[1])
 
     one = np.ones((1, 1), int)
     of = lambda a, b: float(many(a, b, unit=np.zeros(len(a), int), counts=one)[0])  # noqa: E731

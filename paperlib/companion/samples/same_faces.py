@@ -107,7 +107,7 @@ def _keys(parts: Any, rows: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def _faces(parts: Any) -> pd.DataFrame:
-    """A test face a row: its category, votes, each rater's valence and arousal, and the true variance where it is known.
+    """A test face a row: its category, votes, each rater's valence and arousal, and the true variance where known.
 
     `half` is 0 or 1, by lot of the units: temperatures are fitted on the other half.
     """
