@@ -14,12 +14,10 @@ from paperlib import calibration
 from paperlib.companion.measures import mean
 from paperlib.companion.replicates import Measure, sums
 
-LOGS = ("log p *", "label")
+LOGS = ("log p *", "right")
 
 
-def macro_f1(
-    named: str = "prediction", right: str = "label", name: str = "F1", *, classes: int = 8
-) -> Measure:
+def macro_f1(named: str = "named", right: str = "right", name: str = "F1", *, classes: int = 8) -> Measure:
     """F1 from 0 to 1, mean over the classes that are named or right, of two columns of class numbers."""
 
     def terms(a: NDArray, b: NDArray) -> NDArray:
@@ -34,20 +32,20 @@ def macro_f1(
     return Measure(name=name, columns=(named, right), **sums(terms, of_sums))
 
 
-def _ece(logs: NDArray, label: NDArray) -> float:
-    return calibration.calibration_error(logs, label.astype(int))
+def _ece(logs: NDArray, right: NDArray) -> float:
+    return calibration.calibration_error(logs, right.astype(int))
 
 
-def _brier(logs: NDArray, label: NDArray) -> NDArray:
-    return np.square(np.exp(logs) - np.eye(logs.shape[1])[label.astype(int)]).sum(axis=1)
+def _brier(logs: NDArray, right: NDArray) -> NDArray:
+    return np.square(np.exp(logs) - np.eye(logs.shape[1])[right.astype(int)]).sum(axis=1)
 
 
-def _nll(logs: NDArray, label: NDArray) -> NDArray:
-    return -logs[np.arange(len(logs)), label.astype(int)]
+def _nll(logs: NDArray, right: NDArray) -> NDArray:
+    return -logs[np.arange(len(logs)), right.astype(int)]
 
 
-def _over(logs: NDArray, label: NDArray) -> NDArray:
-    return np.exp(logs.max(axis=1)) - (logs.argmax(axis=1) == label)
+def _over(logs: NDArray, right: NDArray) -> NDArray:
+    return np.exp(logs.max(axis=1)) - (logs.argmax(axis=1) == right)
 
 
 ECE = Measure(name="ECE", columns=LOGS, of=_ece, better=-1)

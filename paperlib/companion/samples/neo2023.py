@@ -110,10 +110,10 @@ def _each(results: Iterable[Result], of: Any) -> pd.DataFrame:
 
 def _named(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.DataFrame:
     parts, common = _test(track, x, results)
-    label = parts.label[parts.test].astype(np.int8)
+    right = parts.label[parts.test].astype(np.int8)
 
     def of(r: Result) -> dict[str, Any]:
-        return {**common, "label": label, "prediction": r["log_probability"].argmax(axis=1).astype(np.int8)}
+        return {**common, "right": right, "named": r["log_probability"].argmax(axis=1).astype(np.int8)}
 
     return _each(results, of)
 
@@ -142,13 +142,13 @@ def _single(r: Result, dimension: int) -> NDArray[np.float32]:
 
 def _probabilities(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.DataFrame:
     parts, common = _test(track, x, results)
-    label = parts.label[parts.test].astype(np.int8)
+    right = parts.label[parts.test].astype(np.int8)
 
     def of(r: Result) -> dict[str, Any]:
         logs = r["log_probability"].astype(np.float32).T
         return {
             **common,
-            "label": label,
+            "right": right,
             **{f"log p {c}": p for c, p in zip(parts.classes, logs, strict=True)},
         }
 
@@ -209,7 +209,7 @@ def _training(track: Track, runs: Planned) -> Iterator[pd.DataFrame]:
                 "item": rows.astype(np.int32),
                 "unit": _units(parts, x["data"], rows),
                 "seed": np.int8(0),
-                "label": parts.label[rows].astype(np.int8),
+                "right": parts.label[rows].astype(np.int8),
                 "given": given.astype(np.int8),
                 **dict(zip(AFFECT, parts.affect[rows].T, strict=True)),
                 **{f"votes {c}": v for c, v in shares},
@@ -236,7 +236,7 @@ def _wrong(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> Ite
                 "item": np.arange(len(rows), dtype=np.int32),
             }
             about |= {"unit": unit, "face": parts.train[rows].astype(np.int32)}
-            labels = {"label": right[rows], "given": given[rows], "prediction": p.argmax(axis=1)}
+            labels = {"right": right[rows], "given": given[rows], "named": p.argmax(axis=1)}
             yield pd.DataFrame({**about, **{name: v.astype(np.int8) for name, v in labels.items()}})
 
 
