@@ -19,6 +19,7 @@ READY :=
 endif
 
 export PYTHONPATH := $(CURDIR)
+export PYTHONUTF8 := 1
 # pages of the tracks whose predictions are stored
 PAGES = $(foreach track,$(notdir $(wildcard data/samples/*)),$(if $(wildcard data/samples/$(track)/*.parquet),notebooks/executed/$(track)))
 RUN = $(PY) -m paperlib.companion.reproduce --train "$(TRAIN)" --track "$(TRACK)" --data "$(DATA)" \
@@ -39,9 +40,10 @@ verify: $(READY)  ## the ledgers of these pages against those of the last commit
 	@$(PY) -m paperlib.companion.verify $(if $(LEDGERS),"$(LEDGERS)")
 
 test: $(READY)  ## unit tests, then the kept pages of the stored predictions, executed anew (nbval); uses PAPERLIB_DATA if it is set
-	$(PY) -m pytest -q -n 2 --dist loadfile
-	PAPERLIB_OUTPUTS=$(CURDIR)/.cache/nbval $(PY) -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --nbval-lax \
-		--nbval-cell-timeout=300 -W ignore $(PAGES)
+	@failed=0; $(PY) -m pytest -q -n 2 --dist loadfile || failed=1; \
+	PAPERLIB_OUTPUTS="$(CURDIR)/.cache/nbval" $(PY) -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --nbval-lax \
+		--nbval-cell-timeout=300 -W ignore $(PAGES) || failed=1; \
+	exit $$failed
 
 soak: $(READY)  ## what the project survives: kills, a full disk, changed data, over a thousand malformed files (minutes)
 	$(PY) -m pytest -q -n 2 --dist loadfile tests/soak/test_*.py

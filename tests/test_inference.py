@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from torch import nn
 
+from paperlib import inference
 from paperlib.inference import Predictor, Window, crop_face, fold_batch_norm, smooth
 from paperlib.models.emofan import CLASSES, EmoFAN, freeze_alignment
 from paperlib.twin import draw_faces, landmarks, sample_parameters
@@ -33,8 +34,12 @@ def pictures(rng) -> np.ndarray:
 
 
 def same(a, b, *, atol: float) -> None:
-    for name in ("affect", "probability", "landmarks"):
+    for name in ("affect", "probability"):
         assert_allclose(getattr(a, name), getattr(b, name), atol=atol, rtol=0, err_msg=name)
+    near = np.abs(a.landmarks - b.landmarks) <= atol
+    assert (
+        near.mean() > 0.98
+    )  # an untrained network's heatmaps may have two summits that rounding tells apart
     assert_array_equal(a.expression, b.expression)
 
 
@@ -97,11 +102,13 @@ def test_grey_is_three_equal_channels(model, pictures):
     same(predictor.predict(grey), predictor.predict(np.repeat(grey[..., None], 3, axis=3)), atol=1e-5)
 
 
-def test_landmarks_are_in_pixels_of_the_picture_given(model, pictures):
-    predictor = Predictor(model)
-    wide = np.repeat(np.repeat(pictures, 2, axis=1), 3, axis=2)  # scaled back, it is the same picture again
-    small, large = predictor.predict(pictures), predictor.predict(wide)
-    assert np.abs(large.landmarks / (3, 2) - small.landmarks).mean() < 2
+def test_landmarks_are_in_pixels_of_the_picture_given(model, pictures, monkeypatch):
+    found = torch.rand(5, 68, 2) * 64
+    monkeypatch.setattr(inference, "landmarks_from_heatmaps", lambda maps, *, size: found)
+    wide = np.repeat(np.repeat(pictures, 2, axis=1), 3, axis=2)
+    for given, scale in ((pictures, (1, 1)), (wide, (3, 2))):
+        got = Predictor(model, mirror=False, batch=5).predict(given)
+        assert_allclose(got.landmarks, found * torch.tensor(scale), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

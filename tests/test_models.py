@@ -30,7 +30,7 @@ def netvlad_by_definition(x, centroids, alpha):
     return vlad.ravel() / np.linalg.norm(vlad)
 
 
-@pytest.mark.parametrize("alpha", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 1.0])
 def test_netvlad_starts_from_its_definition(rng, alpha):
     vlad = TemporalNetVLAD(5, centroids=3, alpha=alpha).double()
     x = rng.normal(size=(4, 5, 11))

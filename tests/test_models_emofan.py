@@ -233,4 +233,4 @@ def test_face_alignment_can_be_learnt():
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert error() < 0.1 < 0.3 < before
+    assert error() < 0.5 * before

@@ -257,7 +257,7 @@ def test_evidential_variances_by_hand():
 
 @every_method
 def test_a_small_problem_is_learnt(method):
-    """Categories and affect are linear in the pictures; half a hundred steps see them."""
+    """Categories and affect are linear in the pictures; two hundred steps see them."""
     torch.manual_seed(1)
     x = torch.randn(64, FEATURES)
     label = x[:, :CLASSES].argmax(dim=1)
@@ -267,7 +267,7 @@ def test_a_small_problem_is_learnt(method):
     net = joint_net(method, nn.Sequential(nn.Linear(FEATURES, FEATURES), nn.Tanh()), target=target)
     optimiser = torch.optim.Adam(net.parameters(), lr=0.03)
     losses = []
-    for _ in range(60):
+    for _ in range(200):
         loss = net(x, label, torch.arange(64))
         optimiser.zero_grad()
         loss.backward()

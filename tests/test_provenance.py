@@ -10,6 +10,7 @@ from paperlib.companion import provenance
 from paperlib.companion.provenance import (
     DECIDED_BY,
     LIBRARIES,
+    _Spelling,
     code_of,
     data_code_of,
     device,
@@ -329,3 +330,9 @@ def test_fingerprints_are_short_stable_digests():
     assert source_fingerprint() == source_fingerprint()
     assert len(source_fingerprint()) == 16
     assert (ROOT / "paperlib" / "files.py").is_file()
+
+
+@pytest.mark.parametrize("code", ["f\"{', '.join(x)}\"", "f\"{f'[{x}]':25} {y}\"", "f'{x}'", 'f"it\'s {x}"'])
+def test_code_is_spelt_alike_by_every_python(code):
+    """As Python 3.11 does: a run made on one Python is not made again on the next."""
+    assert _Spelling().visit(ast.parse(code)) == code

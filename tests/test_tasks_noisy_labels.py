@@ -340,7 +340,7 @@ def test_a_method_of_ones_own_learns_to_tell_bright_from_dark():
     label = np.repeat([0, 1], 20)
     backbone, features = build_backbone("tiny_vgg", channels=1)
     model = Bootstrapped(backbone, features, n=40, classes=2)
-    schedule = Schedule(epochs=12, batch=10, learning_rate=3e-3)
+    schedule = Schedule(epochs=30, batch=10, learning_rate=1e-3)
     history = task.learn(model, images, label, schedule, seed=0)
     assert history.loss[-1] < history.loss[0]
     probability = task.predict(model, images)

@@ -224,11 +224,11 @@ def test_a_network_learns_both_targets(on, made, tmp_path):
     parts = task.problem(track, DELAY)
     out = task.train(track, SETTINGS, 0, tmp_path / "run.ckpt")
     assert out["history"][:, 0].min() < 0.5 * out["history"][0, 0]
-    assert out["score"].shape == (2, 2) and (out["score"][:, 0] > 0.5).all()
+    assert out["score"].shape == (2, 2)
     for split in ("validation", "test"):
         gold = parts.gold[parts.frames_of(split), :, 1]
         assert out[split].dtype == np.float16 and out[split].shape == gold.shape
-        assert (metrics.ccc(out[split], gold) > 0.5).all()
+        assert metrics.ccc(out[split], gold).min() > 0.5
     gold = parts.gold[parts.frames_of("validation"), :, 1]
     expected = np.stack([metrics.ccc(out["validation"], gold), metrics.mse(out["validation"], gold)], axis=1)
     assert_allclose(out["score"], expected, atol=1e-3)
@@ -247,9 +247,19 @@ def test_a_single_task_has_one_output_of_its_own_target(on, tmp_path):
     assert out["score"][0, 0] > 0.5
 
 
-def test_a_weight_of_two_leaves_the_other_task_unlearnt(on, tmp_path):
-    out = task.train(on(), SETTINGS | {"weights": [2.0, 0.0]}, 0, tmp_path / "run.ckpt")
-    assert out["score"][0, 0] > 0.5 > 0.2 > abs(out["score"][1, 0])
+def test_a_weight_of_two_leaves_the_other_task_unlearnt(on, tmp_path, monkeypatch):
+    """Whatever the other's targets are, the same network comes of it."""
+    settings = SETTINGS | {"weights": [2.0, 0.0], "schedule": SETTINGS["schedule"] | {"epochs": 3}}
+    track = on()
+    parts = task.problem(track, DELAY)
+    turned = replace(parts, gold=parts.gold * np.array([1, -3])[:, None])
+    out = []
+    for given in (parts, turned):
+        with monkeypatch.context() as patched:
+            patched.setattr(task, "problem", lambda track, delay, given=given: given)
+            out.append(task.train(track, settings, 0, tmp_path / f"{len(out)}.ckpt"))
+    assert_array_equal(out[0]["test"], out[1]["test"])
+    assert out[0]["score"][1, 0] != out[1]["score"][1, 0]
 
 
 def test_the_same_seed_gives_the_same_bytes(on, tmp_path):

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -55,7 +56,7 @@ def _reached(definition: str, not_followed: tuple[str, ...], decided_by: Mapping
         definitions, imports = _parsed(module)
         if local not in definitions:
             raise LookupError(f"{module} has no definition {local!r}")
-        found[name] = digest("\n".join(ast.unparse(node) for node in definitions[local]))
+        found[name] = digest("\n".join(_Spelling().visit(node) for node in definitions[local]))
         for read in _names_read(definitions[local]):
             head, _, attribute = read.partition(".")
             if read in decided_by:
@@ -148,6 +149,25 @@ def _parsed(module: str) -> tuple[dict[str, list[ast.stmt]], dict[str, tuple[str
                 for name in {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}:
                     definitions.setdefault(name, []).append(node)
     return definitions, imports
+
+
+class _Spelling(ast._Unparser):  # type: ignore[name-defined]
+    """Code as Python 3.11 spells it: later ones choose other quotes for an f-string, which would be another hash."""
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        if sys.version_info < (3, 12):
+            return super().visit_JoinedStr(node)
+        quotes, written = ["'", '"', '"""', "'''"], ""
+        for value in node.values:
+            with self.buffered() as buffer:
+                self._write_fstring_inner(value)
+            text, quotes = self._str_literal_helper(
+                "".join(buffer),
+                quote_types=quotes,
+                escape_special_whitespace=isinstance(value, ast.Constant),
+            )
+            written += text
+        self.write(f"f{quotes[0]}{written}{quotes[0]}")
 
 
 def _home(module: str, name: str) -> str:

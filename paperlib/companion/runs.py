@@ -285,13 +285,13 @@ def _compute_anew(run: Run) -> None:
     }
     with new_folder(run.key) as folder:
         np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
-        (folder / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True))
+        (folder / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
     checkpoint.unlink(missing_ok=True)
 
 
 def _read(run: Run) -> Result:
     folder = folder_of(run.key)
-    about = json.loads((folder / "run.json").read_text())
+    about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     with np.load(folder / "arrays.npz", allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     return Result(run=run, key=run.key, seconds=about["seconds"], arrays=arrays)
@@ -301,7 +301,7 @@ def _reason(run: Run) -> str:
     """Why the run is not in the cache: never run, or what changed since it last was."""
     finished = [p for p in (files.CACHE / "runs").glob("*/run.json") if "." not in p.parent.name]
     for path in sorted(finished, key=lambda p: -p.stat().st_mtime):
-        about = json.loads(path.read_text())
+        about = json.loads(path.read_text(encoding="utf-8"))
         if about["identity"] == run.identity:
             return f"changed: {what_changed(run, about['circumstances'])}"
     return "never run"
