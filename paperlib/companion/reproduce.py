@@ -344,7 +344,9 @@ def _versions() -> str:
     """The version that is installed of each package that the lock names: in an environment of one's own it may be
     another than the lock's."""
     versions = {}
-    for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE):
+    for name in re.findall(
+        r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE
+    ):
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return json.dumps(versions)

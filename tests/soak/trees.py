@@ -114,7 +114,9 @@ class Tree:
         """The samples and pages, and all that lies beside these."""
         tops = (self.folder / "notebooks" / "executed", self.figures, self.cache / "samples")
         files = [(path.relative_to(top), path) for top in tops for path in top.rglob("*") if path.is_file()]
-        samples = os.path.relpath(self.cache / "samples", self.folder / "notebooks").encode()  # named on a page
+        samples = os.path.relpath(
+            self.cache / "samples", self.folder / "notebooks"
+        ).encode()  # named on a page
         return {str(name): path.read_bytes().replace(samples, b"samples") for name, path in files}
 
 
