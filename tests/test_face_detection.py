@@ -14,7 +14,7 @@ EYES_AND_MOUTH = np.array([[203, 101], [248, 103], [223, 145]])  # of the photog
 
 
 def lines_of_readme() -> str:
-    text = (Path(__file__).parent.parent / "README.md").read_text()
+    text = (Path(__file__).parent.parent / "docs" / "methods.md").read_text()
     found = re.search(r"\n    from skimage import.*?\n(?=\S)", text, re.DOTALL)
     assert found
     return textwrap.dedent(found[0])

@@ -19,7 +19,8 @@ from paperlib.companion.reproduce import PAPERS
 from paperlib.emofan_checkpoint import released_name
 from paperlib.models.emofan import EmoFAN
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = "\n\n".join((ROOT / name).read_text() for name in ("README.md", "docs/methods.md"))
 FACES, CLASSES, BATCH = 60, 7, 8
 
 

@@ -191,6 +191,7 @@ def test_empty_samples_give_empty_scores():
         (lambda t: score(t.drop(columns="x"), MEAN, "method"), "mean reads column 'x'; the samples have 'item'"),
         (lambda t: score(t, MEAN, "network"), "no column 'network'"),
         (lambda t: score(pd.concat([t, t]), MEAN, "method"), "item 0 of seed 0 is there twice"),
+        (lambda t: score(t.drop(index=t.index[7]), MEAN, "method"), "item 7 has no row of seed 0"),
         (lambda t: score(t, [MEAN, MEAN], "method"), "two measures have one name"),
         (lambda t: score(t, MEAN, "method", over="subjects"), "over must be 'seeds'"),
         (lambda t: compare(score(t, MEAN, "method"), "method", "ours", "SCN"), "has no .SCN.; it has .ours."),

@@ -156,6 +156,15 @@ def _by_item(group: pd.DataFrame, measure: Measure, seeds: NDArray) -> tuple[lis
             f"{measure.name}: item {twice['item']} of seed {twice['seed']} is there twice in one cell; "
             "name in `by` the column that tells its rows apart, or select one of them first"
         )
+    rows = np.zeros(shape, bool)
+    rows[items, at] = True
+    if not rows.all():
+        item, seed = np.argwhere(~rows)[0]
+        raise ValueError(
+            f"{measure.name}: item {group['item'].iloc[np.flatnonzero(items == item)[0]]} has no row of seed "
+            f"{seeds[seed]}, which others have: number the items of a run from 0 where runs have items of their own, "
+            "or score the seeds that all have"
+        )
     arrays: list[NDArray] = []
     use: NDArray = np.ones(shape[0], bool)
     for column, family in _families(group, measure):
