@@ -136,7 +136,7 @@ def test_samples_hold_what_was_predicted_and_what_is_known_of_each_face(rng):
     assert_allclose(named["votes for it"], votes[np.arange(len(test)), logits.argmax(axis=1)] / 10)
     faces = tables["faces"].query("dimension == 'valence'")
     assert_array_equal(faces["kept by the rules"], ~is_noisy(parts.label[test], parts.affect[test]))
-    assert_allclose(faces["rater 3"], parts.faces.ratings[test, 2, 0])
+    assert_allclose(faces["rater 03"], parts.faces.ratings[test, 2, 0])
     assert_allclose(faces["true variance"], truth.variance[test, 0])
     assert_allclose(tables["faces"]["error of FAN"].dropna(), 0.05)
     taught = tables["taught"].query("trained == 'F+R+C+A'")  # a teacher that says the given label
@@ -154,7 +154,7 @@ def test_affectnet_has_neither_raters_nor_truth(made, tmp_path):
     assert runs["alignment", ""][0]["landmarks"].shape == (160, 68, 2)
     assert tables[""].query("dimension == 'valence'").groupby(["network", "trained"]).size().eq(50).all()
     assert np.isfinite(tables[""]["prediction"].dropna()).all()
-    assert tables["faces"][["rater 1", "true", "wrong", "two agree"]].isna().all(axis=None)
+    assert tables["faces"][["rater 01", "true", "wrong", "two agree"]].isna().all(axis=None)
     assert not len(tables["taught"]) and not len(tables["clips"])
 
 
@@ -169,7 +169,7 @@ def test_ferplus_is_taken_as_it_is_with_the_twin_s_alignment(made, tmp_path):
     own = (parts.faces.ratings == parts.affect[:, None]).all(axis=2)
     assert own.any(axis=1).all()  # what is learnt is one vote's place
     found = tables["faces"].query("dimension == ''")
-    assert found["two agree"].notna().all() and tables["faces"]["rater 1"].isna().all()
+    assert found["two agree"].notna().all() and tables["faces"]["rater 01"].isna().all()
     assert found["unit"].str.startswith("lot ").all() and not len(tables["taught"])
     # the vote to predict is none of the other annotators': a face whose votes are all for one stays
     votes = parts.faces.votes[parts.test]
