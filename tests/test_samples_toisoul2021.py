@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from layouts import write_afewva, write_affectnet_csv, write_ferplus
 from numpy.testing import assert_allclose, assert_array_equal
 
-from paperlib import tracks
+from paperlib import metrics, tracks
+from paperlib.companion.measures import between, ccc
 from paperlib.companion.plan import read_plan
 from paperlib.companion.runs import Result, run_missing
 from paperlib.companion.samples import toisoul2021 as samples
@@ -106,6 +107,17 @@ def test_labels_are_smoothed_by_the_weight_that_brings_them_nearest(rng):
 def test_votes_are_told_by_their_place():
     places = np.array([CIRCUMPLEX[name] for name in EXPRESSIONS], np.float32)
     assert_array_equal(samples.voted(places), np.arange(8))
+
+
+def test_a_measure_between_raters_is_its_mean_over_pairs_of_the_faces_that_both_rated(rng):
+    x = rng.normal(size=(40, 3))
+    x[:10, 2] = np.nan
+    pairs = between(ccc(), "rater *", pairs=lambda x: combinations(x.T, 2))
+    by_hand = np.mean([metrics.ccc(x[:, 0], x[:, 1]), *(metrics.ccc(x[10:, k], x[10:, 2]) for k in (0, 1))])
+    assert pairs.of(x) == pytest.approx(by_hand)
+    unit, counts = np.arange(40) % 4, np.array([[1, 1, 1, 1], [2, 0, 1, 1]])
+    drawn = np.concatenate([np.repeat(x[unit == u], n, axis=0) for u, n in enumerate(counts[1])])
+    assert_allclose(pairs.many(x, unit=unit, counts=counts), [by_hand, pairs.of(drawn)])
 
 
 # the tables
