@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from layouts import write_afewva, write_affectnet_csv, write_ferplus
 from numpy.testing import assert_allclose, assert_array_equal
 
-from paperlib import tracks
+from paperlib import metrics, tracks
+from paperlib.companion.measures import between, ccc
 from paperlib.companion.plan import read_plan
 from paperlib.companion.runs import Result, run_missing
 from paperlib.companion.samples import toisoul2021 as samples
@@ -108,6 +109,17 @@ def test_votes_are_told_by_their_place():
     assert_array_equal(samples.voted(places), np.arange(8))
 
 
+def test_a_measure_between_raters_is_its_mean_over_pairs_of_the_faces_that_both_rated(rng):
+    x = rng.normal(size=(40, 3))
+    x[:10, 2] = np.nan
+    pairs = between(ccc(), "rater *", pairs=lambda x: combinations(x.T, 2))
+    by_hand = np.mean([metrics.ccc(x[:, 0], x[:, 1]), *(metrics.ccc(x[10:, k], x[10:, 2]) for k in (0, 1))])
+    assert pairs.of(x) == pytest.approx(by_hand)
+    unit, counts = np.arange(40) % 4, np.array([[1, 1, 1, 1], [2, 0, 1, 1]])
+    drawn = np.concatenate([np.repeat(x[unit == u], n, axis=0) for u, n in enumerate(counts[1])])
+    assert_allclose(pairs.many(x, unit=unit, counts=counts), [by_hand, pairs.of(drawn)])
+
+
 # the tables
 
 
@@ -136,7 +148,7 @@ def test_samples_hold_what_was_predicted_and_what_is_known_of_each_face(rng):
     assert_allclose(named["votes for it"], votes[np.arange(len(test)), logits.argmax(axis=1)] / 10)
     faces = tables["faces"].query("dimension == 'valence'")
     assert_array_equal(faces["kept by the rules"], ~is_noisy(parts.label[test], parts.affect[test]))
-    assert_allclose(faces["rater 3"], parts.faces.ratings[test, 2, 0])
+    assert_allclose(faces["rater 03"], parts.faces.ratings[test, 2, 0])
     assert_allclose(faces["true variance"], truth.variance[test, 0])
     assert_allclose(tables["faces"]["error of FAN"].dropna(), 0.05)
     taught = tables["taught"].query("trained == 'F+R+C+A'")  # a teacher that says the given label
@@ -154,7 +166,7 @@ def test_affectnet_has_neither_raters_nor_truth(made, tmp_path):
     assert runs["alignment", ""][0]["landmarks"].shape == (160, 68, 2)
     assert tables[""].query("dimension == 'valence'").groupby(["network", "trained"]).size().eq(50).all()
     assert np.isfinite(tables[""]["prediction"].dropna()).all()
-    assert tables["faces"][["rater 1", "true", "wrong", "two agree"]].isna().all(axis=None)
+    assert tables["faces"][["rater 01", "true", "wrong", "two agree"]].isna().all(axis=None)
     assert not len(tables["taught"]) and not len(tables["clips"])
 
 
@@ -169,7 +181,7 @@ def test_ferplus_is_taken_as_it_is_with_the_twin_s_alignment(made, tmp_path):
     own = (parts.faces.ratings == parts.affect[:, None]).all(axis=2)
     assert own.any(axis=1).all()  # what is learnt is one vote's place
     found = tables["faces"].query("dimension == ''")
-    assert found["two agree"].notna().all() and tables["faces"]["rater 1"].isna().all()
+    assert found["two agree"].notna().all() and tables["faces"]["rater 01"].isna().all()
     assert found["unit"].str.startswith("lot ").all() and not len(tables["taught"])
     # the vote to predict is none of the other annotators': a face whose votes are all for one stays
     votes = parts.faces.votes[parts.test]

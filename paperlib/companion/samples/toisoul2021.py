@@ -84,7 +84,7 @@ def _faces(parts: Problem, aligned: Result, *, votes_alone: bool) -> pd.DataFram
     clean = np.zeros(len(test), bool)
     clean[known] = ~is_noisy(label[known], parts.affect[test][known])
     rating = unrated if faces.ratings is None or votes_alone else faces.ratings[test]
-    columns = [*JUDGED, *KNOWN, *(f"rater {k + 1}" for k in range(rating.shape[1]))]
+    columns = [*JUDGED, *KNOWN, *(f"rater {k + 1:02d}" for k in range(rating.shape[1]))]
     face: dict[str, Any] = {"item": test, "unit": units(parts, test), "seed": np.int8(0)}
     face |= dict.fromkeys(columns, np.float32(np.nan)) | {
         "category": _known(label),
@@ -102,7 +102,7 @@ def _faces(parts: Problem, aligned: Result, *, votes_alone: bool) -> pd.DataFram
     tables = [pd.DataFrame(named)]
     for d, dimension in enumerate(AFFECT):
         rated = {**face, "dimension": dimension, "label": parts.affect[test, d]}
-        rated |= {f"rater {k + 1}": rating[:, k, d].astype(np.float32) for k in range(rating.shape[1])}
+        rated |= {f"rater {k + 1:02d}": rating[:, k, d].astype(np.float32) for k in range(rating.shape[1])}
         if faces.truth is not None:
             truth = faces.truth.affect[test, d], faces.truth.variance[test, d]
             rated |= dict(zip(("true", "true variance"), truth, strict=True))
