@@ -175,6 +175,7 @@ def test_pick_and_common_choose():
         "best",
     )
     assert found.numbers.droplevel("measure").to_dict() == {("a", "best"): 2.0, ("b", "best"): 3.0}
+    assert len(pick(found[[False, False]], "method", pd.Series(dtype=str))) == 0
     unequal = pd.concat([rows([0.0], seed=s, method=m) for m, n in (("x", 3), ("y", 2)) for s in range(n)])
     assert sorted(common(unequal, "method")["seed"].unique()) == [0, 1]
 
