@@ -305,7 +305,9 @@ class _Layout:
     def _under(self, table: pd.DataFrame, bold: bool, printed: bool) -> str:
         n, seeds = span(table["n"]), table["seeds"][table["seeds"] > 0]
         what = f"Here: {self.page.track}, n = {n}"
-        what += f", mean ± standard deviation over {span(seeds)} seeds" if len(seeds) else ""
+        if len(seeds):
+            many = seeds.max() > 1
+            what += f", mean ± standard deviation over {span(seeds)} seeds" if many else ", one training"
         what += (
             "; in brackets 95 % intervals" if table["sd"].isna().any() and table["low"].notna().any() else ""
         )
