@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
@@ -128,29 +127,6 @@ def expect(known: Mapping[Track, str]) -> None:
     _VERSIONS.update({**known, **_VERSIONS})
 
 
-_CONTENTS: dict[tuple[Track, str], str] = {}  # by track and what was asked of it: the fingerprint given first
-
-
-def contents() -> dict[tuple[Track, str], str]:
-    """The fingerprints of what tracks gave to this process: unlike `versions`, the same on every machine."""
-    return dict(_CONTENTS)
-
-
-def expect_contents(known: Mapping[tuple[Track, str], str]) -> None:
-    """From now on tracks must give what they gave to the process whose `contents` these are, or raise."""
-    _CONTENTS.update(known)
-
-
-def _check_content(track: Track, what: str, found: str) -> None:
-    known = _CONTENTS.setdefault((track, what), found)
-    if found != known:
-        raise RuntimeError(
-            f"track {track.name} gives other data on {socket.gethostname()} than where the run was asked for ({what}: "
-            f"fingerprint {found[:16] or 'none'}, there {known[:16] or 'none'}). Make the files the same on both; if "
-            "they changed since, start again"
-        )
-
-
 def check_unchanged(track: Track) -> None:
     """Are a track's files those that this process, or its parent, first saw?
 
@@ -177,8 +153,6 @@ def _of_one_version(load: Callable[..., Data]) -> Callable[..., Data]:
         _VERSIONS.setdefault(track, _state(track))
         loaded = load(track, *arguments)
         check_unchanged(track)
-        what = " ".join([load.__name__.removeprefix("_"), *arguments])
-        _check_content(track, what, getattr(loaded, "fingerprint", ""))
         return loaded
 
     return checked

@@ -7,7 +7,6 @@ a unit of its last place to either side. Numbers that a paper spells out are in 
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,13 +105,6 @@ def read_claims(key: str) -> pd.DataFrame:
         if bad.any():
             raise ValueError(f"{path}, line {_line(bad)}: {column} must be {mend}")
     return frame.set_index("id")
-
-
-@cache
-def claims_for_runs(key: str) -> dict[str, str]:
-    """The claims of a paper that trainings can test, id to words; those about its printed numbers are the audit's."""
-    claims = read_claims(key)
-    return dict(claims.loc[claims["kind"] != "audit", "claim"])
 
 
 def read_checks(key: str) -> pd.DataFrame:
