@@ -103,7 +103,9 @@ def test_the_weight_is_chosen_by_development_and_the_first_of_equal_ones(planned
 def test_post_processing_gives_development_its_mean_and_spread(tables):
     dev = cell(tables, "video", "single", "valence", "E", "dev").dropna(subset="label")
     assert_allclose(dev["centred"].mean(), dev["label"].mean(), atol=1e-5)
-    assert_allclose(dev["prediction"].std(), dev["label"].std(), rtol=0.2)  # the last step shifts, and holds an end
+    assert_allclose(
+        dev["prediction"].std(), dev["label"].std(), rtol=0.2
+    )  # the last step shifts, and holds an end
     assert dev["centred"].std() < 0.8 * dev["label"].std()
     steps = tables["steps"].query("partition == 'dev' and target == 'E'")
     by_step = steps.groupby(["modality", "dimension", "seed"])["CCC"]
