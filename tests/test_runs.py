@@ -15,7 +15,8 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_info
 
-from paperlib import files
+from paperlib import asked, files
+from paperlib.asked import Asked
 from paperlib.companion import provenance
 from paperlib.companion import runs as machine
 from paperlib.companion.runs import Result, Run, missing_runs, run_missing
@@ -52,8 +53,7 @@ def asks_first(track, settings, seed, checkpoint):
     """Draws, then asks for another run, then draws again, as a network that is built before its teacher is read."""
     torch.manual_seed(seed)
     before = torch.rand(3)
-    other = Run(task=f"{__name__}:draws", track=track, data="d", settings={}, seed=seed + 100)
-    run_missing([other], progress=False)
+    asked.product(Asked(task=f"{__name__}:draws", track=track, data="d", settings={}, seed=seed + 100))
     return {"drawn": torch.cat([before, torch.rand(3)]).numpy()}
 
 
@@ -61,7 +61,7 @@ def asks_product(track, settings, seed, checkpoint):
     """Asks for a run that waits for this to be asked for."""
     base = Run(task=f"{__name__}:product", track=track, data="d", settings=settings, seed=100)
     Path(settings["folder"], f"asked-{seed}-{base.key}").touch()  # a key takes time when it is made first
-    return dict(run_missing([base], progress=False)[0].arrays)
+    return dict(asked.product(base))
 
 
 def regression(track, settings, seed, checkpoint):
