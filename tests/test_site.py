@@ -13,6 +13,7 @@ from html import unescape
 from urllib.parse import unquote
 
 import pytest
+
 from paperlib.files import ROOT
 
 EXTRA = all(importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "pydata_sphinx_theme"))
