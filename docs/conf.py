@@ -17,7 +17,7 @@ MENU = {
     "Pages on the twin": "notebooks/executed/twin/*",
     "Pages on FER+": "notebooks/executed/ferplus/*",
     "Pages on studyforrest": "notebooks/executed/studyforrest/*",
-    "Reference": "data/README data/samples/README notebooks/README docs/settings docs/api CONTRIBUTING",
+    "Reference": "data/README data/samples/README notebooks/README docs/* CONTRIBUTING",
 }
 
 project = "Uncertainty in affect"
