@@ -36,11 +36,12 @@ def forest(
         ax.plot(of["estimate"], at, "o", color=OURS, label="measured here")
         if of["paper"].notna().any():
             ax.plot(of["paper"], at, "D", markerfacecolor="none", color=PRINTED, label="printed")
-            ax.legend(loc="best", fontsize=8)
         ax.set(
             title=name, xlabel=label or str(of["measure"].iloc[0]), yticks=range(len(rows)), yticklabels=rows
         )
         ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.grid(axis="y", visible=False)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    if lines["paper"].notna().any():
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     return figure

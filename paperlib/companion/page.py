@@ -91,7 +91,9 @@ class Page:
             found = self._judged(found) if len(found) else found
             word = _word(found) if len(found) else LEFT
             cells[(said,), columns[0]] = Cell(word, word=word)
-            cells[(said,), columns[1]] = Cell(evidence(found) if len(found) else "these data cannot test it")
+            cells[(said,), columns[1]] = Cell(
+                evidence(self._named_here(found)) if len(found) else "these data cannot test it"
+            )
         rows = [(said,) for said in statements]
         return Table(title="", corner=[corner], rows=rows, columns=columns, cells=cells, prose=True)
 
@@ -126,6 +128,11 @@ class Page:
         text = "\n".join(t.latex(f"{self.key}-{name}-{i}") for i, t in enumerate(made))
         (self.folder / f"{name}.tex").write_text(text, encoding="utf-8")
         display(*made)
+
+    def _named_here(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Lines with what was trained here in place of the paper's heading that it stands in for."""
+        keys = [k for k in table if k not in FIELDS]
+        return table.assign(**{k: table[k].map(lambda v: self.here.get(v, v)) for k in keys})
 
     def _judged(self, table: pd.DataFrame) -> pd.DataFrame:
         """Lines about statements that this track cannot test have no verdict, whatever their interval."""
@@ -179,7 +186,7 @@ class Page:
         display(shown.set_caption(caption) if caption else shown)
 
     def figure(self, figure: Any, name: str, alt: str) -> None:
-        """Display and save a figure of matplotlib or seaborn as PNG, with words for who cannot see it."""
+        """Display and save a figure of matplotlib or seaborn as PNG; `alt` is its caption, and for who cannot see it."""
         figure = figure.plot()._figure if hasattr(figure, "plot") and hasattr(figure, "facet") else figure
         figure = getattr(figure, "figure", figure)
         path = self.folder / f"{name}.png"
@@ -187,7 +194,10 @@ class Page:
         import matplotlib.pyplot as plt
 
         plt.close(figure)
-        display(Image(data=path.read_bytes(), alt=alt, width=int(figure.get_figwidth() * 96)))
+        display(
+            Image(data=path.read_bytes(), alt=alt, width=int(figure.get_figwidth() * 96)),
+            Markdown(f"*{alt}*"),
+        )
 
     def say(self, **by_track: str) -> None:
         """Show the sentences that were written for this track, in Markdown; of another track none are."""
@@ -209,7 +219,7 @@ class Page:
         ledger = pd.concat([t.assign(artefact=name) for name, t in self.shown.items()], ignore_index=True)
         tested = ledger[ledger["claim"] != ""]
         found = settle(claims, tested, self.left)
-        say = {c: evidence(x) for c, x in tested.groupby("claim")}
+        say = {c: evidence(self._named_here(x)) for c, x in tested.groupby("claim")}
         text = {c: say.get(c, "") if x["verdict"] != LEFT else "" for c, x in found.iterrows()}
         found["evidence"] = [" ".join(filter(None, [text[c], x["why"]])) for c, x in found.iterrows()]
         _write(ledger[["artefact", *ledger.columns.drop("artefact")]], self.folder / "ledger.csv")

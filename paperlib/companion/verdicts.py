@@ -83,7 +83,7 @@ def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
     found = lines(scores)
     if not len(found):
         return found
-    above = int((found["low"] > 0).sum())
+    above, behind = int((found["low"] > 0).sum()), int((found["high"] < 0).sum())
     below = multipletests(found.apply(p_value, axis=1).fillna(1), method="holm")[0] & (found["estimate"] < 0)
     verdict = FAILED if below.any() else HELD if above == len(found) else OPEN
     printed = found["paper"].dropna()
@@ -94,14 +94,13 @@ def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
         "verdict": verdict,
     }
     paper = f"{int((printed > 0).sum())} of {len(printed)}" if len(printed) else ""
+    why = f"{behind} behind, {int(below.sum())} of them by Holm's test" if behind else ""
     about = {
-        "why": "",
+        "why": why,
         "over": scores.over,
         "better": 1,
         "unit": "",
-        "sd": np.nan,
-        "low": np.nan,
-        "high": np.nan,
+        **dict.fromkeys(("sd", "low", "high"), np.nan),
     }
     return pd.DataFrame([{**line, "counted": paper, **about}])
 
