@@ -1,7 +1,7 @@
 """The audit: what a paper's own printed numbers confirm or refute, recomputed from `data/published`.
 
 A paper is added as data and one module of short functions. `data/published/<key>/checks.csv` says in words
-what each check compares and what it means for a reader; `paperlib/audit/<key>.py` recomputes it, in
+what each check compares and what it means for a reader; `paperlib/companion/audit/<key>.py` recomputes it, in
 generators registered with `@check("<key>")` that yield a `Result` for each.
 
 Rounding is treated by intervals: a printed number stands for everything that rounds to it, so a recomputation

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
-from paperlib.audit import (
+from paperlib.companion.audit import (
     Range,
     Result,
     Status,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from paperlib.audit import (
+from paperlib.companion.audit import (
     Range,
     Result,
     Status,

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import stats
 
-from paperlib.audit import (
+from paperlib.companion.audit import (
     Range,
     Result,
     Status,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import integrate, stats
 
-from paperlib.audit import (
+from paperlib.companion.audit import (
     Range,
     Result,
     Status,
