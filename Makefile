@@ -61,7 +61,7 @@ site: $(READY)  ## the pages, the scoreboard and the API as a web site in .cache
 	@echo "to read it in a browser: $(PY) -m http.server -d .cache/site"
 
 audit: $(READY)  ## the papers' printed numbers, recomputed
-	@$(PY) -m paperlib.audit $(PAPER)
+	@$(PY) -m paperlib.companion.audit $(PAPER)
 
 data: $(READY)  ## what each track needs, and whether it is there (DATA=<folder>)
 	@$(PY) -m paperlib.data --data "$(DATA)"

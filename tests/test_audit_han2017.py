@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paperlib import metrics
-from paperlib.audit import Status, han2017, run_audit
+from paperlib.companion.audit import Status, han2017, run_audit
 from paperlib.companion.published import read_claims, read_table, read_text, table_numbers
 
 KEY = "han2017"

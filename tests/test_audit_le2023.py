@@ -2,7 +2,7 @@
 
 import pytest
 
-from paperlib.audit import Status, le2023, run_audit
+from paperlib.companion.audit import Status, le2023, run_audit
 from paperlib.companion.published import Printed, read_claims, read_table, read_text, table_numbers
 
 KEY = "le2023"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from paperlib import metrics
-from paperlib.audit import Status, neo2023, run_audit
+from paperlib.companion.audit import Status, neo2023, run_audit
 from paperlib.companion.published import Printed, read_claims, read_table, read_text, table_numbers
 
 KEY = "neo2023"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from paperlib import metrics
-from paperlib.audit import Range, Status, run_audit, toisoul2021
-from paperlib.audit.toisoul2021 import CLEAN, ORIGINAL, Comparison, Row, as_worded, compare
+from paperlib.companion.audit import Range, Status, run_audit, toisoul2021
+from paperlib.companion.audit.toisoul2021 import CLEAN, ORIGINAL, Comparison, Row, as_worded, compare
 from paperlib.companion.published import Printed, read_claims, read_table, read_text, table_numbers
 
 KEY = "toisoul2021"

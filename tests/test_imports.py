@@ -16,11 +16,11 @@ OVER_ALL = ("paperlib.bench",)  # it times everything
 
 
 def part(module):
-    """ "methods" for these and data, else "tasks", "samples" or "companion", to which the audit belongs."""
+    """ "methods" for these and data, else "tasks", "samples" or "companion"."""
     if module.startswith("paperlib.companion.samples."):
         return "samples"
     name = module.split(".")[1] if "." in module else ""
-    return {"tasks": "tasks", "companion": "companion", "audit": "companion"}.get(name, "methods")
+    return {"tasks": "tasks", "companion": "companion"}.get(name, "methods")
 
 
 def imports(module):

@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy import integrate, stats
 
-from paperlib.audit import (
+from paperlib.companion.audit.intervals import (
     Range,
     Result,
     Status,
-    check,
     difference,
     exceeds_zero,
     gains,
@@ -71,7 +70,6 @@ def cells(frame: pd.DataFrame, end: str) -> list[str]:
 # Table 1: single against multi
 
 
-@check(KEY)
 def multi() -> Iterator[Result]:
     pairs = {f"{modality} single": f"{modality} multi" for modality in MODALITIES}
     for partition in PARTITIONS:
@@ -158,7 +156,6 @@ def needed(partition: str) -> Result:
     return Result("frames-needed", f"{n:,.0f} frames", found, Status.NOT_CHECKABLE, fill=fill)
 
 
-@check(KEY)
 def weights() -> Iterator[Result]:
     low, high, step = (text(f"sweep-{name}").value for name in ("low", "high", "step"))
     settings = round((high - low) / step) + 1
@@ -206,7 +203,6 @@ def gained_and_lost(modalities: Sequence[str] = MODALITIES) -> tuple[list[str], 
     return ahead, lost
 
 
-@check(KEY)
 def errors() -> Iterator[Result]:
     for modality in ALONE:
         rises = {
@@ -289,7 +285,6 @@ def could_be_one_input(modality: str, task: str, target: str) -> bool:
     return dev.low <= test.high and test.low <= dev.high
 
 
-@check(KEY)
 def fitted() -> Iterator[Result]:
     for target in TARGETS:
         single, multi = (gold_range(task, target) for task in TASKS)
@@ -338,7 +333,6 @@ def fitted() -> Iterator[Result]:
     yield Result("fit-rescaled", "reduce the MSE", joined(parts), Status.NOT_CHECKABLE)
 
 
-@check(KEY)
 def scaling() -> Iterator[Result]:
     floors = [at_least(m, task, t) for m, task, t in product(ALONE, TASKS, TARGETS)]
     possible = [require(Range(1 - r.high, 1 - r.point, 1 - r.low)) for r in floors]
@@ -397,7 +391,6 @@ def printed_errors(column: str) -> str:
     return joined(select(RMSE, column=column)["printed"])
 
 
-@check(KEY)
 def constant() -> Iterator[Result]:
     """Beside a constant; the paper does not say that it is beaten, so nothing here contradicts it."""
     rows = list(product(MODALITIES, TASKS))
@@ -433,7 +426,6 @@ def constant() -> Iterator[Result]:
 # Fusion, modalities, targets
 
 
-@check(KEY)
 def fusion() -> Iterator[Result]:
     for letter, dimension in (("A", "arousal"), ("V", "valence")):
         column, fill = f"E({letter}) test", {"dimension": dimension}
@@ -494,7 +486,6 @@ def fusion_gains(number: int, target: str) -> dict[str, Range]:
     return gains
 
 
-@check(KEY)
 def orders() -> Iterator[Result]:
     for task in TASKS:
         lead = {
@@ -538,7 +529,6 @@ def orders() -> Iterator[Result]:
 # Section 4.1
 
 
-@check(KEY)
 def data() -> Iterator[Result]:
     recordings = {p: text(f"{p}-recordings").value for p in ("train", *PARTITIONS)}
     frames = {p: text(f"{p}-frames").value for p in recordings}
@@ -588,7 +578,6 @@ def data() -> Iterator[Result]:
     yield Result("six-raters", as_printed("raters"), found, Status.NOT_CHECKABLE)
 
 
-@check(KEY)
 def not_printed() -> Iterator[Result]:
     yield Result(
         "simple-regression", "equation 9", "two inputs in the equation, one in the tool", Status.OURS
@@ -604,3 +593,6 @@ def not_printed() -> Iterator[Result]:
         "negative-weights",
     ):
         yield Result(f"open-{name}", "not said", "", Status.NOT_CHECKABLE)
+
+
+CHECKS = (multi, weights, errors, fitted, scaling, constant, fusion, orders, data, not_printed)

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from paperlib.audit import (
+from paperlib.companion.audit.intervals import (
     Range,
     Result,
     Status,
-    check,
     difference,
     exceeds_zero,
     joined,
@@ -100,7 +99,6 @@ def cells(frame: pd.DataFrame, start: str) -> list[str]:
 # Tables 1 and 2: against others
 
 
-@check(KEY)
 def categories() -> Iterator[Result]:
     for column in ("Accuracy", "F1"):
         frame = select(CATEGORIES, column=column)
@@ -151,7 +149,6 @@ def categories() -> Iterator[Result]:
     yield Result("ours-elsewhere", f"{ours.value:.2f}", found, Status.OURS)
 
 
-@check(KEY)
 def affect() -> Iterator[Result]:
     for (quantity, sign), dimension in product((("rmse", -1), ("ccc", 1)), ("valence", "arousal")):
         frame = select(AFFECT, quantity=quantity, dimension=dimension)
@@ -234,7 +231,6 @@ def gold_deviation(dimension: str) -> tuple[float, float]:
 # Table 3: wrong labels
 
 
-@check(KEY)
 def noise() -> Iterator[Result]:
     for data, label in product(SETS, VARIANTS):
         gaps = {share: gain(data, share, label) for share in SHARES}
@@ -285,7 +281,6 @@ def noise() -> Iterator[Result]:
         yield Result("one-hot-falls", printed, found, Status.OURS, fill=fill)
 
 
-@check(KEY)
 def twice_printed() -> Iterator[Result]:
     def printed_in_both(data: str, alpha: str, *labels: str) -> str:
         there = (cells_printed(NOISE, row=f"{data} 0 %", column=label) for label in labels)
@@ -322,7 +317,6 @@ def twice_printed() -> Iterator[Result]:
 # Table 4: how much of each
 
 
-@check(KEY)
 def tuning() -> Iterator[Result]:
     for data, (kind, columns, sign) in product(
         ("AffectNet", "MorphSet"),
@@ -393,7 +387,6 @@ def tuning() -> Iterator[Result]:
         yield Result("affectnet-error", printed, str(lower), exceeds_zero(lower), fill=fill)
 
 
-@check(KEY)
 def granularity() -> Iterator[Result]:
     printed = {f"table 4, alpha {a}": at("AffectNet", a, "Accuracy") for a in ALPHAS}
     ours = pick(CATEGORIES, row=OURS, column="Accuracy")
@@ -425,7 +418,6 @@ def hits(cell: Printed, n: int) -> list[int]:
 # The equations
 
 
-@check(KEY)
 def equations() -> Iterator[Result]:
     gaussians = LabelParameters(
         classes=("a", "b"),
@@ -490,7 +482,6 @@ def equations() -> Iterator[Result]:
     )
 
 
-@check(KEY)
 def not_printed() -> Iterator[Result]:
     for name, printed in OPEN.items():
         yield Result(f"open-{name}", printed, "", Status.NOT_CHECKABLE)
@@ -499,3 +490,6 @@ def not_printed() -> Iterator[Result]:
     k, shares = text("classes").value, [int(share.split()[0]) / POINTS for share in SHARES[1:]]
     found = "; ".join(f"{s:.0%} drawn, {(1 - np.exp(-s)) * (k - 1) / k:.1%} wrong" for s in shares)
     yield Result("open-flips", "“randomly flipped to other classes”", found, Status.NOT_CHECKABLE)
+
+
+CHECKS = (categories, affect, noise, twice_printed, tuning, granularity, equations, not_printed)

@@ -9,11 +9,10 @@ import numpy as np
 from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
-from paperlib.audit import (
+from paperlib.companion.audit.intervals import (
     Range,
     Result,
     Status,
-    check,
     difference,
     exceeds_zero,
     joined,
@@ -83,7 +82,6 @@ def whole(printed: Printed, n: int, runs: int) -> list[int]:
 # Table 1: wrong labels
 
 
-@check(KEY)
 def margins() -> Iterator[Result]:
     for data, name in zip(SETS, ("margin-affectnet", "margin-rafdb", "margin-sfew"), strict=True):
         inputs = [accuracy(share, method, data) for share in SHARES for method in (OURS, BASELINE)]
@@ -104,7 +102,6 @@ def margins() -> Iterator[Result]:
     yield Result("lost-digit", f"{cell.value:g}", found, judge(cell, needed))
 
 
-@check(KEY)
 def best_everywhere() -> Iterator[Result]:
     gaps = [lead(share, data, rival) for share, data, rival in product(SHARES, SETS, RIVALS)]
     closest = min(gaps, key=lambda gap: gap.point)
@@ -129,7 +126,6 @@ def growth(gain: Callable[[float, float], float], data: str, rivals: list[str]) 
     return f"{data} " + " to ".join(f"{gain(a.value, b.value):.2f}" for a, b in pairs), rises
 
 
-@check(KEY)
 def growing_margin() -> Iterator[Result]:
     readings: dict[str, Callable[[float, float], float]] = {
         "points": np.subtract,
@@ -161,7 +157,6 @@ def growing_margin() -> Iterator[Result]:
 # How many pictures
 
 
-@check(KEY)
 def granularity() -> Iterator[Result]:
     for data, n in PICTURES.items():
         cells = {f"{s} {m}": accuracy(s, m, data) for s, m in product(SHARES, (*RIVALS, OURS))}
@@ -188,7 +183,6 @@ def granularity() -> Iterator[Result]:
         )
 
 
-@check(KEY)
 def spreads() -> Iterator[Result]:
     """Which spreads three whole numbers of pictures can have, in the cells of SFEW whose mean is possible."""
     n, around = PICTURES["SFEW"], np.arange(-40, 41)
@@ -213,7 +207,6 @@ def spreads() -> Iterator[Result]:
 # Tables 2 and 3: against others
 
 
-@check(KEY)
 def averages() -> Iterator[Result]:
     for row in POPULATIONS["row"].unique():
         printed = pick(POPULATIONS, row=row, column="Average")
@@ -225,7 +218,6 @@ def averages() -> Iterator[Result]:
     yield Result(name, as_printed(name), str(gap), judge(text(name), gap))
 
 
-@check(KEY)
 def best_of_tables() -> Iterator[Result]:
     for number, frame in ((2, POPULATIONS), (3, ORIGINAL)):
         leads, sure, fill = {}, [], {"number": number}
@@ -260,7 +252,6 @@ def best_of_tables() -> Iterator[Result]:
 # Table 4: components
 
 
-@check(KEY)
 def ablation() -> Iterator[Result]:
     pairs = {
         "(i), 30 %": (pick(ABLATION, row="(i)", column=NOISY), accuracy("30%", BASELINE, "RAF-DB")),
@@ -293,7 +284,6 @@ def ablation() -> Iterator[Result]:
 # Cost, and the equations
 
 
-@check(KEY)
 def hours() -> Iterator[Result]:
     few, many, k = text("hours-8"), text("hours-16"), text("k").value
     ratio, pictures = propagate(lambda a, b: b / a, few, many), (1 + 2 * k) / (1 + k)
@@ -307,7 +297,6 @@ def hours() -> Iterator[Result]:
     yield Result("default-k", as_printed("k"), "16 is called better on original labels", Status.NOT_CHECKABLE)
 
 
-@check(KEY)
 def factor() -> Iterator[Result]:
     label, around, output = np.array([1.0, 0.0]), np.array([0.6, 0.4]), np.array([0.8, 0.2])
     gamma, rate, epochs = (text(name).value for name in ("gamma", "learning-rate", "epochs"))
@@ -343,7 +332,6 @@ def factor() -> Iterator[Result]:
     yield Result("factor-reach", "learnt with the network", found, Status.NOT_CHECKABLE, fill=fill)
 
 
-@check(KEY)
 def centres() -> Iterator[Result]:
     def near(apart: np.ndarray) -> np.ndarray:
         return np.exp(-np.square(apart).sum(-1, keepdims=True) / np.sqrt(4))
@@ -362,8 +350,23 @@ def centres() -> Iterator[Result]:
     yield Result("scores-level", "equations 3 to 5", found, Status.NOT_CHECKABLE)
 
 
-@check(KEY)
 def not_printed() -> Iterator[Result]:
     for name in ("target", "neighbours", "sums", "space", "shared-factor", "flips", "validation", "weights"):
         yield Result(f"open-{name}", "not said", "", Status.NOT_CHECKABLE)
     yield Result("open-sfew", as_printed("sfew-train", "sfew-test"), "", Status.NOT_CHECKABLE)
+
+
+CHECKS = (
+    margins,
+    best_everywhere,
+    growing_margin,
+    granularity,
+    spreads,
+    averages,
+    best_of_tables,
+    ablation,
+    hours,
+    factor,
+    centres,
+    not_printed,
+)

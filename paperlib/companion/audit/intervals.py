@@ -1,32 +1,25 @@
-"""The audit: what a paper's own printed numbers confirm or refute, recomputed from `data/published`.
-
-A paper is added as data and one module of short functions. `data/published/<key>/checks.csv` says in words
-what each check compares and what it means for a reader; `paperlib/audit/<key>.py` recomputes it, in
-generators registered with `@check("<key>")` that yield a `Result` for each.
+"""What a printed number can be: intervals, and what a recomputation makes of a printed statement.
 
 Rounding is treated by intervals: a printed number stands for everything that rounds to it, so a recomputation
-has a range, and "does not match" means that no numbers which round to the printed ones would. A reading that the paper
-does not print, tried and rejected, or a test that it does not claim to have done, is a "question of ours": it is
-answered, and held against nobody.
+has a range, and "does not match" means that no numbers which round to the printed ones would.
 """
 
 from __future__ import annotations
 
 import itertools
-import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from importlib import import_module
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from paperlib.companion.published import Printed, read_checks, read_table, table_numbers
+from paperlib.companion.published import Printed, read_table, read_text, table_numbers
 
-_TOLERANCE = 1e-12  # of floating point, far below any printed place
+TOUCH = 1e-9  # of floating point, far below any printed place
+_TOLERANCE = 1e-12
 
 
 class Status(StrEnum):
@@ -36,22 +29,6 @@ class Status(StrEnum):
     IMPOSSIBLE = "impossible as printed"
     NOT_CHECKABLE = "not checkable"
     OURS = "question of ours"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was checked, and what it means for a reader."""
-
-    key: str
-    artefact: str
-    id: str  # of the check in checks.csv
-    claims: tuple[str, ...]  # ids in claims.csv
-    check: str
-    printed: str
-    recomputed: str
-    status: Status
-    note: str
-    cells: tuple[str, ...]  # as `read_table` names them
 
 
 class Result(NamedTuple):
@@ -76,19 +53,63 @@ class Range:
     def __str__(self) -> str:
         return f"{self.point:.4g} ({self.low:.4g} to {self.high:.4g})"
 
+    def __format__(self, spec: str) -> str:
+        """The whole of it, or with a format such as ".2f" its point."""
+        return format(self.point, spec) if spec else str(self)
 
-Check = Callable[[], Iterator[Result]]
-_CHECKS: dict[str, list[Check]] = {}
+    def __sub__(self, other: Range) -> Range:
+        """The difference of two numbers that share no input."""
+        return Range(self.low - other.high, self.point - other.point, self.high - other.low)
 
 
-def check(key: str) -> Callable[[Check], Check]:
-    """Register a generator of results for the paper `key`."""
+def exactly(value: float) -> Range:
+    return Range(value, value, value)
 
-    def register(function: Check) -> Check:
-        _CHECKS.setdefault(key, []).append(function)
-        return function
 
-    return register
+class Paper:
+    """The printed numbers of one paper: `tables` by number, and `words`, the numbers in its text."""
+
+    def __init__(self, key: str):
+        self.key = key
+        self.tables = {number: read_table(key, number) for number in table_numbers(key)}
+        self.words = read_text(key)
+
+    def lines(self, name: str) -> pd.DataFrame:
+        """The printed numbers that a name means, one a line: the id of one in the text, or "table: row | what".
+
+        `what` is a column, a quantity, "quantity dimension" or "column quantity". Another paper's: "key/name".
+        """
+        if (key := name.split("/")[0]) != name and key.isalnum():
+            return Paper(key).lines(name.removeprefix(f"{key}/"))
+        if " | " not in name:
+            return self.words.loc[[name]]
+        row, what = name[3:].split(" | ")
+        frame = select(self.tables[int(name[0])], row=row)
+        quantity = frame["quantity"]
+        names = (
+            frame["column"],
+            quantity,
+            quantity + " " + frame["dimension"],
+            frame["column"] + " " + quantity,
+        )
+        return frame[np.logical_or.reduce([of == what for of in names])]
+
+    def rows(self, table: str) -> list[str]:
+        """The rows of a table of this paper, "5", or of another, "key/5"."""
+        *key, number = table.split("/")
+        tables = Paper(key[0]).tables if key else self.tables
+        return tables[int(number)]["row"].unique().tolist()
+
+    def number(self, name: str) -> Printed:
+        """The one printed number with this name."""
+        lines = self.lines(name)
+        if len(lines) != 1:
+            raise ValueError(f"{len(lines)} printed numbers of {self.key}, not one, are named {name!r}")
+        return Printed(*map(float, lines[["value", "half_unit"]].iloc[0]))
+
+    def printed(self, *names: str) -> str:
+        """The numbers as they are printed."""
+        return joined(printed for name in names for printed in self.lines(name)["printed"])
 
 
 # Picking printed numbers
@@ -123,6 +144,10 @@ def propagate(function: Callable[..., float], *inputs: Printed) -> Range:
     return Range(min(values), float(function(*(x.value for x in inputs))), max(values))
 
 
+def difference(a: Printed, b: Printed) -> Range:
+    return propagate(lambda x, y: x - y, a, b)
+
+
 def judge(printed: Printed, recomputed: Range) -> Status:
     """Does a recomputation give the printed number: as it stands, within rounding of the inputs, or not?"""
     low, high = printed.value - printed.half_unit - _TOLERANCE, printed.value + printed.half_unit + _TOLERANCE
@@ -152,8 +177,9 @@ def worst(statuses: Iterable[Status]) -> Status:
     return min(statuses, key=order.index)
 
 
-def difference(a: Printed, b: Printed) -> Range:
-    return propagate(lambda x, y: x - y, a, b)
+def tried(status: Status) -> Status:
+    """The status of a reading or a test that the paper does not print: where it fails, nothing printed does."""
+    return Status.OURS if status in (Status.DIFFERS, Status.IMPOSSIBLE) else status
 
 
 def truth(holds: bool, otherwise: Status = Status.DIFFERS) -> Status:
@@ -196,6 +222,15 @@ def largest_target_variance(mse: float, pcc: float) -> float:
     return mse / (1 - pcc**2)
 
 
+def whole_hits(printed: Printed, n: int, per: float = 1.0) -> list[int]:
+    """How many hits of n round to this share, which is printed per 1 or per 100; none if no number does.
+
+    GRIM (Brown and Heathers 2017, Social Psychological and Personality Science 8).
+    """
+    low, high = ((printed.value + s * (printed.half_unit + TOUCH)) * n / per for s in (-1, 1))
+    return list(range(int(np.ceil(low)), int(np.floor(high)) + 1))
+
+
 class Gain(NamedTuple):
     """What one row of a table gained over its baseline; positive is better."""
 
@@ -227,71 +262,3 @@ def tally(gained: Iterable[Gain]) -> str:
         f"{word}: {', '.join(texts)}" for word, texts in (("worse", worse), ("undecided", equal)) if texts
     ]
     return "; ".join([f"{len(better)} of {len(gained)} better", *rest])
-
-
-# Running
-
-
-def papers() -> list[str]:
-    """Keys of the papers that have an audit."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-
-
-def run_audit(keys: Iterable[str] | None = None) -> pd.DataFrame:
-    """All findings on the given papers (default: all), one per row.
-
-    Columns: the fields of `Finding`, with claims and cells joined by "; ". A printed cell that no check
-    mentions is listed as not checkable, so that nothing is passed over in silence.
-    """
-    known = papers()
-    keys = known if keys is None else list(keys)
-    if unknown := [key for key in keys if key not in known]:
-        raise ValueError(f"no audit for {', '.join(unknown)}; there is one for {', '.join(known)}")
-    frame = pd.DataFrame([asdict(finding) for key in keys for finding in findings(key)])
-    joined = {column: frame[column].map("; ".join) for column in ("claims", "cells")}
-    return frame.assign(**joined, status=frame["status"].map(str))
-
-
-def findings(key: str) -> list[Finding]:
-    """Everything that the audit of one paper finds, in the order of its checks."""
-    import_module(f"{__name__}.{key}")
-    words = read_checks(key)
-    found = [_in_words(key, words, result) for function in _CHECKS[key] for result in function()]
-    covered = {cell for finding in found for cell in finding.cells}
-    for number in table_numbers(key):
-        frame = read_table(key, number)
-        rest = frame[~frame["cell"].isin(covered)]
-        if len(rest):
-            found.append(
-                Finding(
-                    key=key,
-                    artefact=f"{key}/table{number}",
-                    id="not-constrained",
-                    claims=(),
-                    check=f"the {len(rest)} cells of table {number} that no other check mentions",
-                    printed="; ".join(rest["printed"]),
-                    recomputed="",
-                    status=Status.NOT_CHECKABLE,
-                    note="No other printed number constrains them; only a run can.",
-                    cells=tuple(rest["cell"]),
-                )
-            )
-    return found
-
-
-def _in_words(key: str, words: pd.DataFrame, result: Result) -> Finding:
-    if result.id not in words.index:
-        raise ValueError(f"checks.csv of {key} has no line for the check {result.id!r}; add one")
-    line = words.loc[result.id]
-    return Finding(
-        key=key,
-        artefact=line["artefact"].format_map(result.fill),
-        id=result.id,
-        claims=tuple(line["claims"]),
-        check=line["check"].format_map(result.fill),
-        printed=result.printed,
-        recomputed=result.recomputed,
-        status=result.status,
-        note=line["note"].format_map(result.fill),
-        cells=tuple(result.cells),
-    )

@@ -8,11 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import stats
 
-from paperlib.audit import (
+from paperlib.companion.audit.intervals import (
     Range,
     Result,
     Status,
-    check,
     correlation_slack,
     difference,
     exceeds_zero,
@@ -63,7 +62,6 @@ def agreement(dimension: str) -> list[Printed]:
     return [pick(RATERS, row=f"#{i}", column=f"{dimension.title()} #{j}") for i, j in above]
 
 
-@check(KEY)
 def correlation_matrices() -> Iterator[Result]:
     for dimension in DIMENSIONS:
         frame = select(RATERS, dimension=dimension)
@@ -80,7 +78,6 @@ def correlation_matrices() -> Iterator[Result]:
         )
 
 
-@check(KEY)
 def agreement_by_dimension() -> Iterator[Result]:
     gaps = [difference(v, a) for a, v in zip(*map(agreement, DIMENSIONS), strict=True)]
     means = [np.mean([r.value for r in agreement(d)]) for d in DIMENSIONS]
@@ -90,7 +87,6 @@ def agreement_by_dimension() -> Iterator[Result]:
     )
 
 
-@check(KEY)
 def learned_variance() -> Iterator[Result]:
     arousal, valence = (pick(VARIANCE_PCC, dimension=d) for d in DIMENSIONS)
     printed, named = joined(VARIANCE_PCC["printed"]), VARIANCE_PCC["cell"]
@@ -146,7 +142,6 @@ def t_test(dimension: str, spread: str, *, student: bool = False) -> tuple[Range
     return propagate(lambda *x: test(*x).statistic, *inputs), propagate(lambda *x: test(*x).pvalue, *inputs)
 
 
-@check(KEY)
 def subset_sizes() -> Iterator[Result]:
     clean, noisy = (summaries("arousal")[i] for i in (2, 5))
     total, named = clean.value + noisy.value, select(SUBSETS, quantity="n")["cell"]
@@ -156,7 +151,6 @@ def subset_sizes() -> Iterator[Result]:
     yield Result("subset-total", "not printed", f"{total:.0f}", Status.NOT_CHECKABLE, named)
 
 
-@check(KEY)
 def noisy_above_clean() -> Iterator[Result]:
     pairs = {d: (summaries(d)[3], summaries(d)[0]) for d in DIMENSIONS}
     gaps = [difference(*pair) for pair in pairs.values()]
@@ -168,7 +162,6 @@ def noisy_above_clean() -> Iterator[Result]:
     )
 
 
-@check(KEY)
 def variance_against_error() -> Iterator[Result]:
     for dimension in DIMENSIONS:
         m1, _, n1, m2, _, n2 = summaries(dimension)
@@ -187,7 +180,6 @@ def variance_against_error() -> Iterator[Result]:
         )
 
 
-@check(KEY)
 def printed_t() -> Iterator[Result]:
     for name, spread, student in (
         ("t-welch-variance", "variance", False),
@@ -203,7 +195,6 @@ def printed_t() -> Iterator[Result]:
         yield Result(name, as_printed("t-arousal", "t-valence"), joined(ts), status, SUBSETS["cell"])
 
 
-@check(KEY)
 def degrees_of_freedom() -> Iterator[Result]:
     n1, n2 = (summaries("arousal")[i].value for i in (2, 5))
     candidates = {"pooled": Range(*[n1 + n2 - 2] * 3), "smaller group - 1": Range(*[min(n1, n2) - 1] * 3)}
@@ -222,7 +213,6 @@ def degrees_of_freedom() -> Iterator[Result]:
     )
 
 
-@check(KEY)
 def printed_p() -> Iterator[Result]:
     for name, tail in (("p-t", stats.t(text("df").value)), ("p-normal", stats.norm)):
         for d in DIMENSIONS:
@@ -230,7 +220,6 @@ def printed_p() -> Iterator[Result]:
             yield Result(f"{name}-{d}", as_printed(f"p-{d}"), str(p), judge(text(f"p-{d}"), p))
 
 
-@check(KEY)
 def decisions() -> Iterator[Result]:
     usual, lower = (1 - text(f"confidence-{name}").value / 100 for name in ("usual", "lower"))
 
@@ -262,7 +251,6 @@ def decisions() -> Iterator[Result]:
 # Tables IV and V: performance
 
 
-@check(KEY)
 def improvement() -> Iterator[Result]:
     backbones = {name: f"{name} proposed" for name in BACKBONES}
     image_pcc, image_error, sequence_pcc, sequence_error = (
@@ -289,7 +277,6 @@ def improvement() -> Iterator[Result]:
     yield Result("consistently-improves", printed, found, worst(g.status for g in pcc + error), cells)
 
 
-@check(KEY)
 def sequence_errors() -> Iterator[Result]:
     for dimension in DIMENSIONS:
         frame = select(SEQUENCES, dimension=dimension)
@@ -305,7 +292,6 @@ def sequence_errors() -> Iterator[Result]:
         yield Result(f"constant-{dimension}", f"MSE {after.value:g}", found, status, frame["cell"])
 
 
-@check(KEY)
 def spread_notation() -> Iterator[Result]:
     people, spreads = text("amigos-participants").value, select(SEQUENCES, quantity="std")
     means = select(SEQUENCES, quantity="mse")["printed"]
@@ -323,7 +309,6 @@ def spread_notation() -> Iterator[Result]:
     yield Result("spread-power", printed, joined(spreads["value"]), Status.NOT_CHECKABLE, named)
 
 
-@check(KEY)
 def previous_work() -> Iterator[Result]:
     frame = select(SEQUENCES, row=PROPOSED, quantity="pcc")
     own = {d: pick(frame, dimension=d) for d in DIMENSIONS}
@@ -335,7 +320,6 @@ def previous_work() -> Iterator[Result]:
     )
 
 
-@check(KEY)
 def same_labels() -> Iterator[Result]:
     def cap(rmse: float, pcc: float) -> float:
         return np.sqrt(largest_target_variance(rmse**2, pcc))
@@ -352,7 +336,6 @@ def same_labels() -> Iterator[Result]:
         yield Result("same-labels", printed, found, exceeds_zero(room), frame["cell"], fill)
 
 
-@check(KEY)
 def bold() -> Iterator[Result]:
     for number, table in ((4, IMAGES), (5, SEQUENCES)):
         frame = table[table["quantity"] != "std"]
@@ -368,7 +351,6 @@ def bold() -> Iterator[Result]:
         yield Result(f"bold-table{number}", printed, found, truth(everywhere), frame["cell"])
 
 
-@check(KEY)
 def bounded_correlations() -> Iterator[Result]:
     for number, frame in ((1, RATERS), (2, VARIANCE_PCC), (4, IMAGES), (5, SEQUENCES)):
         pcc = select(frame, quantity="pcc")
@@ -392,7 +374,6 @@ def far(error: Values, variance: Values) -> Values:
     return (np.abs(error) - 0.5) / variance + np.log(variance)
 
 
-@check(KEY)
 def loss() -> Iterator[Result]:
     error, variance = np.meshgrid(np.linspace(-1, 1, 9), np.geomspace(0.01, 10, 7))
     rest = -stats.norm.logpdf(error, scale=np.sqrt(variance)) - near(error, variance)
@@ -404,7 +385,6 @@ def loss() -> Iterator[Result]:
     yield Result("loss-continuity", "equations 1 and 2", found, judge(Printed(0, 0), jump))
 
 
-@check(KEY)
 def correlation_formula() -> Iterator[Result]:
     deviation = np.array([-1.0, -1.0, 1.0, 1.0])
     as_set = np.sum(deviation**2) / np.sqrt(np.sum(deviation**2 * deviation**2))
@@ -414,7 +394,6 @@ def correlation_formula() -> Iterator[Result]:
 # Figures, and slips of the pen
 
 
-@check(KEY)
 def clips() -> Iterator[Result]:
     low, high = ([f"figure5-{clip}-{i}" for i in (1, 2, 3)] for clip in ("low", "high"))
     for ddof in (0, 1):
@@ -426,7 +405,6 @@ def clips() -> Iterator[Result]:
         yield Result("clip-ratings", as_printed(*low, *high), found, exceeds_zero(gap), fill=fill)
 
 
-@check(KEY)
 def faces() -> Iterator[Result]:
     for subset in ("clean", "noisy"):
         agree = []
@@ -450,7 +428,6 @@ def faces() -> Iterator[Result]:
     yield Result("happy-rule", "negative arousal leaves the clean set", found, truth(bool(calm)))
 
 
-@check(KEY)
 def slips() -> Iterator[Result]:
     """Of words and figure numbers: no printed number is contradicted, so none of them does not match."""
     rejected = f"p {as_printed('p-arousal')} at {as_printed('confidence-lower')} %: rejected"
@@ -465,3 +442,29 @@ def slips() -> Iterator[Result]:
         ("figure-1", "figure 1", "the caption of figure 3"),
     ):
         yield Result(name, printed, found, Status.OURS)
+
+
+CHECKS = (
+    correlation_matrices,
+    agreement_by_dimension,
+    learned_variance,
+    subset_sizes,
+    noisy_above_clean,
+    variance_against_error,
+    printed_t,
+    degrees_of_freedom,
+    printed_p,
+    decisions,
+    improvement,
+    sequence_errors,
+    spread_notation,
+    previous_work,
+    same_labels,
+    bold,
+    bounded_correlations,
+    loss,
+    correlation_formula,
+    clips,
+    faces,
+    slips,
+)

@@ -1,15 +1,15 @@
-"""`python -m paperlib.audit [paper ...]`: the audit as a page of text."""
+"""`python -m paperlib.companion.audit [paper ...]`: the audit as a page of text."""
 
 from __future__ import annotations
 
 import argparse
 import textwrap
 
-from paperlib.audit import Status, papers, run_audit
+from paperlib.companion.audit import Status, papers, run_audit
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m paperlib.audit", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m paperlib.companion.audit", description=__doc__)
     parser.add_argument(
         "papers", nargs="*", metavar="paper", help=f"any of: {', '.join(papers())} (default: all)"
     )
