@@ -11,8 +11,8 @@ An entry of the file, under the id of a line of checks.csv, has
 - `say`, joined for all parts as {parts}; `found`, what was found; `printed`, what is printed of it. All may hold
   {names}, with a format, and a number's name in brackets, as it is printed. {those} and {rest} are the names of
   the parts that hold or not, {holds} of {all} how many; "{rest:; not: }" puts "; not: " before, if there are any.
-- `equals` (a number's name), `above` (a name of `let` that should exceed 0), `at least` (one that should not be
-  below), `true` (an expression of names in `whole`) or `status`: how it is judged.
+- `equals` (a number's name, or "1.5 ± 1", that `value` should be), `above` (names of `let` that should exceed 0),
+  `at least` (that should not be below), `true` (an expression of names in `whole`) or `status`: how it is judged.
   Where `tried`, the paper does not claim it, and it is held against nobody.
 - `compare`: two rows, "table: row", whose change in each metric is {change}. Judged by `words`, see `as_worded`.
 - `cells`: which cells of the tables it is about, each a mapping from "table" and columns to values.
@@ -255,7 +255,8 @@ def _status(
         status = worst(judge(number, part["value"]) for number, part in zip(wanted, parts, strict=True))
     else:
         kind, verdict = ("above", exceeds_zero) if "above" in entry else ("at least", require)
-        status = worst(verdict(part[entry[kind]]) for part in parts)
+        names = [entry[kind]] if isinstance(entry[kind], str) else entry[kind]
+        status = worst(verdict(part[name]) for part, name in product(parts, names))
     return tried(status) if entry.get("tried") else status
 
 
@@ -265,11 +266,10 @@ def _wanted(paper: Paper, name: str) -> Printed:
 
 
 def _cells(paper: Paper, where: Mapping[str, Any], fill: Mapping[str, Any]) -> list[str]:
-    """The cells of a table whose columns equal `where`; a value that ends in "…" is how they begin."""
+    """The cells of a table whose columns equal `where`, or are in its list."""
     frame = paper.tables[where["table"]]
     for column, value in where.items():
         if column != "table":
-            value = str(value).format_map(fill)
-            same = frame[column].str.startswith(value[:-1]) if value.endswith("…") else frame[column] == value
-            frame = frame[same]
+            values = value if isinstance(value, list) else [value]
+            frame = frame[frame[column].isin([str(v).format_map(fill) for v in values])]
     return frame["cell"].tolist()
