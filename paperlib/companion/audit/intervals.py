@@ -95,10 +95,13 @@ class Paper:
         return frame[np.logical_or.reduce([of == what for of in names])]
 
     def rows(self, table: str) -> list[str]:
-        """The rows of a table of this paper, "5", or of another, "key/5"."""
+        """The rows of a table of this paper, "5", or of another, "key/5"; those that have "5 | what"."""
         *key, number = table.split("/")
-        tables = Paper(key[0]).tables if key else self.tables
-        return tables[int(number)]["row"].unique().tolist()
+        if key:
+            return Paper(key[0]).rows(number)
+        number, _, what = number.partition(" | ")
+        rows = self.tables[int(number)]["row"].unique().tolist()
+        return [row for row in rows if not what or not self.lines(f"{number}: {row} | {what}").empty]
 
     def number(self, name: str) -> Printed:
         """The one printed number with this name."""

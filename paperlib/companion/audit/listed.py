@@ -11,8 +11,8 @@ An entry of the file, under the id of a line of checks.csv, has
 - `say`, joined for all parts as {parts}; `found`, what was found; `printed`, what is printed of it. All may hold
   {names}, with a format, and a number's name in brackets, as it is printed. {those} and {rest} are the names of
   the parts that hold or not, {holds} of {all} how many; "{rest:; not: }" puts "; not: " before, if there are any.
-- `equals` (a number's name), `above` (a name of `let` that should exceed 0), `at least` (one that should not be
-  below), `true` (an expression of names in `whole`) or `status`: how it is judged.
+- `equals` (a number's name, or "1.5 ± 1", that `value` should be), `above` (names of `let` that should exceed 0),
+  `at least` (that should not be below), `true` (an expression of names in `whole`) or `status`: how it is judged.
   Where `tried`, the paper does not claim it, and it is held against nobody.
 - `compare`: two rows, "table: row", whose change in each metric is {change}. Judged by `words`, see `as_worded`.
 - `cells`: which cells of the tables it is about, each a mapping from "table" and columns to values.
@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,9 +58,10 @@ _NAMES = {
         name: getattr(np, name)
         for name in ("sqrt", "log", "arctanh", "ceil", "exp", "mean", "sign", "median")
     },
-    **{f.__name__: f for f in (abs, min, max, sum, len, round, float, any, all, str, zip)},
+    **{f.__name__: f for f in (abs, min, max, sum, len, round, sorted, zip)},
     "norm": stats.norm,
     "t": stats.t,
+    "chi": stats.chi,
     "touch": TOUCH,
     "point": attrgetter("point"),
     "joined": joined,
@@ -104,6 +106,9 @@ class Comparison(NamedTuple):
         """Of the statement that all are better; rounding intervals that only touch count as apart."""
         apart = {c for c, r in self.changes.items() if r.point > TOUCH and r.low > -TOUCH}
         return worst(truth(True) if c in apart else exceeds_zero(r) for c, r in self.changes.items())
+
+
+_NAMES["Names"] = Names
 
 
 def compare(paper: Paper, before: str, after: str, metrics: str = "") -> Comparison:
@@ -151,12 +156,17 @@ def listed(paper: Paper) -> Iterator[Result]:
                 raise ValueError(f"{path}, {name}, entry {number}: {error!r}") from error
 
 
-def combinations(paper: Paper, across: Mapping[str, list | str]) -> Iterator[dict[str, Any]]:
+def combinations(
+    paper: Paper, across: Mapping[str, list | str], fill: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[dict[str, Any]]:
     """One mapping for each combination; a value that is itself a mapping is merged in.
 
-    Values are a list, or the name of a table, such as "table 5", for all of its rows.
+    Values are a list, or a table, such as "table 5", for all of its rows, "table 5 | Accuracy" for those that have it.
     """
-    lists = [paper.rows(of.removeprefix("table ")) if isinstance(of, str) else of for of in across.values()]
+    lists = [
+        paper.rows(of.format_map(fill).removeprefix("table ")) if isinstance(of, str) else of
+        for of in across.values()
+    ]
     for values in product(*lists):
         combined: dict[str, Any] = {}
         for name, value in zip(across, values, strict=True):
@@ -206,7 +216,7 @@ def _part(paper: Paper, entry: Mapping[str, Any], fill: dict[str, Any]) -> dict[
 
 
 def _result(paper: Paper, name: str, entry: Mapping[str, Any], fill: dict[str, Any]) -> Result:
-    parts = [_part(paper, entry, fill | more) for more in combinations(paper, entry.get("over", {}))]
+    parts = [_part(paper, entry, fill | more) for more in combinations(paper, entry.get("over", {}), fill)]
     if "only" in entry:
         parts = [part for part in parts if eval(entry["only"], _NAMES | part)]
     whole = dict(parts[0]) if "over" not in entry else dict(fill)
@@ -214,6 +224,7 @@ def _result(paper: Paper, name: str, entry: Mapping[str, Any], fill: dict[str, A
     holding = [bool(eval(str(entry.get("when", True)), _NAMES | part)) for part in parts]
     names = [template(paper, entry.get("name", ""), part) for part in parts]
     whole |= {
+        "names": names,
         "all": len(parts),
         "holds": sum(holding),
         "those": Names(n for n, holds in zip(names, holding, strict=True) if holds),
@@ -221,7 +232,7 @@ def _result(paper: Paper, name: str, entry: Mapping[str, Any], fill: dict[str, A
         "parts": joined(template(paper, entry["say"], part) for part in parts) if "say" in entry else "",
     }
     for key, expression in entry.get("whole", {}).items():
-        whole[key] = eval(str(expression), _NAMES | whole | lists)
+        whole[key] = eval(str(expression), _NAMES | lists | whole)
     printed = entry.get("printed", f"[{entry['equals']}]" if "equals" in entry else "")
     found = template(paper, entry.get("found", "{parts}"), whole)
     status = _status(paper, entry, parts, whole)
@@ -244,20 +255,21 @@ def _status(
         status = worst(judge(number, part["value"]) for number, part in zip(wanted, parts, strict=True))
     else:
         kind, verdict = ("above", exceeds_zero) if "above" in entry else ("at least", require)
-        status = worst(verdict(part[entry[kind]]) for part in parts)
+        names = [entry[kind]] if isinstance(entry[kind], str) else entry[kind]
+        status = worst(verdict(part[name]) for part, name in product(parts, names))
     return tried(status) if entry.get("tried") else status
 
 
 def _wanted(paper: Paper, name: str) -> Printed:
-    return Printed(float(name), 0) if name.isdigit() else paper.number(name)
+    value, _, half = name.partition(" ± ")
+    return Printed(float(value), float(half or 0)) if value[0].isdigit() and "|" not in name else paper.number(name)
 
 
 def _cells(paper: Paper, where: Mapping[str, Any], fill: Mapping[str, Any]) -> list[str]:
-    """The cells of a table whose columns equal `where`; a value that ends in "…" is how they begin."""
+    """The cells of a table whose columns equal `where`, or are in its list."""
     frame = paper.tables[where["table"]]
     for column, value in where.items():
         if column != "table":
-            value = str(value).format_map(fill)
-            same = frame[column].str.startswith(value[:-1]) if value.endswith("…") else frame[column] == value
-            frame = frame[same]
+            values = value if isinstance(value, list) else [value]
+            frame = frame[frame[column].isin([str(v).format_map(fill) for v in values])]
     return frame["cell"].tolist()
