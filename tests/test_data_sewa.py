@@ -114,16 +114,12 @@ def test_without_any_labels_there_is_no_gold_standard(written):
 def test_labels_without_traces_are_refused(written):
     for path in (written / "annotations").glob("Devel_01*"):
         path.unlink()
-    with pytest.raises(
-        FileNotFoundError, match="^labels/Devel_01.csv has no counterpart in annotations: the ra"
-    ):
+    with pytest.raises(FileNotFoundError, match="^labels/Devel_01.csv has no counterpart in annotations: th"):
         load(written)
     for folder in ("annotations", "labels"):
         for path in (written / folder).iterdir():
             path.unlink()
-    with pytest.raises(
-        FileNotFoundError, match="holds no rated recording .*'recording without labels and ann"
-    ):
+    with pytest.raises(FileNotFoundError, match="holds no rated recording .*'recording without labels and a"):
         load(written)
 
 
@@ -133,9 +129,7 @@ def test_labels_may_have_a_header_which_is_checked(record, written):
     path.write_text("Instance_name;timeStamp;Arousal;Valence;Liking\n" + text)
     assert_array_equal(load(written).gold, record.gold)
     path.write_text("name;time;valence;arousal;liking\n" + text)
-    with pytest.raises(
-        ValueError, match="^labels/Train_01.csv, row 1: 'name;time;valence;.* are not the columns"
-    ):
+    with pytest.raises(ValueError, match="^labels/Train_01.csv, row 1: 'name;time;valence;.* are not the co"):
         load(written)
     path.write_text(text.replace(";0.0\n", "\n"))
     with pytest.raises(ValueError, match="^labels/Train_01.csv, row 1: 'Train_01;.* are not the columns"):
@@ -159,7 +153,5 @@ def test_one_rater_is_too_few(written):
     for dimension in ("valence", "arousal"):
         raters = [f"rater_{k}" for k in range(2, 7)]
         change(written / "annotations" / f"Devel_01_{dimension}.csv", drop=raters)
-    with pytest.raises(
-        ValueError, match="^annotations/Devel_01_valence.csv: valence is rated by one rater at most"
-    ):
+    with pytest.raises(ValueError, match="^annotations/Devel_01_valence.csv: valence is rated by one rater"):
         load(written)

@@ -106,9 +106,7 @@ def test_videos_are_labelled_by_the_parameters_of_the_faces(on, faces):
 
 def test_aff_wild_asks_for_the_parameters_and_takes_those_that_were_saved(on, faces, tmp_path):
     track = replace(on("affwild"), root=str(tmp_path))
-    with pytest.raises(
-        FileNotFoundError, match="label_parameters.json, which reproducing neo2023 on track affectnet"
-    ):
+    with pytest.raises(FileNotFoundError, match="label_parameters.json, which reproducing neo2023 on track"):
         task.problem(track, "videos")
     mine = fit_label_parameters(
         faces.affect,

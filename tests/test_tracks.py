@@ -90,9 +90,7 @@ def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_
     assert track.faces().fingerprint == first.fingerprint
     os.utime(tmp_path / "manifest.csv", ns=(1, 1))
     tracks._faces.cache_clear()
-    with pytest.raises(
-        RuntimeError, match="files of track manifest changed while they were used.* start again"
-    ):
+    with pytest.raises(RuntimeError, match="files of track manifest changed while they were used.* start ag"):
         track.faces()
 
 
