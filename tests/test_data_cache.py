@@ -13,7 +13,6 @@ from paperlib.data.cache import (
     converted,
     fingerprint,
     open_pictures,
-    resolve_each,
     resolve_inside,
     state,
 )
@@ -235,14 +234,6 @@ def test_a_name_that_leaves_the_folder_is_refused(tmp_path, name):
     (tmp_path / "data" / "out").symlink_to(tmp_path)
     with pytest.raises(ValueError, match=r"list.csv, row 7: the file name .* leaves the data folder"):
         resolve_inside(tmp_path / "data", name, where="list.csv, row 7")
-
-
-def test_a_name_leaves_its_folder_by_dots_and_the_root_by_links(root):
-    (root / "pictures" / "table").symlink_to("../table.csv")
-    found = resolve_each(root, ["a/1.png", "table"], where=["", ""], folder="pictures")
-    assert found == [root / "pictures" / "a" / "1.png", root / "pictures" / "table"]
-    with pytest.raises(ValueError, match=r"row 3: the file name '../table.csv' leaves the data folder"):
-        resolve_each(root, ["a/1.png", "../table.csv"], where=["row 2", "row 3"], folder="pictures")
 
 
 @pytest.mark.parametrize("name", ["x\0.png", "x\0/1.png", "x" * 300, "a/" * 3000 + "x", "\ud800.png"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from layouts import write_ferplus
 from numpy.testing import assert_allclose, assert_array_equal
 
-from paperlib.data import PROTOCOLS, consensus, ferplus, load_ferplus, requirements, votes_to_ratings
+from paperlib.data import PROTOCOLS, consensus, load_ferplus, requirements, votes_to_ratings
 from paperlib.labels import EXPRESSIONS
 from paperlib.twin.prototypes import CIRCUMPLEX
 from paperlib.twin.raters import make_faces
@@ -155,23 +155,6 @@ def test_the_fingerprint_changes_with_the_coordinates(written, tmp_path, monkeyp
 def test_an_unknown_protocol_is_refused(written):
     with pytest.raises(ValueError, match="protocol must be one of majority, .*; got 'mean'"):
         load_ferplus(written, protocol="mean", cache=written.parent)
-
-
-def test_votes_that_change_just_before_they_are_converted_are_read_anew(written, tmp_path, monkeypatch):
-    before = load_ferplus(written, cache=tmp_path / "before").fingerprint
-
-    def late(*arguments, **named):
-        path = written / "fer2013new.csv"
-        path.write_text(
-            path.read_text().replace("happiness", "x").replace("sadness", "happiness").replace("x", "sadness")
-        )
-        return converted(*arguments, **named)
-
-    converted = ferplus.converted
-    monkeypatch.setattr(ferplus, "converted", late)
-    read = load_ferplus(written, cache=tmp_path / "cache").fingerprint
-    monkeypatch.undo()
-    assert read == load_ferplus(written, cache=tmp_path / "after").fingerprint != before
 
 
 def test_requirements_say_what_is_there(written, monkeypatch):

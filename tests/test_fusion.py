@@ -220,17 +220,6 @@ def test_a_file_with_wrong_parameters_says_so(tmp_path, change, message):
         LabelParameters.load(path)
 
 
-@pytest.mark.parametrize("missing", ["classes", "prior", "mean", "covariance", "source", "n"])
-def test_a_file_that_lacks_a_field_names_it(tmp_path, missing):
-    path = tmp_path / "parameters.json"
-    gaussians(CORNERS).save(path)
-    fields = json.loads(path.read_text())
-    del fields[missing]
-    path.write_text(json.dumps(fields))
-    with pytest.raises(ValueError, match=f"parameters.json holds no label parameters .*'{missing}'"):
-        LabelParameters.load(path)
-
-
 @pytest.mark.parametrize("text", ["", "prior 0.5", '{"prior": [0.5,', "[]", "[1]", "3", "null"])
 def test_a_file_of_something_else_says_so(tmp_path, text):
     path = tmp_path / "parameters.json"

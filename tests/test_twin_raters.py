@@ -78,21 +78,6 @@ def test_rows_do_not_depend_on_how_many_are_asked_for():
         assert_array_equal(getattr(part.truth, name), getattr(FACES.truth, name)[rows])
 
 
-def test_fingerprint_tells_settings_apart():
-    settings = [
-        {},
-        {"seed": 2},
-        {"size": 49},
-        {"channels": 3},
-        {"raters": 4},
-        {"start": 1},
-        {"mislabelled": 0.2},
-    ]
-    prints = [make_faces(2, **({"seed": 1, "size": 48} | s)).fingerprint for s in settings]
-    assert len(set(prints)) == len(prints)
-    assert make_faces(2, seed=1, size=48).fingerprint == prints[0]
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -35,7 +35,7 @@ TABLES = {
         "rater_1_valence",
         "rater_3_arousal",
     ],
-    ("amigos-openface", "External_Annotations.xlsx"): ["UserID", "VideoID", "Segment_Index"],
+    ("amigos-openface", "External_Annotations.xlsx"): ["UserID", "Segment_Index"],
     ("amigos-openface", "action_units/P01_1.csv"): ["frame", "timestamp", "success", "AU01_r", "AU25_r"],
     ("amigos-json", "External_Annotations.xlsx"): ["Valence_Annotator_1", "Arousal_Annotator_3"],
     ("sewa", "annotations/Train_01_valence.csv"): ["time", "rater_1"],
