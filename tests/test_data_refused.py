@@ -109,9 +109,7 @@ CASES = {
         (again("valence"), "validation.csv, row 1 (the header): 'valence' is there twice."),
         (gone, "validation.csv is not there"),
     ],
-    ("affectnet-csv", ""): [
-        (emptied, "holds neither training.csv nor train_set/"),
-    ],
+    ("affectnet-csv", ""): [(emptied, "holds neither training.csv nor train_set/")],
     ("affectnet-folders", "train_set/annotations/000003_exp.npy"): [
         (saved(np.array("12")), "train_set/annotations/000003_exp.npy does not hold one category, 0 to 10"),
     ],
@@ -140,9 +138,7 @@ CASES = {
         (line(4, "0.5"), f"{VALENCE} has 4 lines, ...arousal/ben.txt has 3. Restore both"),
         (gone, f"{VALENCE} is not there. Restore it, or take its count"),
     ],
-    ("affwild", "annotations/train/arousal/joe.txt"): [
-        (gone, "arousal/joe.txt is not there"),
-    ],
+    ("affwild", "annotations/train/arousal/joe.txt"): [(gone, "arousal/joe.txt is not there")],
     ("affwild", "frames/ben/00003.png"): [
         (copied("00004.png"), "frames/ben/00004.png has no line: ...frames 1 to 3"),
         (named("face_3.png"), "ben/face_3.png is not named by a frame number. Rename"),
@@ -153,9 +149,7 @@ CASES = {
         (emptied, "frames/ben holds no picture. Cut its faces out of the video"),
         (shutil.rmtree, "frames/ben holds no picture"),
     ],
-    ("affwild", ""): [
-        (emptied, "annotations/train holds no annotation. data/README.md says where"),
-    ],
+    ("affwild", ""): [(emptied, "annotations/train holds no annotation. data/README.md says where")],
     ("affwild2", PAIRS): [
         (line(1, "arousal,valence"), f"{PAIRS}, line 1: it is not the header valence,arousal. Restore"),
         (line(3, "0.1,-4"), f"{PAIRS}, line 3: '0.1,-4' is not valence,arousal from -1 to 1, or -5 for"),
@@ -207,9 +201,7 @@ CASES = {
         (called(Subject="Who"), "no column Subject, only Filename, Who, Emotion Label"),
         (gone, "Morphset.csv is not there. data/README.md says"),
     ],
-    ("morphset", "images/000003.png"): [
-        (cut(100), "csv, row 5 ...: the picture 000003.png cannot be read"),
-    ],
+    ("morphset", "images/000003.png"): [(cut(100), "csv, row 5 ...: the picture 000003.png cannot be read")],
     ("rafdb", LIST): [
         (line(3, "train_00003.jpg 0"), OF_LIST + "'train_00003.jpg 0' is not a name such as train_00001"),
         (line(3, "train_00003.jpg 8"), "a label from 1 to 7. Restore the line from the release"),
@@ -234,9 +226,7 @@ CASES = {
     ("rafdb", ALIGNED + "train_00003_aligned.jpg"): [
         (gone, OF_LIST + "there is no picture train_00003_aligned.jpg."),
     ],
-    ("rafdb", ALIGNED): [
-        (shutil.rmtree, "aligned is not there. Unpack aligned.zip"),
-    ],
+    ("rafdb", ALIGNED): [(shutil.rmtree, "aligned is not there. Unpack aligned.zip")],
     ("sfew", "valence_arousal.csv"): [
         (line(3, "x.png,0,0"), OF_AFFECT + "name is 'x.png', no picture"),
         (rows(slice(1, None)), "1 training pictures have no row, Train/"),
@@ -308,9 +298,7 @@ CASES = {
     ("amigos-openface", "action_units/1_1.json"): [
         (content("{}"), "1_1.json and P01_1.csv are one recording. Keep one"),
     ],
-    ("amigos-openface", "action_units"): [
-        (emptied, "holds no action units for any recording ... P01_1.csv"),
-    ],
+    ("amigos-openface", "action_units"): [(emptied, "holds no action units for any recording ... P01_1.csv")],
     ("amigos-json", "action_units/P01_1.json"): [
         (keys(action_units=["AU01"]), "P01_1.json, key action_units: no AU02...Write"),
         (keys(frames=[[0.0] * 10, [0.0] * 9]), "frame 1 (the first is 0): ...Write fps"),
@@ -318,15 +306,9 @@ CASES = {
         (keys(fps="fast"), "P01_1.json, key fps: ...fast...Write fps"),
         (keys(fps=10**400), "P01_1.json, key fps: ...too large...Write fps"),
     ],
-    ("sewa", "annotations/Train_02_arousal.csv"): [
-        (gone, "annotations/Train_02_arousal.csv is not there"),
-    ],
-    ("sewa", "audio/Train_02.wav"): [
-        (gone, "audio/Train_02.wav is not there"),
-    ],
-    ("sewa", "landmarks/Train_02.csv"): [
-        (gone, "landmarks/Train_02.csv is not there"),
-    ],
+    ("sewa", "annotations/Train_02_arousal.csv"): [(gone, "annotations/Train_02_arousal.csv is not there")],
+    ("sewa", "audio/Train_02.wav"): [(gone, "audio/Train_02.wav is not there")],
+    ("sewa", "landmarks/Train_02.csv"): [(gone, "landmarks/Train_02.csv is not there")],
     ("sewa", AROUSAL): [
         (cells(6, rater_3="calm"), f"{AROUSAL}, row 6 (the header is row 1): rater_3 is 'calm', not"),
         (cells(6, rater_3="2"), f"{AROUSAL}, row 6 (the header is row 1): rater_3 is '2', outside -1"),
@@ -345,9 +327,7 @@ CASES = {
         (cells(drop=["pair"]), "row 1 (the header): no column pair, only recording, subject"),
         (cells(4, pair="one"), "pair 'one' is in two splits, Train_01 in train and Devel_01 in"),
     ],
-    ("sewa", "labels/readme.csv"): [
-        (content(""), "labels/readme.csv is not named as a recording's file"),
-    ],
+    ("sewa", "labels/readme.csv"): [(content(""), "labels/readme.csv is not named as a recording's file")],
     ("sewa", "audio/Train_1_valence.wav"): [
         (content(""), "audio/Train_1_valence.wav is not named as a recording's"),
     ],

@@ -106,16 +106,11 @@ def test_a_normal_class_cut_by_distance_keeps_its_shape_and_the_mean_of_a_trunca
     assert_allclose(fitted(normal_sample(own), reading="distance").covariance[0], kept * own, rtol=5e-3)
 
 
-LINE = np.linspace(-0.5, 0.5, 9)[:, None] * (1, 2) / 2
-
-
 @pytest.mark.parametrize(
     ("affect", "reading", "left"),
     [
         (SQUARE[:2], "all", 2),
         (np.full((9, 2), 0.3), "axis", 9),
-        (LINE, "all", 9),
-        (np.where([True, False], LINE, 0.25), "distance", 9),
         # these do spread, and what is left of them does not: two corners, the middle, nothing
         (np.concatenate([SQUARE, 5 * SQUARE[[0, 3]]]), "distance", 2),
         (np.concatenate([SQUARE, np.zeros((4, 2))]), "axis", 4),
@@ -139,26 +134,13 @@ def test_a_class_without_spread_is_named(rng, affect, reading, left):
         ({"label": np.array([0, 0, 0, 1])}, "integers 0 to 0; 1 of 4 are not"),
         ({"label": np.array([0, 0, 0, -1])}, r"1 of 4 are not .*leave rows without a category \(-1\) out"),
         ({"label": np.zeros(4)}, "categories must be integers .*float64"),
-        (
-            {"affect": np.where(SQUARE > 0, SQUARE, np.nan)},
-            "row 0: valence, arousal are not finite, as in 3 of 4",
-        ),
+        ({"affect": np.where(SQUARE > 0, SQUARE, np.nan)}, "row 0: valence, arousal are not finite, as in 3"),
         ({"affect": SQUARE[:, 0]}, r"expected valence, arousal \(n, 2\); got \(4,\)"),
     ],
 )
 def test_what_no_gaussians_can_be_fitted_to_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         fitted(**({"affect": SQUARE, "reading": "all"} | change))
-
-
-@pytest.mark.parametrize(
-    "mixed", [lambda x: posterior(gaussians(CORNERS), x), lambda x: inverse_distances(x, CORNERS)]
-)
-def test_a_place_that_is_none_gets_no_mixed_label(mixed):
-    with pytest.raises(ValueError, match="row 1: valence, arousal are not finite, as in 1 of 2 rows"):
-        mixed([[0.0, 0.0], [0.1, np.nan]])
-    with pytest.raises(ValueError, match=r"\(n, 2\); got \(2, 3\)"):
-        mixed(np.zeros((2, 3)))
 
 
 # --- carried to another data set ---
@@ -195,19 +177,12 @@ ROUND = [[0.1, 0.0], [0.0, 0.1]]
     ("change", "message"),
     [
         ({"prior": [0.5]}, NOT_THESE),
-        ({"prior": [0.5, float("nan")]}, NOT_THESE),
         ({"prior": [1.5, -0.5]}, NOT_THESE),
-        ({"prior": [1.0, 0.0]}, NOT_THESE),
-        ({"prior": [0.5, 0.6]}, NOT_THESE),
-        ({"prior": None}, NOT_THESE),
         ({"mean": [[0.0, 0.0]]}, NOT_THESE),
-        ({"mean": [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]}, NOT_THESE),
         ({"mean": [[0.0, 0.0], [0.0, float("inf")]]}, NOT_THESE),
         ({"covariance": [ROUND]}, NOT_THESE),
         ({"covariance": [ROUND, [[0.1, 0.2], [0.2, 0.1]]]}, NOT_THESE),
-        ({"covariance": [ROUND, [[-0.1, 0.0], [0.0, -0.1]]]}, NOT_THESE),
         ({"covariance": [ROUND, [[0.0, 0.0], [0.0, 0.0]]]}, NOT_THESE),
-        ({"covariance": [0.1, 0.1]}, NOT_THESE),
         ({"classes": 2}, NO_PARAMETERS),
         ({"made_by": "hand"}, NO_PARAMETERS),
     ],
@@ -265,10 +240,8 @@ def test_fusion_by_hand_and_at_its_ends():
     ("label", "mixed", "alpha", "message"),
     [
         ([0], [[0.5, 0.5]], 1.1, r"alpha must lie in \[0, 1\]; got 1.1"),
-        ([0], [[0.5, 0.5]], -0.1, r"alpha must lie in \[0, 1\]; got -0.1"),
         ([0], [[0.5, 0.5]], np.nan, r"alpha must lie in \[0, 1\]; got nan"),
         ([0, 1], [[0.5, 0.5]], 0.5, r"label \(n,\) and mixed \(n, K\); got \(2,\) and \(1, 2\)"),
-        ([[0]], [[0.5, 0.5]], 0.5, r"got \(1, 1\) and \(1, 2\)"),
         ([0, 1], [0.5, 0.5], 0.5, r"got \(2,\) and \(2,\)"),
         ([2], [[0.5, 0.5]], 0.5, "integers 0 to 1; 1 of 1 are not"),
         ([-1], [[0.5, 0.5]], 0.5, "integers 0 to 1; 1 of 1 are not"),

@@ -10,7 +10,6 @@ from torch import nn
 from paperlib import inference
 from paperlib.inference import Predictor, crop_face, fold_batch_norm, smooth
 from paperlib.models.emofan import CLASSES, EmoFAN, freeze_alignment
-from paperlib.twin import draw_faces, landmarks, sample_parameters
 from paperlib.twin.anatomy import MIRROR
 
 
@@ -140,16 +139,6 @@ def test_smoothing_by_hand():
 
 
 # -------------------------------------------------------------------------------------------- cropping
-
-
-def test_a_crop_holds_the_twin_s_landmarks_and_maps_back():
-    faces = sample_parameters(8, seed=3)
-    for picture, points in zip(draw_faces(faces, size=128, channels=3), landmarks(faces, 128), strict=True):
-        crop, window = crop_face(picture, points, size=96)
-        inside = window.to_crop(points)
-        assert crop.shape == (96, 96, 3) and inside.min() > 0 and inside.max() < 96
-        assert_allclose(inside.mean(axis=0), 48, atol=12)
-        assert_allclose(window.to_picture(inside), points, atol=1e-9)
 
 
 def test_a_crop_moves_pixels_as_it_moves_points():

@@ -78,11 +78,6 @@ def test_all_kl_losses_agree_at_unit_variance(error):
         assert value(loss, error, 0.0) == pytest.approx(smooth_l1, abs=1e-12)
 
 
-def test_beta_nll_without_weight_is_the_nll():
-    mean, log_variance, target = torch.randn(3, 40, dtype=torch.float64)
-    assert_close(beta_nll(mean, log_variance, target, beta=0.0), gaussian_nll(mean, log_variance, target))
-
-
 def test_beta_of_one_gives_the_mean_the_gradient_of_half_a_squared_error():
     mean, log_variance, target = torch.randn(3, 40, dtype=torch.float64)
     of_mean, of_log_variance = gradients(beta_nll, mean, log_variance, target, beta=1.0)
@@ -123,12 +118,6 @@ def weight_of_label():
 
 def weight_of_column():
     return CLASS_WEIGHT.expand(6, -1)
-
-
-def test_unweighted_cross_entropy_of_labels_is_torchs():
-    logits, target, _, _ = drawn(soft=False)
-    ours = weighted_cross_entropy(logits, target, torch.ones_like(target))
-    assert_close(ours, F.cross_entropy(logits, LABEL, reduction="none"))
 
 
 def test_cross_entropy_weighted_by_column_is_torchs_with_class_weights():

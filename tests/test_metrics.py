@@ -53,19 +53,6 @@ def test_torchmetrics_agrees_where_the_definitions_do(pair):
     assert_allclose(pcc(predicted, target), [tm.pearson_corrcoef(*c) for c in columns], rtol=1e-9)
 
 
-def test_scipy_pearson_agrees(pair):
-    predicted, target = pair
-    expected = [stats.pearsonr(predicted[:, i], target[:, i]).statistic for i in range(2)]
-    assert_allclose(pcc(predicted, target), expected, rtol=1e-12)
-
-
-def test_concordance_is_pearson_times_bias_correction(pair):
-    predicted, target = pair
-    ratio = predicted.std(0) / target.std(0)
-    shift = (predicted.mean(0) - target.mean(0)) / np.sqrt(predicted.std(0) * target.std(0))
-    assert_allclose(ccc(predicted, target), pcc(predicted, target) * 2 / (ratio + 1 / ratio + shift**2))
-
-
 def test_zero_is_a_sign_of_its_own():
     assert sagr([0.0, 0.0, -0.0, 0.2, -0.1], [0.0, 0.5, 0.0, 0.1, -0.9]) == pytest.approx(4 / 5)
     assert sagr([0.0, 0.0], [1.0, -1.0]) == 0
@@ -144,9 +131,6 @@ def test_two_constants_are_undefined_in_float32_too():
     constant = torch.full((7,), 0.3)
     with pytest.warns(RuntimeWarning, match="pcc"):
         assert np.isnan(pcc(constant, constant))
-
-
-# Properties
 
 
 # Calibration

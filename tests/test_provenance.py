@@ -96,9 +96,7 @@ def test_what_can_change_a_result_is_named(module, before, after, changed):
     ("head", "call"),
     [
         ("from paperlib.depth import below", "below()"),
-        ("from paperlib.depth import below as other", "other()"),
         ("from paperlib import depth", "depth.below()"),
-        ("from paperlib import depth as other", "other.below()"),
         ("from paperlib import depth", "depth.TABLE['below']()"),
         ("from paperlib.depth import TABLE", "TABLE['below']()"),
         ("from paperlib.package import below", "below()"),
@@ -138,13 +136,6 @@ def local():
     module(depth=depth.replace("return 1", "return 2"))
     again = code_of("paperlib.toy:task")
     assert [name for name in code if code[name] != again[name]] == ["paperlib.depth:bottom"]
-
-
-def test_definitions_that_call_each_other_end(module):
-    module(
-        toy="def even(n):\n    return n == 0 or odd(n - 1)\ndef odd(n):\n    return n > 0 and even(n - 1)\n"
-    )
-    assert set(code_of("paperlib.toy:even")) == {"paperlib.toy:even", "paperlib.toy:odd"}
 
 
 def test_data_and_what_carries_runs_are_not_followed(module):

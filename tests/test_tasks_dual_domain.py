@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import metrics
 from paperlib.data.records import FaceSet
 from paperlib.fusion import LabelParameters, fit_label_parameters, posterior
 from paperlib.labels import EXPRESSIONS
@@ -216,22 +215,6 @@ def test_a_run_gives_distributions_places_and_maps_and_the_same_twice(on, tmp_pa
     assert out["attention"].shape[0] == len(task.explained(parts)) and (out["attention"] >= 0).all()
     for name in out:
         np.testing.assert_array_equal(out[name], again[name])
-
-
-def test_a_network_learns_two_categories_and_their_places(on, rng, tmp_path):
-    """A happy face is bright above, a sad one below: no distortion of training takes that away."""
-    label = (np.arange(N) % 2 + 1).astype(np.int8)
-    images = rng.integers(0, 60, (N, 16, 16)).astype(np.uint8)
-    images[label == 1, :8] += 150
-    images[label == 2, 8:] += 150
-    ratings = (PLACES[label][:, None] + rng.normal(0, 0.05, (N, 4, 2))).clip(-1, 1).astype(np.float32)
-    track = on(images=images, expression=label, original=label, ratings=ratings, affect=ratings.mean(axis=1))
-    schedule = SETTINGS["schedule"] | {"epochs": 8, "batch": 16}
-    settings = SETTINGS | {"weights": "none", "schedule": schedule, "average_after": 5}
-    out = task.train(track, settings, 0, tmp_path / "run.ckpt")
-    parts = task.problem(track, "faces")
-    assert (out["log_probability"].argmax(axis=1) == parts.label[parts.test]).mean() > 0.9
-    assert metrics.pcc(out["affect"].astype(float), parts.judged[parts.test]).min() > 0.8
 
 
 def test_the_regressor_predicts_every_training_face_by_a_network_that_saw_others(on, monkeypatch, tmp_path):
