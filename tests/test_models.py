@@ -6,7 +6,6 @@ from torch.testing import assert_close
 
 from paperlib.models import (
     DualDomainNet,
-    LabelVarianceNet,
     NetVLADBackbone,
     TemporalNetVLAD,
     VoteNet,
@@ -72,13 +71,6 @@ def test_compact_backbones_average_over_place(name, channels):
 def test_a_backbone_that_cannot_be_built_says_why(name, options, message):
     with pytest.raises(ValueError, match=message):
         build_backbone(name, **options)
-
-
-def test_variance_head_starts_at_the_given_log_variance():
-    net = LabelVarianceNet(nn.Flatten(), 6, initial_log_variance=-3.0)
-    predicted = net(torch.randn(50, 6))
-    assert_close(predicted.log_variance, torch.full((50, 2), -3.0), rtol=0, atol=1e-2)
-    assert predicted.mean.std() > 0.05
 
 
 def test_vote_distribution_is_numpys_weighted_moments(rng):

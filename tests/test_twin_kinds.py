@@ -83,22 +83,6 @@ def test_morphs_of_a_person_are_in_one_split(morphed):
 # --- in place of Aff-Wild ---
 
 
-def of_videos(values):
-    return values.astype(float).reshape(40, FRAMES, -1)
-
-
-@pytest.mark.parametrize("name", ["images", "affect"])
-def test_neighbouring_frames_are_much_more_alike_than_frames_of_different_videos(filmed, name):
-    values = of_videos(getattr(filmed, name))
-    step = np.abs(np.diff(values, axis=1)).mean(axis=(1, 2))
-    other = np.abs(values - np.roll(values, 1, axis=0)).mean(axis=(1, 2))
-    assert (
-        step.mean() < 0.4 * other.mean()
-    )  # four frames from one place in the plane to another, unrelated one
-    if name == "images":
-        assert step.max() < other.min()
-
-
 def test_a_video_is_in_one_split_and_one_in_five_is_for_test(filmed):
     assert all(len(splits) == 1 for splits in splits_of(filmed))
     of_video = filmed.split.reshape(40, FRAMES)[:, 0]

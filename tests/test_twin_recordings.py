@@ -53,13 +53,6 @@ def test_truth_by_hand_where_every_rater_sees_the_same(monkeypatch):
     assert_allclose(variance, np.tile(0.04**2 + 0.12**2 * np.array([0.5, 0.2]) ** 2 + noise, (5, 1)))
 
 
-def test_ratings_lie_within_the_scale_and_neighbours_hang_together():
-    assert np.abs(CHATS.ratings).max() < 1 and CHATS.ratings.shape == (CHATS.frames.sum(), 6, 2)
-    x = CHATS.ratings[CHATS.rows(0)]
-    step, spread = np.diff(x, axis=0).std(axis=0), x.std(axis=0)
-    assert (step < 0.2 * spread).all()  # white noise would have 1.4
-
-
 def test_raters_are_four_seconds_late_on_average():
     late, frames = np.arange(81), 1_500
     found = np.zeros((12, 2, len(late)))
