@@ -45,7 +45,7 @@ test: $(READY)  ## unit tests, then the kept pages of the stored predictions, ex
 		--nbval-cell-timeout=300 -W ignore $(PAGES) || failed=1; \
 	exit $$failed
 
-soak: $(READY)  ## what the project survives: kills, a full disk, changed data, over a thousand malformed files (minutes)
+soak: $(READY)  ## what the project survives: kills, a full disk, changed data, some 900 malformed files (minutes)
 	$(PY) -m pytest -q -n 2 --dist loadfile tests/soak/test_*.py
 
 lint: $(READY)  ## ruff check and format (notebooks too), mypy over paperlib

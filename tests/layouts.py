@@ -36,12 +36,7 @@ def write_ferplus(faces: FaceSet, root: Path | str) -> None:
     FER2013's own label is `original`, which knows no contempt. Votes up to ten are unknown; a face without
     any vote is ten times "not a face", and has no image name.
     """
-    grey = faces.images.shape[1:] == (ferplus.SIZE, ferplus.SIZE)
-    if not grey or faces.votes is None or faces.original is None:
-        raise ValueError("FER+ needs grey pictures of 48 x 48 pixels, votes, and an original label")
     ours = {EXPRESSIONS.index(name): number for number, name in enumerate(ferplus.ORIGINAL)}
-    if not set(faces.original.tolist()) <= set(ours):
-        raise ValueError("FER2013's original label is never contempt (7) and never missing (-1)")
     usage = pd.Series(faces.split).map({ours: theirs for theirs, ours in ferplus.SPLITS.items()})
     pixels = [" ".join(map(str, image.ravel())) for image in faces.images]
     table = {"emotion": pd.Series(faces.original).map(ours), "pixels": pixels, "Usage": usage}
@@ -85,9 +80,6 @@ def write_affectnet_folders(faces: FaceSet, root: Path | str) -> None:
 
 
 def _affectnet_labels(faces: FaceSet) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
-    known = set(faces.split) <= set(affectnet.CSV_SPLITS)
-    if not known or faces.expression is None or faces.landmarks is None:
-        raise ValueError("AffectNet needs expression and landmarks, and has the splits train and test")
     none = affectnet.CATEGORIES.index("none")
     expression = np.where(faces.expression < 0, none, faces.expression).astype(np.int8)
     return expression, np.where(np.isnan(faces.affect), affectnet.NO_VALUE, faces.affect), faces.landmarks
@@ -98,8 +90,6 @@ def write_affwild(faces: FaceSet, root: Path | str) -> None:
 
     Frames count from 1. The layout holds no split.
     """
-    if faces.subject is None or not np.isfinite(faces.affect).all():
-        raise ValueError("Aff-Wild needs a subject (the video), valence and arousal for each face")
     for video, rows in pd.Series(faces.subject).groupby(faces.subject).indices.items():
         for k, dimension in enumerate(AFFECT):
             folder = _folder(Path(root) / affwild.ANNOTATIONS / dimension)
@@ -114,8 +104,6 @@ def write_afewva(faces: FaceSet, root: Path | str) -> None:
     Valence and arousal become whole numbers from -10 to 10. Pictures are written whole: the load cuts them to
     their landmarks, which changes nothing where they were cut so before. The layout holds no split.
     """
-    if faces.subject is None or faces.landmarks is None or not np.isfinite(faces.affect).all():
-        raise ValueError("AFEW-VA needs a subject (the actor), landmarks, valence and arousal for each face")
     numbers = np.rint(faces.affect * afewva.SCALE).astype(int).tolist()
     code, actors = pd.factorize(faces.subject)
     for k, actor in enumerate(actors):
@@ -138,9 +126,6 @@ def write_morphset(faces: FaceSet, root: Path | str) -> None:
 
     Subjects become 1, 2 and so on, in order of appearance. The layout holds no split.
     """
-    seven = faces.expression is not None and set(faces.expression.tolist()) <= set(range(7))
-    if faces.subject is None or not seven:
-        raise ValueError("MorphSet needs a subject and one of seven categories for each face")
     codes = {EXPRESSIONS.index(name): code for code, name in reversed(morphset.CODES.items())}
     names = _write_pictures(faces.images, Path(root) / morphset.PICTURES, "png")
     table = pd.DataFrame({"Filename": names, "Subject": pd.factorize(faces.subject)[0] + 1})
@@ -154,7 +139,7 @@ def write_rafdb(faces: FaceSet, root: Path | str) -> None:
 
     JPEG does not keep pixels exactly.
     """
-    labels = [rafdb.CATEGORIES.index(name) + 1 for name in _seven_categories(faces, "RAF-DB")]
+    labels = [rafdb.CATEGORIES.index(name) + 1 for name in _names(faces)]
     number = pd.Series(faces.split).groupby(faces.split).cumcount() + 1
     digits = {"train": 5, "test": 4}
     names = [f"{split}_{n:0{digits[split]}d}" for split, n in zip(faces.split, number, strict=True)]
@@ -174,7 +159,7 @@ def write_sfew(faces: FaceSet, root: Path | str) -> None:
     category that a split lacks has no folder there, which `load_sfew` refuses.
     """
     ours = {name: label for label, name in sfew.CLASSES.items()}
-    labels = [ours[name] for name in _seven_categories(faces, "SFEW")]
+    labels = [ours[name] for name in _names(faces)]
     films = pd.factorize(faces.subject)[0] + 1 if faces.subject is not None else None
     files = [
         f"{n:09d}.png" if films is None else f"Film{films[n]:03d}_{n:09d}_00000001.png"
@@ -191,14 +176,7 @@ def write_sfew(faces: FaceSet, root: Path | str) -> None:
     _write_pseudo(faces, Path(root), names)
 
 
-def _seven_categories(faces: FaceSet, layout: str) -> list[str]:
-    known = set(faces.split) <= {"train", "test"}
-    seven = faces.expression is not None and set(faces.expression.tolist()) <= set(range(7))
-    if not known or not seven:
-        raise ValueError(
-            f"{layout} needs one of seven categories for each face (`with_category` leaves out the others), "
-            "and has the splits train and test"
-        )
+def _names(faces: FaceSet) -> list[str]:
     return [EXPRESSIONS[number] for number in np.asarray(faces.expression)]
 
 
@@ -216,10 +194,6 @@ def write_amigos(sequences: SequenceSet, root: Path | str, *, action_units: str 
     order. Subjects become P01, P02 and so on, in order of appearance, and so do the videos of each: 1, 2 and
     so on.
     """
-    if action_units not in ("openface", "json"):
-        raise ValueError(f'action_units must be "openface" or "json"; got {action_units!r}')
-    if sequences.features.shape[1:] != (amigos.FRAMES, len(amigos.ACTION_UNITS)):
-        raise ValueError(f"AMIGOS needs features (n, 500, 10); got {sequences.features.shape}")
     root = _folder(root)
     keys = pd.DataFrame({"subject": sequences.subject, "recording": sequences.recording})
     keys["user"] = pd.factorize(keys["subject"])[0] + 1

@@ -62,15 +62,6 @@ def test_the_fingerprint_follows_the_faces_and_the_number_of_classes(faces):
     assert with_category(faces).fingerprint == seven.fingerprint
 
 
-def test_fewer_classes_name_each_that_goes(faces):
-    assert with_category(faces, classes=4).excluded == {
-        "tie": 4,
-        "no category": 3,
-        "category contempt": 2,
-        "category anger": 2,
-    }
-
-
 def test_what_cannot_be_is_said(faces):
     with pytest.raises(ValueError, match="by hand has no expression. Name a data set with categories."):
         with_category(replace(faces, expression=None))

@@ -120,14 +120,6 @@ def test_every_released_name_has_one_place_and_every_place_a_name():
     assert sorted(map(released_name, EmoFAN(classes=8).state_dict())) == sorted(SHAPES["8"])
 
 
-def test_the_full_size_network_has_as_many_weights_as_the_released():
-    statistics = ("running_mean", "running_var", "num_batches_tracked")
-    count = sum(
-        torch.Size(shape).numel() for name, shape in SHAPES["8"].items() if not name.endswith(statistics)
-    )
-    assert sum(p.numel() for p in EmoFAN(classes=8).parameters()) == count == 13_963_410
-
-
 def test_a_part_that_the_release_does_not_have_has_no_name():
     with pytest.raises(ValueError, match="nothing like fan.stages.2.top.first.0.weight"):
         released_name("fan.stages.2.top.first.0.weight")
@@ -190,9 +182,4 @@ def test_a_damaged_file_is_refused(tmp_path, content):
 def test_a_file_of_something_else_is_refused(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "emonet.pth")
     with pytest.raises(ValueError, match="emonet.pth holds no state dict"):
-        load_released(tmp_path / "emonet.pth")
-
-
-def test_a_missing_file_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError):
         load_released(tmp_path / "emonet.pth")

@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
@@ -114,27 +112,6 @@ def test_aggregation_by_hand():
     assert_close(aggregate(contribution, prediction, label), expected)
 
 
-@given(st.integers(0, 2**31), st.integers(1, 6))
-def test_aggregated_distributions_lie_in_the_hull_of_the_contributing_predictions(seed, k):
-    generator = torch.Generator().manual_seed(seed)
-    contribution = torch.rand(8, k, generator=generator).double() ** 20
-    contribution *= torch.rand(8, k, generator=generator) < 0.6
-    prediction = torch.randn(8, k, 3, generator=generator).double().softmax(dim=2)
-    label = torch.eye(3, dtype=torch.double)[torch.randint(3, (8,), generator=generator)]
-    mixed = aggregate(contribution, prediction, label)
-    assert_close(mixed.sum(dim=1), torch.ones(8, dtype=torch.double))
-    for c, p, own, m in zip(contribution, prediction, label, mixed, strict=True):
-        corners = p[c > 0] if (c > 0).any() else own[None]
-        assert (m >= corners.min(dim=0).values - 1e-9).all() and (m <= corners.max(dim=0).values + 1e-9).all()
-    assert_close(aggregate(7 * contribution, prediction, label), mixed)
-
-
-def test_no_neighbour_gives_no_gradient_that_is_not_a_number():
-    contribution = torch.zeros(1, K, requires_grad=True)
-    aggregate(contribution, torch.rand(1, K, CLASSES), torch.eye(CLASSES)[:1])[0, 0].backward()
-    assert contribution.grad.isfinite().all()
-
-
 @pytest.mark.parametrize("factor", [0.0, 0.3, 1.0])
 def test_the_target_mixes_label_and_neighbours_by_the_factor(factor):
     model = seen(network(replace(PAPER, factor_start=factor, gamma=0.0)))
@@ -148,25 +125,6 @@ def test_the_target_mixes_label_and_neighbours_by_the_factor(factor):
         assert_close(model.aggregated[ROW], target)
 
 
-def test_without_calibration_neighbours_weigh_by_similarity_alone():
-    model = seen(network(replace(PAPER, calibrate=False)))
-    step(model)
-    s = model.similarity[ROW]
-    expected = torch.einsum(
-        "bk,bkm->bm", s / s.sum(dim=1, keepdim=True), model.bank_prediction[model.neighbours[ROW]]
-    )
-    assert_close(model.aggregated[ROW], expected)
-    assert not model.calibrated.any()
-
-
-def test_calibration_scores_are_kept_for_the_visited_rows():
-    model = seen(network())
-    expected = model.calibration(model.bank_feature[ROW], model.bank_feature[model.neighbours[ROW]])
-    step(model)
-    assert_close(model.calibrated[ROW], expected)
-    assert model.calibrated.any(dim=1).sum() == len(ROW)
-
-
 # eqs. 7 to 9: the factor
 
 
@@ -176,16 +134,6 @@ def test_calibration_scores_are_kept_for_the_visited_rows():
 )
 def test_the_factor_descends_the_loss_of_its_own_picture(space, start, feels_pull):
     check_factor_step(space, start, feels_pull)
-
-
-def test_a_projected_factor_of_1_feels_no_pull():
-    felt, plain = (
-        seen(network(replace(PAPER, factor_start=1.0, factor_feels_pull=p))) for p in (True, False)
-    )
-    step(felt)
-    step(plain)
-    assert_close(felt.factor(), plain.factor(), rtol=0, atol=0)
-    assert (plain.factor() < 1).any()
 
 
 def check_factor_step(space, start, feels_pull):
@@ -201,38 +149,6 @@ def check_factor_step(space, start, feels_pull):
     assert_close(model.factor_state[ROW], expected)
     others = torch.ones(N, dtype=torch.bool).index_fill_(0, ROW, False)
     assert_close(model.factor()[others], torch.full((N - len(ROW),), start))
-
-
-def test_the_factor_rises_where_the_network_sides_with_the_neighbours():
-    for believed, rises in [(1, True), (0, False)]:
-        model = seen(network(HALF))
-        with torch.no_grad():  # all neighbours say class 1, all labels are 0, the network says `believed`
-            model.bank_prediction.copy_(torch.eye(CLASSES)[1])
-            model.classifier.weight.zero_()
-            model.classifier.bias.copy_(5 * torch.eye(CLASSES)[believed])
-        model(PICTURES[ROW], torch.zeros(len(ROW), dtype=torch.long), ROW)
-        assert ((model.doubt()[ROW] > 0.5) == rises).all()
-
-
-def test_a_projected_factor_stays_between_0_and_1():
-    model = network(replace(PAPER, factor_rate=1.0))
-    model.visits += 1
-    model._step_factor(torch.arange(3), torch.tensor([-0.25, -30.0, 40.0]))
-    assert model.factor()[:3].tolist() == [0.25, 1.0, 0.0]
-
-
-def test_the_factor_waits_and_then_moves():
-    model = seen(network(replace(HALF, factor_after=2)))
-    step(model)
-    assert (model.factor() == 0.5).all()
-    step(model)
-    assert (model.factor()[ROW] != 0.5).all()
-
-
-def test_a_rate_of_zero_leaves_the_factor():
-    model = seen(network(replace(HALF, factor_rate=0.0)))
-    step(model)
-    assert (model.factor() == 0.5).all()
 
 
 def test_the_release_starts_and_steps_where_its_code_does():
@@ -286,23 +202,6 @@ def test_centres_step_down_the_loss_with_each_class_divided_by_one_plus_its_coun
     assert_close(moved, centres.detach() - 0.5 * gradient)
 
 
-def test_without_pictures_that_pull_the_centres_move_apart():
-    before = 0.1 * torch.randn(CLASSES, V)
-    after = move_centres(before, torch.randn(1, V), torch.tensor([0]), torch.ones(1), scale="sqrt")
-    assert (torch.pdist(after) > torch.pdist(before)).all()
-
-
-def test_a_step_moves_the_centres_only_if_the_term_counts():
-    for gamma in (0.0, 0.1):
-        model = seen(network(replace(PAPER, gamma=gamma)))
-        before, v = model.centres.clone(), model.features(PICTURES[ROW]).detach()
-        step(model)
-        expected = (
-            move_centres(before, v, LABEL[ROW], torch.zeros(len(ROW)), scale="sqrt") if gamma else before
-        )
-        assert_close(model.centres, expected)
-
-
 # eq. 11, and what its gradient reaches
 
 
@@ -337,41 +236,6 @@ def test_the_gradient_is_that_of_finite_differences(monkeypatch):
         )
 
 
-def gradients(model, parameters):
-    found = torch.autograd.grad(step(model), list(parameters), allow_unused=True)
-    return [torch.zeros(1) if g is None else g for g in found]
-
-
-@pytest.mark.parametrize(
-    ("options", "reached"),
-    [(HALF, True), (replace(HALF, target_gradient=False), False), (PAPER, False)],
-    ids=["factor 0.5", "detached", "factor 0"],
-)
-def test_calibration_learns_through_the_target(options, reached):
-    model = seen(network(options))
-    assert all(
-        g.any() == reached
-        for g in gradients(model, [model.calibration.own.weight, model.calibration.score.bias])
-    )
-
-
-def test_the_centres_repulsion_has_no_gradient_in_the_network():
-    found = []
-    for scale in ("sqrt", "linear"):
-        model = seen(network(replace(HALF, repulsion=scale)))
-        found.append(gradients(model, model.parameters()))
-    for ours, other in zip(*found, strict=True):
-        assert_close(ours, other, rtol=0, atol=0)
-
-
-def test_neighbours_are_constants_even_online():
-    pictures = PICTURES.clone().requires_grad_()
-    model = seen(network(HALF, pictures=lambda row: pictures[row]))
-    step(model).backward()
-    assert pictures.grad is None and model.calibration.others.weight.grad.any()
-    assert not any(b.requires_grad for b in model.buffers())
-
-
 # the bank
 
 
@@ -381,15 +245,6 @@ def test_online_equals_a_bank_filled_by_the_same_network():
         buffer.fill_(torch.nan)  # nobody looks
     assert_close(step(online), step(bank))
     assert_close(online.target[ROW], bank.target[ROW])
-
-
-def test_after_an_epoch_the_bank_holds_the_last_visit():
-    model = network()
-    for row in torch.arange(N).view(3, 4):
-        step(model, row)
-    assert_close(model.bank_prediction, model(PICTURES).softmax(dim=1))
-    assert_close(model.bank_feature, model.features(PICTURES))
-    assert_close(model.bank_gap, torch.full((N,), 0.5))  # half of what is there: before, there was nothing
 
 
 def test_neighbours_that_nobody_saw_do_not_contribute():
@@ -414,31 +269,3 @@ def test_an_entry_that_is_not_due_stays_and_the_gap_is_the_total_variation():
     assert_close(held[0], held[1], rtol=0, atol=0)
     assert (held[2] - held[1]).abs().min() > 1e-4
     assert_close(model.bank_gap[row], (held[2] - held[1]).clamp_min(0).sum(dim=1))
-
-
-def test_bank_factor_and_centres_travel_with_the_weights():
-    model, other = seen(network(HALF)), network(HALF, seed=5)
-    step(model)
-    other.load_state_dict(model.state_dict())
-    for name in (
-        "factor_state",
-        "centres",
-        "bank_prediction",
-        "bank_feature",
-        "neighbours",
-        "similarity",
-        "target",
-    ):
-        assert_close(getattr(other, name), getattr(model, name), rtol=0, atol=0)
-    assert_close(step(other), step(model), rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("options", [PAPER, RELEASE], ids=["paper", "release"])
-def test_under_autocast_loss_and_memory_are_fp32_and_near_those_of_fp32(options):
-    exact, mixed = seen(network(options)), seen(network(options))
-    expected = step(exact)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = step(mixed)
-    assert loss.dtype == mixed.factor().dtype == mixed.bank_feature.dtype == torch.float32
-    assert_close(loss, expected, rtol=2e-2, atol=0)
-    assert_close(mixed.centres, exact.centres, rtol=2e-2, atol=2e-2)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torchmetrics.functional as tm
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
@@ -46,35 +46,11 @@ def test_concordance_divides_by_n_where_torchmetrics_divides_by_n_minus_1():
     assert other.item() == pytest.approx(2 * 1 / (0.5 + 2 + 0.25))
 
 
-def test_concordance_charges_for_a_constant_shift(pair):
-    _, x = pair
-    assert_allclose(ccc(x + 0.3, x), 1 / (1 + 0.3**2 / (2 * x.var(axis=0))), rtol=1e-12)
-
-
 def test_torchmetrics_agrees_where_the_definitions_do(pair):
     predicted, target = map(torch.from_numpy, pair)
     columns = [(predicted[:, i], target[:, i]) for i in range(2)]
     assert_allclose(mse(predicted, target), [tm.mean_squared_error(*c) for c in columns], rtol=1e-12)
     assert_allclose(pcc(predicted, target), [tm.pearson_corrcoef(*c) for c in columns], rtol=1e-9)
-
-
-def test_torchmetrics_concordance_converges_to_ours():
-    x = torch.from_numpy(np.random.default_rng(1).normal(size=100_000))
-    y = 0.5 * x + 0.1
-    assert ccc(x, y) == pytest.approx(tm.concordance_corrcoef(x, y).item(), abs=1e-5)
-
-
-def test_scipy_pearson_agrees(pair):
-    predicted, target = pair
-    expected = [stats.pearsonr(predicted[:, i], target[:, i]).statistic for i in range(2)]
-    assert_allclose(pcc(predicted, target), expected, rtol=1e-12)
-
-
-def test_concordance_is_pearson_times_bias_correction(pair):
-    predicted, target = pair
-    ratio = predicted.std(0) / target.std(0)
-    shift = (predicted.mean(0) - target.mean(0)) / np.sqrt(predicted.std(0) * target.std(0))
-    assert_allclose(ccc(predicted, target), pcc(predicted, target) * 2 / (ratio + 1 / ratio + shift**2))
 
 
 def test_zero_is_a_sign_of_its_own():
@@ -111,12 +87,6 @@ def test_columns_are_scored_apart_and_tensors_like_arrays(metric, pair):
     assert_allclose(metric(predicted, target), expected, rtol=1e-12)
     tensor = torch.tensor(predicted, requires_grad=True)
     assert_allclose(metric(tensor, torch.tensor(target)), expected, rtol=1e-12)
-
-
-def test_low_precision_is_scored_in_float64():
-    x = torch.tensor([0.5, 0.25, -0.75, 1.0], dtype=torch.bfloat16)
-    assert mse(x, torch.zeros(4)) == (0.25 + 0.0625 + 0.5625 + 1) / 4
-    assert pcc(x, -x) == -1
 
 
 @pytest.mark.parametrize("metric", [mse, rmse, sagr, pcc, ccc])
@@ -163,51 +133,6 @@ def test_two_constants_are_undefined_in_float32_too():
         assert np.isnan(pcc(constant, constant))
 
 
-def test_only_the_constant_column_is_undefined():
-    predicted = np.array([[0.3, 0.1], [0.3, 0.2], [0.3, 0.3]])
-    with pytest.warns(RuntimeWarning, match=r"column \[0\]"):
-        value = pcc(predicted, predicted)
-    assert_allclose(value, [np.nan, 1])
-
-
-def test_single_row():
-    assert mse([0.5], [0.0]) == 0.25
-    assert sagr([0.5], [0.1]) == 1
-    for metric in (pcc, ccc):
-        with pytest.warns(RuntimeWarning):
-            assert np.isnan(metric([0.5], [0.5]))
-
-
-# Properties
-
-label = st.integers(-1000, 1000).map(lambda x: x / 1000)
-pairs = st.lists(st.tuples(label, label), min_size=2, max_size=30).map(lambda rows: np.array(rows).T)
-
-
-def _varied(*sides):
-    assume(all(side.max() > side.min() for side in sides))
-
-
-@given(pairs)
-def test_concordance_never_exceeds_correlation(xy):
-    x, y = xy
-    _varied(x, y)
-    assert abs(ccc(x, y)) <= abs(pcc(x, y)) + 1e-12
-    assert abs(pcc(x, y)) <= 1
-
-
-@given(pairs, st.integers(1, 50), st.integers(-50, 50))
-def test_invariances(xy, scale, shift):
-    x, y = xy
-    _varied(x, y)
-    scale, shift = scale / 10, shift / 10
-    assert_allclose(pcc(scale * x + shift, y), pcc(x, y), atol=1e-9)
-    assert_allclose(pcc(-x, y), -pcc(x, y), atol=1e-12)
-    assert_allclose(ccc(scale * x + shift, scale * y + shift), ccc(x, y), atol=1e-9)
-    assert_allclose([ccc(x, y), pcc(x, y), mse(x, y), sagr(x, y)], [m(y, x) for m in (ccc, pcc, mse, sagr)])
-    assert_allclose(rmse(scale * x, scale * y), scale * rmse(x, y), atol=1e-12)
-
-
 # Calibration
 
 
@@ -242,14 +167,6 @@ def test_a_calibrated_prediction_lies_on_the_diagonal_and_a_bold_one_below():
     assert_allclose(half, 2 * stats.norm.cdf(1.959964 / 2) - 1, atol=0.01)
 
 
-def test_coverage_error_of_boundless_caution():
-    assert coverage_error(np.zeros(9), np.full(9, 1e9), np.ones(9), [0.5, 0.9]) == pytest.approx(
-        (0.5 + 0.1) / 2
-    )
-    levels = np.array(metrics.COVERAGE_LEVELS)
-    assert coverage_error(np.zeros(9), np.full(9, 1e9), np.ones(9)) == pytest.approx(np.mean(1 - levels))
-
-
 def test_impossible_predictions_are_refused():
     with pytest.raises(ValueError, match="variance must be positive; 1 of 2"):
         gaussian_nll([0.0, 0.0], [1.0, 0.0], [0.0, 0.0])
@@ -275,28 +192,6 @@ def test_sums_of_groups_give_ccc_and_rmse_of_their_rows(seed, groups):
         if row[0] > 2:
             assert_allclose(metrics.ccc_from_sums(row), ccc(x[chosen], y[chosen]), rtol=1e-6)
             assert_allclose(metrics.rmse_from_sums(row), rmse(x[chosen], y[chosen]), rtol=1e-9)
-
-
-def test_sums_by_hand_come_in_the_order_of_the_names():
-    sums = metrics.agreement_sums([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], ["b", "a", "b"])
-    assert_allclose(sums, [[1, 2, 5, 4, 25, 10], [2, 4, 10, 10, 52, 22]])
-    assert metrics.rmse_from_sums(sums).tolist() == [3, 3]
-
-
-def test_sums_take_a_dimension_of_seeds(pair):
-    predicted, target = pair
-    groups = np.arange(200) // 20
-    sums = np.stack([metrics.agreement_sums(predicted[:, i], target[:, i], groups) for i in range(2)], axis=1)
-    assert sums.shape == (10, 2, 6)
-    assert_allclose(metrics.ccc_from_sums(sums.sum(axis=0)), ccc(predicted, target), rtol=1e-9)
-
-
-def test_sums_of_a_constant_side_give_no_concordance():
-    y = np.array([0.1, 0.4, 0.2, 0.9])
-    sums = metrics.agreement_sums(np.full(4, 0.5), y, np.zeros(4))
-    assert_allclose(metrics.ccc_from_sums(sums), 0, atol=1e-12)
-    both = metrics.agreement_sums(np.full(4, 0.5), np.full(4, 0.5), np.zeros(4))
-    assert metrics.ccc_from_sums(both) == 0 and metrics.rmse_from_sums(both) == 0
 
 
 def test_sums_refuse_what_ccc_refuses():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib.models.blstm import BLSTM, INITIAL, frame_mask, multi_task_mse
+from paperlib.models.blstm import BLSTM, INITIAL, multi_task_mse
 
 
 @pytest.fixture
@@ -23,15 +23,6 @@ def test_a_padded_sequence_gives_what_it_gives_alone(network):
     assert (together[0, 4:] == 0).all()
 
 
-def test_both_directions_are_seen(network):
-    x = torch.randn(1, 6, 5)
-    changed = x.clone()
-    changed[0, -1] += 1
-    lengths = torch.tensor([6])
-    with torch.inference_mode():
-        assert not torch.equal(network(x, lengths)[0, 0], network(changed, lengths)[0, 0])
-
-
 def test_weights_start_uniform_between_a_tenth_each_way():
     values = torch.cat([p.detach().flatten() for p in BLSTM(130, targets=1).parameters()])
     assert values.abs().max() <= INITIAL
@@ -45,13 +36,6 @@ def test_noise_is_added_in_training_only():
     assert not torch.equal(network(x, lengths), network(x, lengths))
     network.eval()
     assert torch.equal(network(x, lengths), network(x, lengths))
-
-
-def test_no_gradient_comes_from_padding(network):
-    x = torch.randn(2, 6, 5, requires_grad=True)
-    lengths = torch.tensor([3, 6])
-    multi_task_mse(network(x, lengths), torch.randn(2, 6, 2), lengths, weights=(1.0, 1.0)).backward()
-    assert (x.grad[0, 3:] == 0).all() and (x.grad[0, :3] != 0).any()
 
 
 def test_the_loss_by_hand():
@@ -75,8 +59,3 @@ def test_the_loss_is_torch_s_where_nothing_is_padded():
 def test_as_many_weights_as_targets():
     with pytest.raises(ValueError, match="2 targets need as many weights; got 1"):
         multi_task_mse(torch.zeros(1, 1, 2), torch.zeros(1, 1, 2), torch.tensor([1]), weights=(1.0,))
-
-
-def test_real_frames():
-    expected = [[True, False, False], [True, True, True]]
-    assert frame_mask(torch.tensor([1, 3]), 3).tolist() == expected

@@ -41,18 +41,3 @@ def test_doubt_is_the_plain_loss_averaged_over_visits(smoothing):
     mean = (losses[0] + losses[1]) / 2
     assert_close(net.doubt(), torch.stack([torch.tensor(0.0), mean[1], losses[0][0], mean[0]]))
     assert net.visits.tolist() == [0, 2, 1, 2]
-
-
-def test_what_is_remembered_needs_no_gradient_and_is_saved():
-    net, other = linear(), linear()
-    net(LOGITS, torch.tensor([0, 2]), torch.tensor([3, 1]))
-    assert not net.total_loss.requires_grad
-    other.load_state_dict(net.state_dict())
-    assert_close(other.doubt(), net.doubt(), rtol=0, atol=0)
-
-
-def test_features_and_loss_are_in_fp32_under_autocast():
-    net = ExpressionNet(nn.Linear(3, 5), 5, n=2, classes=3)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert net.features(LOGITS).dtype == net(LOGITS).dtype == torch.float32
-        assert net(LOGITS, torch.tensor([0, 2]), torch.tensor([0, 1])).dtype == torch.float32

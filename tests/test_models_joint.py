@@ -12,20 +12,10 @@ from torch import nn
 from torch.testing import assert_close
 
 from paperlib import metrics
-from paperlib.models import joint
-from paperlib.models.expression import ExpressionNet
 from paperlib.models.joint import METHODS, DropoutNet, JointNet, SoftLabelNet, disagreement, entropy, read
-from paperlib.models.rivals import SelfCureNet
 
 N, FEATURES, CLASSES = 12, 6, 3
 OUTPUTS = {"concordance": 2, "KL": 4, "beta-NLL": 4, "evidential": 8, "disagreement": 4}
-SCORES = {
-    "concordance": set(),
-    "KL": {"variance"},
-    "beta-NLL": {"variance"},
-    "evidential": {"variance", "variance of the mean"},
-    "disagreement": {"variance"},
-}
 ROWS, LABEL = torch.arange(N), torch.arange(N) % CLASSES
 every_method = pytest.mark.parametrize("method", METHODS)
 
@@ -50,19 +40,6 @@ def test_entropy_is_scipys(p):
     np.testing.assert_allclose(entropy(torch.from_numpy(p)), stats.entropy(p, axis=1), atol=1e-12)
 
 
-def test_entropy_of_one_two_and_four_equal_classes():
-    p = torch.tensor([[1.0, 0, 0, 0], [0.5, 0, 0.5, 0], [0.25] * 4])
-    assert_close(entropy(p), torch.tensor([0.0, 1.0, 2.0]) * np.log(2))
-
-
-def test_passes_that_agree_share_no_information_and_certain_ones_that_differ_all_of_it():
-    same = torch.tensor([[0.2, 0.8], [1.0, 0.0]]).expand(3, 2, 2)
-    assert_close(disagreement(same)["mutual information"], torch.zeros(2))
-    apart = disagreement(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]))
-    assert_close(apart["mutual information"], torch.tensor([np.log(2)], dtype=torch.float32))
-    assert_close(apart["entropy"], apart["mutual information"])
-
-
 def test_mutual_information_is_the_mean_divergence_from_the_mean(rng):
     passes = rng.dirichlet(np.ones(4), size=(5, 7))
     found = disagreement(torch.from_numpy(passes))
@@ -75,37 +52,12 @@ def test_mutual_information_is_the_mean_divergence_from_the_mean(rng):
 # reading
 
 
-def test_a_plain_network_says_its_probability_and_entropy():
-    net, x = ExpressionNet(nn.Identity(), FEATURES, n=N, classes=CLASSES), torch.randn(N, FEATURES)
-    found = read(net, x)
-    assert_close(found.probability, net.classifier(x).softmax(dim=1))
-    assert set(found.scores) == {"entropy"}
-    assert_close(found.scores["entropy"], entropy(found.probability))
-
-
-def test_scn_says_one_minus_its_weight_too():
-    net = SelfCureNet(nn.Identity(), FEATURES, labels=LABEL, classes=CLASSES, relabel_after=0)
-    x = torch.randn(N, FEATURES)
-    found = read(net, x)
-    weight = net.attention(x).sigmoid()
-    assert_close(found.scores["weight"], 1 - weight.squeeze(1))
-    assert_close(found.probability, (net.classifier(x) * weight).softmax(dim=1))
-
-
 # MC dropout
 
 
 @pytest.fixture
 def dropped():
     return DropoutNet(nn.Identity(), FEATURES, n=N, classes=CLASSES)
-
-
-def test_dropout_is_in_training_and_in_reading_but_not_in_the_logits_of_evaluation(dropped):
-    x = torch.randn(N, FEATURES)
-    assert not torch.equal(dropped.train()(x), dropped(x))
-    dropped.eval()
-    assert_close(dropped(x), dropped.classifier(x), rtol=0, atol=0)
-    assert (dropped.read(x).scores["mutual information"] > 0).all()
 
 
 def test_a_reading_is_the_mean_of_twenty_passes_and_follows_the_seed(dropped):
@@ -130,25 +82,7 @@ def test_a_reading_is_the_mean_of_twenty_passes_and_follows_the_seed(dropped):
     assert not torch.equal(read(dropped, x).probability, found.probability)
 
 
-def test_the_backbone_is_asked_once_a_reading(dropped):
-    asked = []
-    dropped.backbone.register_forward_hook(lambda *_: asked.append(1))
-    read(dropped.eval(), torch.randn(N, FEATURES))
-    assert len(asked) == 1 and joint.PASSES == 20
-
-
 # soft labels
-
-
-def test_one_hot_targets_are_labels():
-    target = F.one_hot(LABEL, CLASSES).float()
-    soft = SoftLabelNet(nn.Identity(), FEATURES, target=target)
-    plain = ExpressionNet(nn.Identity(), FEATURES, n=N, classes=CLASSES)
-    plain.classifier.load_state_dict(soft.classifier.state_dict())
-    x = torch.randn(5, FEATURES)
-    rows = torch.tensor([7, 0, 3, 11, 4])
-    assert_close(soft(x, LABEL[rows], rows), plain(x, LABEL[rows], rows))
-    assert_close(soft.doubt(), plain.doubt())
 
 
 def test_targets_are_those_of_the_rows_and_the_given_label_only_counts_as_remembered(rng):
@@ -163,26 +97,6 @@ def test_targets_are_those_of_the_rows_and_the_given_label_only_counts_as_rememb
 
 
 # joint networks
-
-
-@every_method
-def test_shapes_and_scores(method):
-    net, x = joint_net(method).eval(), torch.randn(N, FEATURES)
-    found = read(net, x)
-    assert net.affect.out_features == OUTPUTS[method]
-    assert found.probability.shape == (N, CLASSES)
-    assert_close(found.probability.sum(dim=1), torch.ones(N))
-    assert set(found.scores) == {"entropy"} | SCORES[method]
-    for score in found.scores.values():
-        assert score.shape == (N,) and score.isfinite().all() and (score >= 0).all()
-
-
-@pytest.mark.parametrize("method", ["KL", "beta-NLL", "evidential"])
-def test_variances_are_positive_however_large_the_outputs(method):
-    _, _, score = METHODS[method]
-    out = torch.tensor([-50.0, -5.0, 0.0, 5.0, 50.0])[:, None].expand(-1, OUTPUTS[method])
-    for values in score(out).values():
-        assert (values > 0).all() and values.isfinite().all()
 
 
 def by_hand(method, out, target):
@@ -230,20 +144,6 @@ def test_the_loss_is_cross_entropy_plus_the_named_loss_on_the_rows_own_targets(m
     assert net.visits.sum() == 5
 
 
-@pytest.mark.parametrize(
-    ("method", "score", "expected"),
-    [
-        ("KL", "variance", [np.exp(-1.0) + np.exp(0.5)]),
-        ("beta-NLL", "variance", [np.exp(-1.0) + np.exp(0.5)]),
-        ("disagreement", "variance", [0.25]),  # a deviation below nought is nought
-    ],
-)
-def test_variance_by_hand(method, score, expected):
-    out = torch.tensor([[0.3, -0.2, -1.0, 0.5]], dtype=torch.float64)
-    found = METHODS[method][2](out)[score]
-    assert_close(found, torch.tensor(expected, dtype=torch.float64))
-
-
 def test_evidential_variances_by_hand():
     out = torch.tensor([[0.1, -0.1, 0.3, -2.0, 1.0, 0.0, -1.0, 2.0]], dtype=torch.float64)
     nu = np.logaddexp(0, [0.3, -2.0]) + 1e-6
@@ -253,60 +153,6 @@ def test_evidential_variances_by_hand():
     assert found["variance"].item() == pytest.approx(np.sum(stats.invgamma.mean(alpha, scale=beta)))
     of_mean = np.sum(stats.invgamma.mean(alpha, scale=beta) / nu)
     assert found["variance of the mean"].item() == pytest.approx(of_mean)
-
-
-@every_method
-def test_a_small_problem_is_learnt(method):
-    """Categories and affect are linear in the pictures; two hundred steps see them."""
-    torch.manual_seed(1)
-    x = torch.randn(64, FEATURES)
-    label = x[:, :CLASSES].argmax(dim=1)
-    target = x[:, :2].clamp(-1, 1)
-    if method == "disagreement":
-        target = torch.cat([target, x[:, 2:4].abs() / 4], dim=1)
-    net = joint_net(method, nn.Sequential(nn.Linear(FEATURES, FEATURES), nn.Tanh()), target=target)
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.03)
-    losses = []
-    for _ in range(200):
-        loss = net(x, label, torch.arange(64))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    assert np.isfinite(losses).all() and losses[-1] < losses[0] - 0.5
-    assert all(p.grad.any() for p in net.parameters())
-    assert (net.eval()(x).argmax(dim=1) == label).float().mean() > 0.8
-
-
-@pytest.mark.parametrize("method", ["KL", "beta-NLL", "evidential"])
-def test_a_learnt_variance_is_larger_where_targets_scatter(method):
-    torch.manual_seed(1)
-    noisy = torch.arange(400) % 2 == 0
-    x = F.one_hot(noisy.long(), FEATURES).float()
-    target = torch.randn(400, 2) * torch.where(noisy, 0.5, 0.1)[:, None]
-    net = joint_net(method, target=target)
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.1)
-    for _ in range(150):
-        loss = net(x, LABEL[torch.arange(400) % N], torch.arange(400))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    variance = net.read(x).scores["variance"].detach()
-    assert variance[noisy].mean() > 3 * variance[~noisy].mean()
-
-
-def test_features_heads_and_loss_are_in_fp32_under_autocast():
-    net, x = joint_net("evidential", nn.Linear(FEATURES, FEATURES)), torch.randn(N, FEATURES)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert net(x, LABEL, ROWS).dtype == torch.float32
-        found = net.read(x)
-    assert {v.dtype for v in (found.probability, *found.scores.values())} == {torch.float32}
-
-
-def test_targets_move_and_are_saved_with_the_network():
-    net, other = joint_net("KL"), joint_net("KL")
-    other.load_state_dict(net.state_dict())
-    assert_close(other.target, net.target, rtol=0, atol=0)
 
 
 def test_an_unknown_method_is_refused():

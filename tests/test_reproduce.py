@@ -132,11 +132,6 @@ def test_an_unknown_parameter_is_refused_instead_of_ignored(tree):
         execute(source, page, track="twin")
 
 
-def test_a_killed_kernel_s_cell_is_noticed_though_marked_completed():
-    cell = new_code_cell("1", metadata={"papermill": {"status": "completed"}})
-    assert list(executing._faults(new_notebook(cells=[cell]))) == ["cell 0 was not executed"]
-
-
 # pages of samples
 
 

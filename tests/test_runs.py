@@ -19,7 +19,7 @@ from paperlib import asked, files
 from paperlib.asked import Asked
 from paperlib.companion import provenance
 from paperlib.companion import runs as machine
-from paperlib.companion.runs import Result, Run, missing_runs, run_missing
+from paperlib.companion.runs import Run, missing_runs, run_missing
 from paperlib.files import ROOT
 from paperlib.tracks import Track
 
@@ -133,12 +133,6 @@ def test_a_run_is_computed_once(runs):
     for result, read in zip(first, reversed(again), strict=True):
         assert np.array_equal(result["mean"], read["mean"])
         assert result.key == read.key and result.seconds == read.seconds
-
-
-def test_a_run_asked_for_twice_is_computed_once(runs):
-    results = run_missing([runs[0], runs[1], runs[0]], progress=False)
-    assert computed(runs) == [0, 1]
-    assert [int(r["seed"]) for r in results] == [0, 1, 0]
 
 
 def test_whatever_can_change_a_result_changes_its_key(runs, monkeypatch):
@@ -318,14 +312,6 @@ def test_a_missing_run_says_what_changed(runs, monkeypatch, tmp_path):
     for cached in (provenance.code_of, provenance._parsed):
         cached.cache_clear()
     assert missing_runs([run]) == [(run, "changed: toy:RATE")]
-
-
-def test_how_long_a_run_took_is_not_in_its_fingerprint(runs):
-    one, two, other = (
-        Result(run=runs[0], key="k", seconds=1.0, arrays={"mean": np.array([m]), "seconds": np.array([s])})
-        for m, s in ((0.5, 3.1), (0.5, 4.2), (0.6, 3.1))
-    )
-    assert one.fingerprint == two.fingerprint != other.fingerprint
 
 
 def test_objects_are_neither_written_nor_read(runs, cache):

@@ -4,18 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
 
-from paperlib import twin
 from paperlib.data.records import FaceSet
 from paperlib.labels import EXPRESSIONS
-from paperlib.models.backbones import build_backbone
-from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import PAPER, RELEASE
 from paperlib.tasks import noisy_labels as task
 from paperlib.tracks import Track
-from paperlib.training import Schedule
 
 SCHEDULE = {"epochs": 1, "batch": 28, "learning_rate": 4e-3}
 SETTINGS = {
@@ -93,22 +87,6 @@ def test_faces_held_out_for_the_regressor_train_nothing_else(on, faces):
     assert parts.affect is None
 
 
-def test_a_held_out_face_without_a_place_teaches_none(on, faces):
-    held = numbers(task.problem(on()).other_images)
-    affect = faces.affect.copy()
-    affect[held[:2]] = np.nan
-    assert numbers(task.problem(on(affect=affect)).other_images).tolist() == held[2:].tolist()
-
-
-def test_on_the_twin_other_people_teach_the_regressor(on, faces, monkeypatch):
-    asked = []
-    monkeypatch.setattr(twin, "make_faces", lambda n, **kwargs: asked.append((n, kwargs)) or faces)
-    parts = task.problem(on("twin"))
-    assert asked == [(20, {"seed": 1, "size": 16, "channels": 1})]
-    assert numbers(parts.images).tolist() == np.flatnonzero(faces.split == "train").tolist()
-    assert len(parts.other_images) == N
-
-
 @pytest.mark.parametrize("name", task.PSEUDO_GIVEN)
 def test_where_nobody_rated_the_user_gives_places(on, faces, name):
     track = on(name)
@@ -140,21 +118,6 @@ def test_flips_are_of_exact_number_and_follow_the_seed(on, noise):
     again, other = (task.training_labels(track, "consensus", noise=noise, seed=s)[0] for s in (0, 1))
     np.testing.assert_array_equal(given, again)
     assert np.array_equal(given, other) == (noise == 0)
-
-
-def test_natural_labels_are_those_first_published(on, faces):
-    track = on()
-    given, right = task.training_labels(track, "natural")
-    rows = task.problem(track).rows
-    np.testing.assert_array_equal(given, faces.original[rows])
-    np.testing.assert_array_equal(given != right, rows % 4 == 0)
-
-
-def test_two_populations_label_every_other_face(on, faces):
-    track = on()
-    given, right = task.training_labels(track, "populations")
-    np.testing.assert_array_equal(given[::2], right[::2])
-    np.testing.assert_array_equal(given[1::2], faces.original[task.problem(track).rows[1::2]])
 
 
 def test_the_twins_second_population_differs_where_its_habits_outweigh_the_votes(on, faces):
@@ -216,20 +179,6 @@ def test_pseudo_places_come_from_the_held_out_faces_alone_and_are_found_once(
     assert np.abs(first).max() <= 1 and first.std(axis=0).min() > 0
 
 
-def test_the_regressors_output_is_of_training_and_test_faces_and_cut(on, tmp_path, monkeypatch):
-    monkeypatch.setattr(task, "fit", lambda *args, **kwargs: None)
-    monkeypatch.setattr(
-        task, "_outputs", lambda model, images: np.stack([numbers(images), -numbers(images)], axis=1)
-    )
-    track = on()
-    out = task.train_regressor(track, OURS, 0, tmp_path / "a")
-    parts = task.problem(track)
-    for name, rows in (("affect", parts.rows), ("test_affect", parts.test_rows)):
-        np.testing.assert_array_equal(
-            out[name], np.stack([np.minimum(rows, 1), -np.minimum(rows, 1)], axis=1)
-        )
-
-
 # training
 
 
@@ -253,26 +202,6 @@ def test_every_method_predicts_the_test_faces_and_repeats_itself(on, tmp_path, n
         np.testing.assert_allclose(out["target"].astype(float).sum(axis=1), 1, atol=4e-3)
 
 
-def test_validation_is_the_accuracy_on_the_validation_faces(on, faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(task, "learn", lambda *args, **kwargs: None)
-    monkeypatch.setattr(
-        task,
-        "predict",
-        lambda model, images: np.eye(7)[np.where(numbers(images) % 2, numbers(images) % 7, 0)],
-    )
-    out = task.train(on(), METHODS["baseline"], 0, tmp_path / "a")
-    row = np.flatnonzero(faces.split == "validation")
-    assert out["validation"] == np.mean((row % 2 == 1) | (row % 7 == 0))
-    assert out["probability"].argmax(axis=1).tolist() == [
-        r % 7 if r % 2 else 0 for r in np.flatnonzero(faces.split == "test")
-    ]
-
-
-def test_only_the_first_seed_keeps_targets(on, tmp_path):
-    out = task.train(on(), OURS, 1, tmp_path / "a")
-    assert "gap" in out and not {"target", "calibration"} & set(out)
-
-
 def test_known_factors_are_one_for_wrong_labels_and_stay(on, tmp_path):
     track = on()
     options = {"setting": "paper", "factor_rate": 0.0}
@@ -283,18 +212,6 @@ def test_known_factors_are_one_for_wrong_labels_and_stay(on, tmp_path):
         np.testing.assert_array_equal(out["doubt"], given != right)
     kept = np.eye(7)[given][given == right]
     np.testing.assert_array_equal(out["target"][given == right], kept)
-
-
-def test_options_replace_those_of_the_setting(on):
-    parts = task.problem(on())
-    backbone, features = build_backbone("tiny_resnet", channels=1)
-    label = torch.zeros(len(parts.rows), dtype=torch.long)
-    settings = OURS | {"options": {"setting": "release", "gamma": 0.5}}
-    model = task._method(on(), settings, backbone, features, label)
-    assert model.options == replace(RELEASE, gamma=0.5) and model.pictures is None
-    assert task._method(on(), METHODS["online"], backbone, features, label).pictures is not None
-    scn = SETTINGS | {"method": "SCN", "schedule": SCHEDULE | {"epochs": 14}}
-    assert task._method(on(), scn, backbone, features, label).relabel_after == 2
 
 
 def test_an_interrupted_ldlva_goes_on_where_it_stopped(on, tmp_path, monkeypatch):
@@ -316,33 +233,3 @@ def test_an_interrupted_ldlva_goes_on_where_it_stopped(on, tmp_path, monkeypatch
     assert len(calls) == 6 + 6
     for name, values in whole.items():
         assert values.tobytes() == resumed[name].tobytes(), name
-
-
-def test_online_neighbours_are_pictures_of_the_training_rows(on, monkeypatch):
-    track = on()
-    monkeypatch.setattr(task, "augment", lambda x: x)
-    row = torch.tensor([5, 0, 5])
-    images = torch.from_numpy(task.problem(track).images[row.numpy()])
-    assert torch.equal(task._pictures(track)(row), task.as_input(images))
-
-
-class Bootstrapped(ExpressionNet):
-    """The method of one's own that the interface is for."""
-
-    def loss(self, x, label, row):
-        logits = self.logits(x)
-        target = 0.8 * F.one_hot(label, logits.shape[1]) + 0.2 * logits.detach().softmax(dim=1)
-        return F.cross_entropy(logits, target)
-
-
-def test_a_method_of_ones_own_learns_to_tell_bright_from_dark():
-    images = np.repeat(np.array([40, 210], np.uint8), 20)[:, None, None] * np.ones((1, 16, 16), np.uint8)
-    label = np.repeat([0, 1], 20)
-    backbone, features = build_backbone("tiny_vgg", channels=1)
-    model = Bootstrapped(backbone, features, n=40, classes=2)
-    schedule = Schedule(epochs=30, batch=10, learning_rate=1e-3)
-    history = task.learn(model, images, label, schedule, seed=0)
-    assert history.loss[-1] < history.loss[0]
-    probability = task.predict(model, images)
-    np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-6)
-    assert (probability.argmax(axis=1) == label).all()

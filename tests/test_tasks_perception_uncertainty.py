@@ -4,14 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter1d
 
 from paperlib import metrics
 from paperlib.annotations import evaluator_weighted_estimate
 from paperlib.data.records import RecordingSet
-from paperlib.models.blstm import BLSTM, multi_task_mse
 from paperlib.tasks import perception_uncertainty as task
 from paperlib.tracks import Track
 
@@ -101,17 +99,6 @@ def test_gold_of_a_frame_is_what_was_said_a_delay_later(on, made):
     assert metrics.ccc(parts.gold[:, 0], felt).min() > 0.99
 
 
-def test_frames_that_are_left_are_the_first_ones_of_each_recording(on, made):
-    record, parts = made[0], task.problem(on(), DELAY)
-    at = np.concatenate([np.arange(n) for n in FRAMES])
-    for i in range(len(record)):
-        assert_array_equal(at[record.rows(i)][parts.kept[record.rows(i)]], np.arange(FRAMES[i] - DELAY))
-    assert parts.kept.sum() == len(parts.gold) == parts.frames.sum()
-    together = np.concatenate([parts.frames_of(s) for s in ("train", "validation", "test")])
-    assert_array_equal(together, np.arange(len(parts.gold)))
-    assert_array_equal(parts.of("validation"), [4, 5])
-
-
 def test_sigma_of_training_lies_in_0_to_1_exactly_whatever_the_others_do(on, made):
     ratings = made[0].ratings.copy()
     ratings[-92:] *= 3  # the last test recording's raters disagree three times as much
@@ -161,14 +148,6 @@ def test_features_are_standardised_by_training_alone(on, made):
     assert_array_equal(y[parts.rows(7)], task.LIMIT)
 
 
-def test_what_comes_after_the_last_rated_frame_is_not_in_the_standard(on, made):
-    audio = made[1]["audio"].copy()
-    audio[FRAMES[0] - DELAY : FRAMES[0]] = 1e6  # the first recording's end
-    parts = task.problem(on(), DELAY)
-    before = task.standardised(on(), "audio", parts)
-    assert_array_equal(task.standardised(on({"audio": audio}), "audio", parts), before)
-
-
 # sequences
 
 
@@ -190,32 +169,6 @@ def test_padded_by_hand():
     assert_array_equal(lengths, [2, 3])
 
 
-def test_a_recording_is_predicted_the_same_alone_and_padded_to_longer_ones(rng):
-    x = rng.normal(size=(60, 3)).astype(np.float32)
-    rows = [slice(0, 12), slice(12, 45), slice(45, 60)]
-    torch.manual_seed(1)
-    model = BLSTM(3, targets=2, cells=5)
-    model.train()  # `predict` must turn the noise off
-    together = task.predict(model, x, rows)
-    features, _, lengths = task.padded(x, np.zeros((60, 2), np.float32), rows)
-    with torch.inference_mode():
-        batch = model(torch.from_numpy(features), torch.from_numpy(lengths)).numpy()
-    for k, piece in enumerate(rows):
-        alone = task.predict(model, x, [piece])
-        assert_array_equal(together[piece], alone)
-        assert_allclose(batch[k, : lengths[k]], alone, atol=1e-6)
-
-
-def test_padding_and_unrated_frames_leave_the_loss_alone(rng):
-    x = rng.normal(size=(30, 2)).astype(np.float32)
-    y = rng.normal(size=(30, 2)).astype(np.float32)
-    y[5, 1] = np.nan
-    features, target, lengths = map(torch.from_numpy, task.padded(x, y, [slice(0, 8), slice(8, 30)]))
-    found = multi_task_mse(features, target, lengths, weights=[0.7, 1.3])
-    expected = [0.7, 1.3] @ np.nanmean((x - y).astype(float) ** 2, axis=0)
-    assert found.item() == pytest.approx(expected, rel=1e-5)
-
-
 # training
 
 
@@ -234,32 +187,6 @@ def test_a_network_learns_both_targets(on, made, tmp_path):
     assert_allclose(out["score"], expected, atol=1e-3)
     # the weights of the best epoch are those that predict
     assert out["history"][:, 1].min() == pytest.approx(out["score"][:, 1].sum(), rel=1e-4)
-
-
-def test_a_single_task_has_one_output_of_its_own_target(on, tmp_path):
-    track = on()
-    parts = task.problem(track, DELAY)
-    settings = SETTINGS | {"targets": ["sigma"], "weights": [1.0]}
-    out = task.train(track, settings, 0, tmp_path / "run.ckpt")
-    assert out["score"].shape == (1, 2) and out["test"].shape == (len(parts.frames_of("test")), 1)
-    gold = parts.gold[parts.frames_of("validation"), 1, 1]
-    assert out["score"][0, 0] == pytest.approx(metrics.ccc(out["validation"][:, 0], gold), abs=1e-3)
-    assert out["score"][0, 0] > 0.5
-
-
-def test_a_weight_of_two_leaves_the_other_task_unlearnt(on, tmp_path, monkeypatch):
-    """Whatever the other's targets are, the same network comes of it."""
-    settings = SETTINGS | {"weights": [2.0, 0.0], "schedule": SETTINGS["schedule"] | {"epochs": 3}}
-    track = on()
-    parts = task.problem(track, DELAY)
-    turned = replace(parts, gold=parts.gold * np.array([1, -3])[:, None])
-    out = []
-    for given in (parts, turned):
-        with monkeypatch.context() as patched:
-            patched.setattr(task, "problem", lambda track, delay, given=given: given)
-            out.append(task.train(track, settings, 0, tmp_path / f"{len(out)}.ckpt"))
-    assert_array_equal(out[0]["test"], out[1]["test"])
-    assert out[0]["score"][1, 0] != out[1]["score"][1, 0]
 
 
 def test_the_same_seed_gives_the_same_bytes(on, tmp_path):

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from paperlib.data.records import SequenceSet
 from paperlib.labels import EXPRESSIONS
-from paperlib.models import LabelVarianceNet, VoteNet
+from paperlib.models import LabelVarianceNet
 from paperlib.tasks.label_variance import (
     DROPOUT_SAMPLES,
     as_input,
@@ -20,7 +20,7 @@ from paperlib.tasks.label_variance import (
     train_sequences,
 )
 from paperlib.tracks import Track
-from paperlib.training import EpochBatches, Rows, Schedule, fit, fit_averaged, make_fabric, native_precision
+from paperlib.training import EpochBatches, Rows, Schedule, fit, fit_averaged, make_fabric
 from paperlib.twin.prototypes import CIRCUMPLEX
 
 
@@ -77,11 +77,6 @@ def test_a_seed_names_its_weights_to_the_bit():
     assert not torch.equal(first[0], trained(SCHEDULES["adamw"], seed=2)[0])
 
 
-def test_worker_processes_change_nothing():
-    ahead = trained(SCHEDULES["adam"], workers=1)[0]
-    assert torch.equal(ahead, trained(SCHEDULES["adam"])[0])
-
-
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("after", [0, 1, 4])
 def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, name, after):
@@ -131,15 +126,6 @@ def test_a_resumed_training_still_knows_its_best_weights(tmp_path):
     assert torch.equal(trained(schedule, validate=told(), checkpoint=checkpoint)[0], whole)
 
 
-def test_a_checkpoint_holds_data_and_no_code(tmp_path):
-    checkpoint = tmp_path / "run.ckpt"
-    _, history = trained(SCHEDULES["adam"], checkpoint=checkpoint)
-    state = torch.load(checkpoint, weights_only=True)
-    assert state["epoch"] == 5
-    assert state["history"]["loss"] == history.loss
-    assert [path.name for path in tmp_path.iterdir()] == ["run.ckpt"]
-
-
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "other network"])
 def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     checkpoint = tmp_path / "run.ckpt"
@@ -177,30 +163,6 @@ def test_accumulated_batches_make_one_step_of_their_mean(n):
         [g.flatten() for g in torch.autograd.grad(mean, list(model.parameters()))]
     )
     assert_close(trained(schedule, rows=rows, seed=5, dropout=0.0)[0], expected)
-
-
-def test_accumulation_equals_a_batch_as_large():
-    one = Schedule(epochs=3, batch=16, learning_rate=0.1, optimiser="sgd", momentum=0.5, decay_every=9)
-    many = Schedule(
-        epochs=3, batch=4, learning_rate=0.1, optimiser="sgd", momentum=0.5, decay_every=9, accumulate=4
-    )
-    rows = regression(64)
-    assert_close(trained(many, rows=rows, dropout=0.0)[0], trained(one, rows=rows, dropout=0.0)[0])
-
-
-def test_a_ragged_last_window_is_a_step_of_its_own_mean():
-    seen = []
-
-    def constant(model, batch):
-        seen.append(len(batch[0]))
-        return model(torch.ones(1, 1)).squeeze()
-
-    model = nn.Linear(1, 1, bias=False)
-    start = model.weight.item()
-    schedule = Schedule(epochs=1, batch=8, learning_rate=0.5, optimiser="sgd", decay_every=9, accumulate=3)
-    fit(model, constant, regression(56), schedule, seed=0, fabric=single())
-    assert seen == [8] * 7
-    assert model.weight.item() == pytest.approx(start - 3 * 0.5)  # windows of 3, 3 and 1, each of gradient 1
 
 
 def test_learning_rate_by_hand():
@@ -248,13 +210,6 @@ def test_early_stopping_goes_back_to_the_best_weights():
     assert torch.equal(best, kept[1])
 
 
-def test_without_patience_the_last_weights_stay():
-    kept = []
-    last, history = trained(SCHEDULES["sgd"], validate=lambda m: kept.append(weights(m)) or float(len(kept)))
-    assert history.validation == [1.0, 2.0, 3.0, 4.0, 5.0]
-    assert torch.equal(last, kept[-1])
-
-
 def test_a_loss_that_is_not_finite_says_where():
     calls = iter(range(100))
 
@@ -283,30 +238,6 @@ def test_a_schedule_that_cannot_be_is_refused(settings):
         Schedule(**{"epochs": 1, "batch": 1, "learning_rate": 0.1} | settings)
 
 
-def test_half_precision_stays_close():
-    schedule = SCHEDULES["adamw"]
-    half, _ = trained(schedule, dropout=0.0, fabric=make_fabric(accelerator="cpu", precision="bf16-mixed"))
-    full, _ = trained(schedule, dropout=0.0)
-    assert half.dtype == torch.float32  # only the arithmetic is half
-    assert not torch.equal(half, full)
-    assert (half - full).abs().max() < 0.03  # of weights that move by 0.06
-
-
-@pytest.mark.parametrize("native", [True, False])
-def test_precision_follows_the_processor(monkeypatch, native):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert native_precision() == native_precision("cpu") == ("bf16-mixed" if native else "32-true")
-
-
-@pytest.mark.parametrize("native", [True, False])
-def test_precision_follows_the_gpu(monkeypatch, native):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: not native)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
-    assert native_precision() == ("bf16-mixed" if native else "32-true")
-
-
 # --- rows and batches ---
 
 
@@ -315,23 +246,6 @@ def test_every_row_is_seen_once_an_epoch(n, batch):
     batches = list(EpochBatches(n, batch, seed=0))
     assert sorted(i for b in batches for i in b) == list(range(n))
     assert len(batches) == len(EpochBatches(n, batch, seed=0)) == math.ceil(n / batch)
-
-
-def test_only_a_last_batch_of_one_is_dropped():
-    batches = list(EpochBatches(49, 8, seed=0))
-    assert [len(b) for b in batches] == [8] * 6
-    assert len({i for b in batches for i in b}) == 48
-
-
-def test_the_order_is_that_of_seed_and_epoch():
-    def order(seed, epoch):
-        batches = EpochBatches(50, 8, seed=seed)
-        batches.epoch = epoch
-        return [i for b in batches for i in b]
-
-    orders = [order(s, e) for s in range(3) for e in range(3)]
-    assert len({tuple(o) for o in orders}) == 9
-    assert order(2, 1) == orders[7]
 
 
 @pytest.mark.parametrize("n", range(44, 58))
@@ -348,18 +262,6 @@ def test_two_processes_share_every_batch_between_them(n):
 def test_rows_refuse_arrays_of_different_lengths():
     with pytest.raises(ValueError, match=r"equal length; got \[3, 4\]"):
         Rows(np.zeros(3), np.zeros((4, 2)))
-
-
-def test_rows_leave_a_memory_map_on_disk(tmp_path, rng):
-    values = rng.normal(size=(100, 3)).astype(np.float32)
-    np.save(tmp_path / "x.npy", values)
-    stored = np.load(tmp_path / "x.npy", mmap_mode="r")
-    rows = Rows(stored, np.arange(100), at=np.arange(50, 100))
-    assert rows.arrays[0] is stored
-    x, index = rows[[3, 1, 49]]
-    assert index.tolist() == [53, 51, 99]
-    assert_close(x.numpy(), values[[53, 51, 99]])
-    assert len(rows) == 50
 
 
 # --- the task of foteinopoulou2021 ---
@@ -421,16 +323,12 @@ def test_training_on_faces_learns_what_is_in_the_picture(track, faces, tmp_path)
     assert predicted["training_loss"][-1] < predicted["training_loss"][0]
 
 
-def test_training_on_faces_never_reads_the_test_labels(track, faces, tmp_path):
-    before = train_faces(track, ONE_EPOCH, 0, tmp_path / "a.ckpt")
+@pytest.mark.parametrize("loss", ["kl_as_printed", "mse", "beta_nll"])
+def test_training_on_faces_never_reads_the_test_labels(track, faces, tmp_path, loss):
+    before = train_faces(track, ONE_EPOCH | {"loss": loss}, 0, tmp_path / "a.ckpt")
     faces.affect[faces.split == "test"] = np.nan
-    after = train_faces(track, ONE_EPOCH, 0, tmp_path / "b.ckpt")
+    after = train_faces(track, ONE_EPOCH | {"loss": loss}, 0, tmp_path / "b.ckpt")
     assert all(np.array_equal(before[name], after[name]) for name in before)
-
-
-def test_training_leaves_out_faces_without_a_label(track, faces, tmp_path):
-    faces.affect[:10] = np.nan
-    assert np.isfinite(train_faces(track, ONE_EPOCH, 0, tmp_path / "run.ckpt")["training_loss"]).all()
 
 
 def test_training_on_ratings_learns_the_ratings(track, faces, tmp_path):
@@ -445,22 +343,6 @@ def test_training_on_votes_learns_the_place_of_the_voted_category(track, faces, 
     assert np.abs(predicted["mean"] - CIRCUMPLEX["happy"]).max() < 0.3
 
 
-def test_prediction_depends_on_no_batch(faces):
-    model = LabelVarianceNet(nn.Sequential(nn.Flatten(), nn.Linear(256, 5)), 5)
-    whole, parts = (predict(model, faces.images, batch=b) for b in (60, 7))
-    for name in whole:
-        assert_close(whole[name], parts[name])
-
-
-def test_vote_net_predicts_the_moments_of_its_votes(faces):
-    model = VoteNet(nn.Flatten(), 256, coordinates=torch.tensor([[1.0, 1.0], [-1.0, 0.0]]))
-    nn.init.zeros_(model.classifier.weight)
-    nn.init.zeros_(model.classifier.bias)
-    predicted = predict(model, faces.images)
-    assert_close(predicted["mean"], np.tile(np.float32([0.0, 0.5]), (60, 1)))
-    assert_close(predicted["log_variance"], np.tile(np.log(np.float32([1.0, 0.25])), (60, 1)))
-
-
 def test_dropout_gives_the_spread_of_its_passes(faces):
     model = LabelVarianceNet(nn.Flatten(), 256, dropout=0.5)
     predicted = predict(model, faces.images)
@@ -470,7 +352,8 @@ def test_dropout_gives_the_spread_of_its_passes(faces):
     assert "dropout_mean" not in predict(LabelVarianceNet(nn.Flatten(), 256), faces.images)
 
 
-def test_sequences_are_predicted_by_a_network_that_never_saw_the_subject(monkeypatch, tmp_path, rng):
+@pytest.mark.parametrize("folds", [None, 2])
+def test_sequences_are_predicted_by_a_network_that_never_saw_the_subject(monkeypatch, tmp_path, rng, folds):
     subject = np.repeat(np.array(["a", "b", "c"]), 8)
     affect = rng.uniform(-0.2, 0.2, size=(24, 2)).astype(np.float32)
     sequences = SequenceSet(
@@ -484,7 +367,7 @@ def test_sequences_are_predicted_by_a_network_that_never_saw_the_subject(monkeyp
     )
     monkeypatch.setattr(Track, "sequences", lambda self: sequences)
     settings = {
-        "folds": None,
+        "folds": folds,
         "centroids": 2,
         "hidden": 4,
         "loss": "kl_continuous",
@@ -497,7 +380,7 @@ def test_sequences_are_predicted_by_a_network_that_never_saw_the_subject(monkeyp
     for name, values in before.items():
         assert np.isfinite(values).all()
         assert np.array_equal(values[own], after[name][own])
-        assert not np.array_equal(values[~own], after[name][~own])
+        assert not np.array_equal(values, after[name])
     assert not list(tmp_path.iterdir())  # no checkpoint of a finished fold is left
 
 
@@ -549,14 +432,6 @@ def test_batch_statistics_are_those_of_the_mean_weights_over_all_rows():
     assert_close(model[1].running_var, before.var(dim=0))  # torch keeps the unbiased variance
 
 
-def test_batch_statistics_are_taken_of_what_inputs_makes_of_a_batch():
-    model, rows = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 1)), regression()
-    fit_averaged(
-        model, squared_error, rows, steady(1), average_after=0, inputs=lambda batch: 2 * batch[0] + 1, seed=0
-    )
-    assert_close(model[0].running_mean, 2 * torch.from_numpy(rows.arrays[0]).mean(dim=0) + 1)
-
-
 @pytest.mark.parametrize(
     "after", [0, 1, 3, 4]
 )  # epochs that were finished; from the third on they are averaged
@@ -578,22 +453,6 @@ def test_an_interrupted_average_ends_with_the_same_bits(tmp_path, after):
     assert resumed.keys() == whole.keys() == normalised().state_dict().keys()
     for name in whole:
         assert torch.equal(resumed[name], whole[name]), name
-
-
-def test_a_finished_average_is_read_back(tmp_path):
-    checkpoint = tmp_path / "run.ckpt"
-    whole = averaged(checkpoint=checkpoint)
-
-    def no_step(model, batch):
-        raise Interrupted
-
-    assert torch.equal(weights(averaged(loss=no_step, checkpoint=checkpoint)), weights(whole))
-
-
-def test_an_averaged_network_is_ready_to_predict():
-    model, x = averaged(), torch.randn(6, 4)
-    assert not any(m.training for m in model.modules())
-    assert_close(model(x)[:1], model(x[:1]))
 
 
 @pytest.mark.parametrize("average_after", [-1, 5, 6])

@@ -5,11 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import chisquare
 
-from paperlib import twin_kinds
 from paperlib.labels import EXPRESSIONS
-from paperlib.twin import make_faces, sample_parameters
 from paperlib.twin.prototypes import CIRCUMPLEX
 from paperlib.twin_kinds import AFFECTNET, SCATTER, morphs, skewed_faces, videos
 
@@ -59,42 +56,7 @@ def test_training_faces_are_skewed_like_the_root_of_affectnet(skewed):
     assert_allclose(list(found.values()), 300 * root / root.sum(), atol=0.5)
 
 
-def test_test_faces_are_equally_many_of_each_class(skewed):
-    assert len(set(counts(skewed, "test").tolist())) == 1
-    assert counts(skewed, "test")[0] >= 15
-    assert counts(skewed, "validation").min() > 0
-
-
-def test_skewed_faces_are_the_twins_own_thinned(skewed):
-    source = make_faces(1200, seed=0, **SMALL)
-    row = {ratings.tobytes(): i for i, ratings in enumerate(source.ratings)}
-    rows = np.array([row[ratings.tobytes()] for ratings in skewed.ratings])
-    assert (np.diff(rows) > 0).all()
-    for name in ("images", "affect", "votes", "subject", "split"):
-        assert_array_equal(getattr(skewed, name), getattr(source, name)[rows])
-    assert_array_equal(skewed.original, source.expression[rows])
-    assert_array_equal(skewed.truth.affect, source.truth.affect[rows])
-
-
-def test_a_label_has_more_votes_than_any_other_category_and_ties_are_counted(skewed):
-    second, first = np.sort(skewed.votes, axis=1)[:, -2:].T
-    assert (first > second).all()
-    assert_array_equal(skewed.votes[np.arange(len(skewed)), skewed.expression], first)
-    votes = np.sort(make_faces(1200, seed=0, **SMALL).votes, axis=1)
-    assert skewed.excluded == {"tie": (votes[:, -1] == votes[:, -2]).sum()}
-
-
-def test_one_annotator_is_wrong_more_often_than_all_of_them(skewed):
-    differs = (skewed.original != skewed.expression).mean()
-    assert skewed.truth.mislabelled.mean() < differs < 0.4
-
-
 # --- in place of MorphSet ---
-
-
-def test_morphs_show_seven_categories_equally_often(morphed):
-    assert len(morphed) == 280 and morphed.expression.max() == 6
-    assert chisquare(np.bincount(morphed.expression)).pvalue > 0.01
 
 
 def test_morphs_lie_on_the_way_from_neutral_to_their_apex(morphed):
@@ -118,66 +80,7 @@ def test_morphs_of_a_person_are_in_one_split(morphed):
     assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.06)
 
 
-def test_morphs_are_drawn_as_in_a_laboratory_and_pictures_go_along(monkeypatch):
-    drawn = []
-    blank = np.zeros((280, 1, 1), np.uint8)
-    monkeypatch.setattr(twin_kinds, "draw_faces", lambda p, **_: drawn.append(p) or blank)
-    faces = morphs(280, **SMALL)
-    (p,) = drawn
-    for nuisance in ("blur", "coarseness", "occlusion"):
-        assert not getattr(p, nuisance).any()
-    assert np.abs(p.pose).max() < 10  # degrees, of which the twin's other faces turn up to 32
-    apexes = sample_parameters(1000, seed=2)
-    contrast, brightness = p.light.T[1:]
-    assert contrast.max() < apexes.light[:, 1].max() / 2 and np.ptp(brightness) < 0.01
-    assert_array_equal(faces.subject.astype(int), p.identity)
-
-    row = {backdrop.tobytes(): i for i, backdrop in enumerate(apexes.backdrop)}
-    apex = apexes.rows([row[backdrop.tobytes()] for backdrop in p.backdrop])
-    way = p.action_units.sum(axis=1, keepdims=True) / apex.action_units.sum(axis=1, keepdims=True)
-    assert 0.25 <= way.min() < 0.3 and 0.95 < way.max() <= 1
-    assert_allclose(p.action_units, way * apex.action_units)
-    assert_allclose(p.affect, way * apex.affect)
-
-
 # --- in place of Aff-Wild ---
-
-
-def of_videos(values):
-    return values.astype(float).reshape(40, FRAMES, -1)
-
-
-@pytest.mark.parametrize("name", ["images", "affect"])
-def test_neighbouring_frames_are_much_more_alike_than_frames_of_different_videos(filmed, name):
-    values = of_videos(getattr(filmed, name))
-    step = np.abs(np.diff(values, axis=1)).mean(axis=(1, 2))
-    other = np.abs(values - np.roll(values, 1, axis=0)).mean(axis=(1, 2))
-    assert (
-        step.mean() < 0.4 * other.mean()
-    )  # four frames from one place in the plane to another, unrelated one
-    if name == "images":
-        assert step.max() < other.min()
-
-
-def test_a_video_has_one_light_and_one_camera(filmed):
-    corner = of_videos(filmed.images[:, :3, :3]).mean(axis=2)  # of the backdrop
-    assert np.ptp(corner, axis=1).max() < 4 < 0.2 * corner.mean(axis=1).std()
-
-
-def test_affect_moves_straight_between_four_key_moments(filmed):
-    affect = of_videos(filmed.affect)
-    bend = np.abs(np.diff(affect, n=2, axis=1)).max(axis=2)  # of frames 1 to FRAMES - 2
-    knots = np.isin(np.arange(1, FRAMES - 1), [4, 8])
-    assert bend[:, ~knots].max() < 1e-6
-    assert (bend[:, knots] > 1e-3).mean() > 0.9
-    # from one category to another, not to and fro about one place
-    assert np.linalg.norm(np.diff(affect[:, ::4], axis=1), axis=2).mean() > 0.3
-
-
-def test_a_video_is_a_subject_and_has_no_category(filmed):
-    assert_array_equal(filmed.subject, np.repeat([f"video{i:03d}" for i in range(40)], FRAMES))
-    assert filmed.expression is None and filmed.votes is None
-    assert np.isfinite(filmed.affect).all() and np.abs(filmed.affect).max() <= 1
 
 
 def test_a_video_is_in_one_split_and_one_in_five_is_for_test(filmed):
@@ -201,9 +104,3 @@ def test_fingerprints_tell_settings_apart_and_repeat(kind):
     assert again.fingerprint == made[0].fingerprint
     for name in ("images", "affect", "split", "subject"):
         assert_array_equal(getattr(again, name), getattr(made[0], name))
-
-
-def test_the_kinds_are_told_apart(skewed, morphed, filmed):
-    kinds = (skewed, morphed, filmed)
-    assert len({faces.fingerprint for faces in kinds}) == 3
-    assert [faces.name for faces in kinds] == ["twin", "twin (morphs)", "twin (videos)"]

@@ -1,7 +1,5 @@
 """Files from strangers: no code of theirs is run, and no name of theirs leads out of the data folder."""
 
-import io
-import json
 import os
 import pickle
 import zipfile
@@ -11,14 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from damage import read, write
+from damage import cells
 from PIL import Image
 from wellformed import LAYOUTS, SIZE
 
-from paperlib.companion.runs import Run, run_missing
-from paperlib.data import load_manifest
-from paperlib.emofan_checkpoint import load_released
-from paperlib.tracks import Track
 from paperlib.training import Rows, Schedule, fit, make_fabric
 
 # code in files
@@ -52,25 +46,6 @@ def objects(path, payload):
     np.save(path, np.array([payload]), allow_pickle=True)
 
 
-@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
-@pytest.mark.parametrize("where", ["all", "a tensor", "beside the tensors"])
-def test_a_released_checkpoint_with_code_is_refused(evil, tmp_path, legacy, where):
-    content = {
-        "all": evil,
-        "a tensor": {"conv1.bias": evil},
-        "beside the tensors": {"x": torch.ones(1), "y": [evil]},
-    }
-    torch.save(content[where], tmp_path / "emonet_8.pth", _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(ValueError, match=r"emonet_8.pth is no checkpoint of tensors alone"):
-        load_released(tmp_path / "emonet_8.pth")
-
-
-def test_a_plain_pickle_is_no_checkpoint(evil, tmp_path):
-    (tmp_path / "emonet_8.pth").write_bytes(pickle.dumps(evil, protocol=2))
-    with pytest.raises(ValueError, match=r"emonet_8.pth is no checkpoint of tensors alone"):
-        load_released(tmp_path / "emonet_8.pth")
-
-
 def test_a_checkpoint_of_a_training_with_code_is_not_resumed_from(evil, tmp_path):
     torch.save({"model": evil, "epoch": 1}, tmp_path / "run.ckpt")
     rows = Rows(np.zeros((4, 2), np.float32))
@@ -86,42 +61,19 @@ def test_a_checkpoint_of_a_training_with_code_is_not_resumed_from(evil, tmp_path
         )
 
 
-def test_a_cached_run_with_code_is_refused(evil, tmp_path, monkeypatch):
-    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
-    run = Run(task="paperlib.metrics:ccc", track=Track(), data="d", settings={}, seed=0)
-    monkeypatch.setattr(Run, "circumstances", {})
-    folder = tmp_path / "cache" / "runs" / run.key
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"seconds": 1.0}))
-    np.savez(folder / "arrays.npz", mean=np.array([evil], object))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        run_missing([run])
-
-
 @pytest.mark.parametrize(
     ("layout", "file"),
     [
         ("manifest", "landmarks/000002.npy"),
-        *(
-            ("affectnet-folders", f"train_set/annotations/000002_{k}.npy")
-            for k in ("exp", "val", "aro", "lnd")
-        ),
+        ("affectnet-folders", "train_set/annotations/000002_exp.npy"),
+        ("affectnet-folders", "train_set/annotations/000002_lnd.npy"),
     ],
 )
-@pytest.mark.parametrize("form", ["npy", "npz", "pickle"])
-def test_an_array_with_code_is_refused(evil, tmp_path, layout, file, form):
-    folder = tmp_path / "data"
-    LAYOUTS[layout].write(folder)
-    if form == "npy":
-        objects(folder / file, evil)
-    elif form == "pickle":
-        (folder / file).write_bytes(pickle.dumps(evil))
-    else:
-        packed = io.BytesIO()
-        np.savez(packed, values=np.array([evil], object))
-        (folder / file).write_bytes(packed.getvalue())
+def test_an_array_with_code_is_refused(evil, tmp_path, layout, file):
+    LAYOUTS[layout].write(tmp_path / "data")
+    objects(tmp_path / "data" / file, evil)
     with pytest.raises(ValueError, match=Path(file).name):
-        LAYOUTS[layout].load(folder, tmp_path / "cache")
+        LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
 
 
 def test_a_converted_data_set_with_code_is_refused(evil, tmp_path):
@@ -144,18 +96,17 @@ OUTSIDE = (
     "~/{0}",
 )
 
-# a layout's table, its separator, the column of names, and of what suffix the file is
+# a layout's table, the column of names, and of what suffix the file is
 NAMED = [
-    ("affectnet-csv", "training.csv", ",", "subDirectory_filePath", "png"),
-    ("affectnet-csv", "validation.csv", ",", "subDirectory_filePath", "png"),
-    ("morphset", "Morphset.csv", ",", "Filename", "png"),
-    ("manifest", "manifest.csv", ",", "path", "png"),
-    ("manifest", "manifest.csv", ",", "landmarks", "npy"),
-    ("recordings", "recordings.csv", ",", "ratings", "csv"),
-    ("recordings", "recordings.csv", ",", "audio", "wav"),
-    ("recordings", "recordings.csv", ",", "landmarks", "csv"),
-    ("recordings-features", "recordings.csv", ",", "audio_features", "csv"),
-    ("recordings-features", "recordings.csv", ",", "video_features", "csv"),
+    ("affectnet-csv", "training.csv", "subDirectory_filePath", "png"),
+    ("affectnet-csv", "validation.csv", "subDirectory_filePath", "png"),
+    ("morphset", "Morphset.csv", "Filename", "png"),
+    ("manifest", "manifest.csv", "path", "png"),
+    ("manifest", "manifest.csv", "landmarks", "npy"),
+    ("recordings", "recordings.csv", "ratings", "csv"),
+    ("recordings", "recordings.csv", "audio", "wav"),
+    ("recordings", "recordings.csv", "landmarks", "csv"),
+    ("recordings-features", "recordings.csv", "audio_features", "csv"),
 ]
 
 # layout -> the folder that the names in its table count from, where it is not the table's
@@ -176,49 +127,19 @@ def outside(tmp_path):
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-@pytest.mark.parametrize(("layout", "table", "separator", "column", "suffix"), NAMED)
+@pytest.mark.parametrize(("layout", "table", "column", "suffix"), NAMED)
 def test_a_name_in_a_table_does_not_leave_the_folder(
-    tmp_path, outside, layout, table, separator, column, suffix, name, survived
+    tmp_path, outside, layout, table, column, suffix, name, survived
 ):
     folder = tmp_path / "data"
     LAYOUTS[layout].write(folder)
     if name.startswith("out/"):  # where the table's names count from
         (folder / COUNTED_FROM.get(layout, ".") / "out").symlink_to(outside)
-    rows = read(folder / table, separator)
-    rows[2][rows[0].index(column)] = name.format(f"secret.{suffix}", tmp_path)
-    write(folder / table, rows, separator)
+    cells(3, **{column: name.format(f"secret.{suffix}", tmp_path)})(folder / table)
     with pytest.raises((ValueError, FileNotFoundError), match=f"{table}, row 3|/out leaves") as caught:
         LAYOUTS[layout].load(folder, tmp_path / "cache")
     inside = name.startswith("~")  # a folder like any other, which is not there
     assert inside or "leaves the data folder" in str(caught.value)
-    survived("names that lead out of the data folder refused")
-
-
-@pytest.mark.parametrize(
-    "name", ["../../outside/secret", "/outside/secret", "..", "00000/../../../outside/secret"]
-)
-def test_a_frame_of_afew_va_does_not_leave_the_folder(tmp_path, outside, name, survived):
-    folder = tmp_path / "data"
-    LAYOUTS["afewva"].write(folder)
-    path = folder / "001" / "001.json"
-    content = json.loads(path.read_text())
-    content["frames"][name] = content["frames"].pop("00000")
-    path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="001/001.json, frame .*: it is not named by a number"):
-        LAYOUTS["afewva"].load(folder, tmp_path / "cache")
-    survived("names that lead out of the data folder refused")
-
-
-@pytest.mark.parametrize(
-    "name", ["../../outside/secret.jpg 3", "/outside/secret.jpg 3", "train_00001_aligned/../x.jpg 3"]
-)
-def test_a_line_of_raf_db_does_not_leave_the_folder(tmp_path, outside, name, survived):
-    folder = tmp_path / "data"
-    LAYOUTS["rafdb"].write(folder)
-    path = folder / "EmoLabel" / "list_patition_label.txt"
-    path.write_text("\n".join([name, *path.read_text().splitlines()[1:]]))
-    with pytest.raises(ValueError, match="list_patition_label.txt, line 1: .* is not a name"):
-        LAYOUTS["rafdb"].load(folder, tmp_path / "cache")
     survived("names that lead out of the data folder refused")
 
 
@@ -229,22 +150,13 @@ def test_no_file_and_no_folder_may_be_a_link_that_leads_out(tmp_path, outside, l
     for path in sorted(folder.rglob("*")):
         path.rename(outside / "moved")  # well-formed, but elsewhere
         path.symlink_to(outside / "moved")
-        with pytest.raises(
-            ValueError, match=f"leaves the data folder by a link to {outside}/moved.* as DATA"
-        ):
+        with pytest.raises(ValueError, match=f"leaves the data folder by a link to {outside}/moved.* as DAT"):
             LAYOUTS[layout].load(folder, tmp_path / "cache")
         path.unlink()
         (outside / "moved").rename(path)
         survived("links that lead out of the data folder refused")
     assert not list((tmp_path / "cache").glob("*-*"))
     LAYOUTS[layout].load(folder, tmp_path / "cache")
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_whole_folder_may_be_a_link(tmp_path, layout):
-    LAYOUTS[layout].write(tmp_path / "on another disk")
-    (tmp_path / "data").symlink_to(tmp_path / "on another disk")
-    assert len(LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache"))
 
 
 # archives
@@ -261,18 +173,3 @@ def test_an_archive_of_afew_va_is_listed_and_never_unpacked(tmp_path, member, su
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "cache" not in path.parts}
     assert {path: after[path] for path in before} == before and len(after) == len(before)
     survived("archives with names that lead out not unpacked")
-
-
-def test_a_workbook_and_an_npz_with_names_that_lead_out_write_nothing(tmp_path, survived):
-    folder = tmp_path / "a" / "b" / "data"
-    LAYOUTS["amigos-json"].write(folder)
-    with zipfile.ZipFile(folder / "External_Annotations.xlsx", "a") as book:
-        book.writestr("../../../evil", b"evil")
-    LAYOUTS["amigos-json"].load(folder, tmp_path / "cache")
-    LAYOUTS["manifest"].write(tmp_path / "a" / "b" / "mine")
-    with zipfile.ZipFile(tmp_path / "a" / "b" / "mine" / "landmarks" / "000001.npy", "w") as packed:
-        packed.writestr("../../../../evil.npy", b"evil")
-    with pytest.raises(ValueError, match="000001.npy is not a .npy of numbers"):
-        load_manifest(tmp_path / "a" / "b" / "mine", cache=tmp_path / "cache")
-    assert not list(tmp_path.rglob("*evil*"))
-    survived("archives with names that lead out not unpacked", 2)

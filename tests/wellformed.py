@@ -75,9 +75,8 @@ def _ferplus(folder: Path) -> None:
     layouts.write_ferplus(replace(grey, split=split), folder)
 
 
-def _affwild2(folder: Path) -> None:
-    """Aff-Wild2's single file for each video."""
-    layouts.write_affwild(faces(), folder)
+def as_affwild2(folder: Path) -> None:
+    """Rewrite Aff-Wild's annotations as Aff-Wild2 has them, one file a video."""
     top = folder / "annotations" / "train"
     for valence in sorted((top / "valence").iterdir()):
         arousal = top / "arousal" / valence.name
@@ -85,6 +84,11 @@ def _affwild2(folder: Path) -> None:
         (top / valence.name).write_text("\n".join(["valence,arousal", *(",".join(pair) for pair in pairs)]))
         valence.unlink()
         arousal.unlink()
+
+
+def _affwild2(folder: Path) -> None:
+    layouts.write_affwild(faces(), folder)
+    as_affwild2(folder)
 
 
 def _pictures(load: Callable[..., FaceSet]) -> Callable[[Path, Path], FaceSet]:
