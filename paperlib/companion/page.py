@@ -186,7 +186,7 @@ class Page:
         display(shown.set_caption(caption) if caption else shown)
 
     def figure(self, figure: Any, name: str, alt: str) -> None:
-        """Display and save a figure of matplotlib or seaborn as PNG; `alt` is its caption, and for who cannot see it."""
+        """Display and save a figure of matplotlib or seaborn as PNG; `alt` is its caption, shown and read aloud."""
         figure = figure.plot()._figure if hasattr(figure, "plot") and hasattr(figure, "facet") else figure
         figure = getattr(figure, "figure", figure)
         path = self.folder / f"{name}.png"

@@ -176,8 +176,8 @@ def combinations(
 
 def formula(paper: Paper, text: str, lets: Mapping[str, str] | None = None) -> Range:
     """The range of a formula of printed numbers in brackets, and of the formulas that `lets` names."""
-    for name, of in reversed((lets or {}).items()):
-        text = re.sub(rf"\b{name}\b(?![^\[]*\])", lambda _, of=of: f"({of})", text)
+    for name, of in reversed(list((lets or {}).items())):
+        text = re.sub(rf"\b{name}\b(?![^\[]*\])", f"({of})", text)  # formulas have no backslash
     variables: dict[str, str] = {}
     code = _REFERENCE.sub(lambda m: variables.setdefault(m[1], f"_{len(variables)}"), text)
     compiled = compile(code, text, "eval")
@@ -208,7 +208,8 @@ def _part(paper: Paper, entry: Mapping[str, Any], fill: dict[str, Any]) -> dict[
         earlier[name] = text
     if "compare" in entry:
         rows = [row.format_map(fill) for row in entry["compare"]]
-        change = compare(paper, *rows, metrics=entry.get("metrics", ""))
+        ours, theirs = rows
+        change = compare(paper, ours, theirs, metrics=entry.get("metrics", ""))
         of = len(change.changes)
         fill |= {"change": change, "of": of, "cells": 2 * of, "differing": change.differing}
         fill |= {"apart": len(change.differing)}
@@ -262,7 +263,11 @@ def _status(
 
 def _wanted(paper: Paper, name: str) -> Printed:
     value, _, half = name.partition(" ± ")
-    return Printed(float(value), float(half or 0)) if value[0].isdigit() and "|" not in name else paper.number(name)
+    return (
+        Printed(float(value), float(half or 0))
+        if value[0].isdigit() and "|" not in name
+        else paper.number(name)
+    )
 
 
 def _cells(paper: Paper, where: Mapping[str, Any], fill: Mapping[str, Any]) -> list[str]:
