@@ -198,7 +198,9 @@ def constant() -> Iterator[Result]:
         over = {row: difference(rmse(row, dev), g) for row in ROWS}
         worse = Names(row for row, gap in over.items() if gap.low > 0)
         even = Names(row for row, gap in over.items() if gap.low <= 0 < gap.high)
-        found = f"the mean's RMSE {g.value:.3f}; worse: {len(worse)} of {len(ROWS)}{worse:, }{even:; undecided: }"
+        found = (
+            f"the mean's RMSE {g.value:.3f}; worse: {len(worse)} of {len(ROWS)}{worse:, }{even:; undecided: }"
+        )
         printed = joined(select(RMSE, column=dev)["printed"])
         yield Result("mean-dev", printed, found, Status.NOT_CHECKABLE, fill=fill)
         errors = {row: rmse(row, test) for row in ROWS}
@@ -208,7 +210,9 @@ def constant() -> Iterator[Result]:
         yield Result("mean-test", printed, found, Status.NOT_CHECKABLE, fill=fill)
     low, high = (f(rmse(row, "sigma(V) test").value for row in ROWS) for f in (min, max))
     g, cap = gold("sigma(V)"), deviation_cap("sigma(V)")
-    found = f"RMSE {low:g} to {high:g} on test; deviation {g.value:.3f} on dev, at most {cap.high:.3f} on test"
+    found = (
+        f"RMSE {low:g} to {high:g} on test; deviation {g.value:.3f} on dev, at most {cap.high:.3f} on test"
+    )
     yield Result("sigma-valence-test", "one scale", found, Status.NOT_CHECKABLE)
     span = PAPER.number("sigma-high").value - PAPER.number("sigma-low").value
     found = f"z scores have deviation 1, a range of {span:g} allows {span / 2:g} at most; dev implies "

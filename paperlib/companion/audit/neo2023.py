@@ -102,7 +102,9 @@ def granularity() -> Iterator[Result]:
         bad = Names(f"{name} {cell.value:.4f}" for name, cell in printed.items() if not whole_hits(cell, n))
         fit = len(printed) - len(bad)
         tied = fit - sum(bool(whole_hits(cell, n)) for cell in inner)
-        found = f"{fit} of {len(printed)} fit" + (f", {tied} of them only by a tie in rounding" if tied else "")
+        found = f"{fit} of {len(printed)} fit" + (
+            f", {tied} of them only by a tie in rounding" if tied else ""
+        )
         each, fill = PAPER.printed(*names, "1: Ours | Accuracy"), {"n": f"{n:,}"}
         yield Result("granularity", each, f"{found}{bad:; not: }", Status.NOT_CHECKABLE, fill=fill)
     near = range(stated - 100, stated + 101)
