@@ -19,7 +19,7 @@ from importlib.util import find_spec
 import pandas as pd
 
 from paperlib.companion.audit.intervals import Paper, Result, Status
-from paperlib.companion.audit.listed import listed
+from paperlib.companion.audit.listed import results_of
 from paperlib.companion.published import ROOT, read_checks
 
 
@@ -62,7 +62,7 @@ def run_audit(keys: Iterable[str] | None = None) -> pd.DataFrame:
 def findings(key: str) -> list[Finding]:
     """Everything that the audit of one paper finds, in the order of checks.csv."""
     paper, words = Paper(key), read_checks(key)
-    results = [*listed(paper), *(result for check in _programs(key) for result in check())]
+    results = [*results_of(paper), *(result for check in _programs(key) for result in check())]
     if unknown := {result.id for result in results} - set(words.index):
         raise ValueError(f"checks.csv of {key} has no line for the check {min(unknown)!r}; add one")
     results.sort(key=lambda result: words.index.get_loc(result.id))

@@ -214,12 +214,6 @@ def smallest_eigenvalue(off_diagonal: Iterable[Printed]) -> Range:
     return propagate(smallest, *r)
 
 
-def welch_df(variance1: float, n1: float, variance2: float, n2: float) -> float:
-    """Welch and Satterthwaite's degrees of freedom."""
-    a, b = variance1 / n1, variance2 / n2
-    return (a + b) ** 2 / (a**2 / (n1 - 1) + b**2 / (n2 - 1))
-
-
 def largest_target_variance(mse: float, pcc: float) -> float:
     """Cap on var(target) from one row's MSE and PCC: any prediction has MSE >= (1 - PCC^2) var(target)."""
     return mse / (1 - pcc**2)
@@ -232,36 +226,3 @@ def whole_hits(printed: Printed, n: int, per: float = 1.0) -> list[int]:
     """
     low, high = ((printed.value + s * (printed.half_unit + TOUCH)) * n / per for s in (-1, 1))
     return list(range(int(np.ceil(low)), int(np.floor(high)) + 1))
-
-
-class Gain(NamedTuple):
-    """What one row of a table gained over its baseline; positive is better."""
-
-    text: str
-    gain: Range
-    status: Status  # of gain > 0
-
-
-def gains(frame: pd.DataFrame, pairs: Mapping[str, str], *, larger_is_better: bool) -> list[Gain]:
-    """Gains of `pairs` (baseline row: proposed row) in every dimension of a frame with one quantity."""
-    sign = 1 if larger_is_better else -1
-    gained = []
-    for (baseline, proposed), dimension in itertools.product(pairs.items(), frame["dimension"].unique()):
-        before, after = (pick(frame, row=row, dimension=dimension) for row in (baseline, proposed))
-        gain = propagate(lambda a, b: sign * (b - a), before, after)
-        text = f"{proposed} {dimension} {before.value:g} to {after.value:g}"
-        gained.append(Gain(text, gain, exceeds_zero(gain)))
-    return gained
-
-
-def tally(gained: Iterable[Gain]) -> str:
-    """How many are better, and which are not."""
-    gained = list(gained)
-    better, equal, worse = (
-        [g.text for g in gained if g.status is status]
-        for status in (Status.MATCHES, Status.WITHIN_ROUNDING, Status.DIFFERS)
-    )
-    rest = [
-        f"{word}: {', '.join(texts)}" for word, texts in (("worse", worse), ("undecided", equal)) if texts
-    ]
-    return "; ".join([f"{len(better)} of {len(gained)} better", *rest])

@@ -139,7 +139,7 @@ def as_worded(words: str, change: Comparison) -> Status:
     return truth(2 * rising > len(points) if "large" in words else rising > falling)
 
 
-def listed(paper: Paper) -> Iterator[Result]:
+def results_of(paper: Paper) -> Iterator[Result]:
     """The results of all checks in a paper's audit.yaml; none if it has none."""
     path = ROOT / paper.key / "audit.yaml"
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
