@@ -186,7 +186,7 @@ class Page:
         display(shown.set_caption(caption) if caption else shown)
 
     def figure(self, figure: Any, name: str, alt: str) -> None:
-        """Display and save a figure of matplotlib or seaborn as PNG; `alt` is its caption, and for who cannot see it."""
+        """Display and save a figure of matplotlib or seaborn as PNG; `alt` is its caption and its alternative text."""
         figure = figure.plot()._figure if hasattr(figure, "plot") and hasattr(figure, "facet") else figure
         figure = getattr(figure, "figure", figure)
         path = self.folder / f"{name}.png"
@@ -221,7 +221,7 @@ class Page:
         found = settle(claims, tested, self.left)
         say = {c: evidence(self._named_here(x)) for c, x in tested.groupby("claim")}
         text = {c: say.get(c, "") if x["verdict"] != LEFT else "" for c, x in found.iterrows()}
-        found["evidence"] = [". ".join(filter(None, [text[c], x["why"]])) for c, x in found.iterrows()]
+        found["evidence"] = [_sentences(text[c], x["why"]) for c, x in found.iterrows()]
         _write(ledger[["artefact", *ledger.columns.drop("artefact")]], self.folder / "ledger.csv")
         _write(found.reset_index(), self.folder / "verdicts.csv")
         columns: list[Heading] = [("Where",), ("Here",), ("Evidence, or why not attempted",)]
@@ -323,7 +323,9 @@ class _Layout:
         )
         what += "; best of a column bold" if bold else ""
         return (
-            f"{what}. Small: printed, {self.layout['of']}." if printed and self.layout["of"] else f"{what}."
+            f"{what}. Small print: the paper, {self.layout['of']}."
+            if printed and self.layout["of"]
+            else f"{what}."
         )
 
     def tests(self, table: pd.DataFrame) -> Table:
@@ -388,9 +390,17 @@ def evidence(found: pd.DataFrame) -> str:
     return "; ".join(said) + (f" ({of_all})" if of_all else "")
 
 
+def _sentences(*parts: str) -> str:
+    """Parts that are there as sentences: of more than one each starts large."""
+    there = [part for part in parts if part]
+    return ". ".join([*there[:1], *(part[:1].upper() + part[1:] for part in there[1:])])
+
+
 def _common(found: pd.DataFrame) -> str:
     """The measure, its unit and the dimension that all lines share."""
-    same = [found[k].iloc[0] for k in ("measure", "unit", "dimension") if k in found and found[k].nunique() == 1]
+    same = [
+        found[k].iloc[0] for k in ("measure", "unit", "dimension") if k in found and found[k].nunique() == 1
+    ]
     return ", ".join(str(v) for v in same if v == v and v)
 
 
