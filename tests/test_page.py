@@ -82,7 +82,7 @@ def test_in_short_says_one_word_and_the_evidence(page):
     gap = compare(accuracy(page), "method", "ours", "base")
     table = page.short({"Ours is better.": claim(gap, "better"), "No data": claim(gap[[False]], "better")})
     (word, said), (none, _) = ([table.cells[row, c] for c in table.columns] for row in table.rows)
-    assert word.large == "held" and re.match(r"\+\d", said.large)
+    assert word.large == "held" and re.match(r"accuracy, points: \+\d", said.large)
     assert none.large == "not attempted"
 
 

@@ -221,7 +221,7 @@ class Page:
         found = settle(claims, tested, self.left)
         say = {c: evidence(self._named_here(x)) for c, x in tested.groupby("claim")}
         text = {c: say.get(c, "") if x["verdict"] != LEFT else "" for c, x in found.iterrows()}
-        found["evidence"] = [" ".join(filter(None, [text[c], x["why"]])) for c, x in found.iterrows()]
+        found["evidence"] = [_sentences(text[c], x["why"]) for c, x in found.iterrows()]
         _write(ledger[["artefact", *ledger.columns.drop("artefact")]], self.folder / "ledger.csv")
         _write(found.reset_index(), self.folder / "verdicts.csv")
         columns: list[Heading] = [("Where",), ("Here",), ("Evidence, or why not attempted",)]
@@ -323,7 +323,9 @@ class _Layout:
         )
         what += "; best of a column bold" if bold else ""
         return (
-            f"{what}. Small: printed, {self.layout['of']}." if printed and self.layout["of"] else f"{what}."
+            f"{what}. Small print: the paper, {self.layout['of']}."
+            if printed and self.layout["of"]
+            else f"{what}."
         )
 
     def tests(self, table: pd.DataFrame) -> Table:
@@ -371,7 +373,7 @@ class _Layout:
 
 
 def evidence(found: pd.DataFrame) -> str:
-    """Up to four intervals with what tells them apart; else how many came out how."""
+    """Up to four intervals with what they measure and what tells them apart; else how many came out how."""
     if len(found) > 4:
         return f"{len(found)} lines: " + ", ".join(
             f"{n} {word}" for word, n in found["verdict"].value_counts(sort=False).items()
@@ -383,8 +385,23 @@ def evidence(found: pd.DataFrame) -> str:
         name = " ".join(str(x[k]) for k in keys if x[k] == x[k] and x[k])
         less = "measure" in x and str(x["measure"]).startswith("cells ahead")
         text = counted(x) if less else " ".join(filter(None, interval(x, _places(x))))
+        name = name if less or said else ", ".join(filter(None, [_common(found), name]))
         said.append((f"{name}: " if name else "") + text + (f" ({x['why']})" if x["why"] != of_all else ""))
     return "; ".join(said) + (f" ({of_all})" if of_all else "")
+
+
+def _sentences(*parts: str) -> str:
+    """Parts that are there as sentences: of more than one each starts large."""
+    there = [part for part in parts if part]
+    return ". ".join([*there[:1], *(part[:1].upper() + part[1:] for part in there[1:])])
+
+
+def _common(found: pd.DataFrame) -> str:
+    """The measure, its unit and the dimension that all lines share."""
+    same = [
+        found[k].iloc[0] for k in ("measure", "unit", "dimension") if k in found and found[k].nunique() == 1
+    ]
+    return ", ".join(str(v) for v in same if v == v and v)
 
 
 def counted(x: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ class Scores:
     """Numbers with their replicates: `frame` has a line a cell and a column a replicate, (kind, number).
 
     over: what the replicates vary: "seeds", "people" or "people and seeds".
-    measures: the measures by name; of a difference none, since more is better there whatever was measured.
+    measures: the measures by name; of a difference more is better, whatever was measured.
     """
 
     frame: pd.DataFrame
@@ -206,7 +206,11 @@ def compare(scores: Scores, level: str, ours: str, theirs: str | Iterable[str]) 
             raise ValueError(f"{ours} and {other} have other seeds: score common(samples, {level!r})")
         gap = _difference(a, b, scores)
         parts.append(pd.concat({(ours, other): gap}, names=[level, f"less {level}"]))
-    return scores.like(pd.concat(parts), measures={})
+    of = {
+        name: replace(m, better=1, fisher=False, unit="points" if m.unit == "%" else m.unit)
+        for name, m in scores.measures.items()
+    }
+    return scores.like(pd.concat(parts), measures=of)
 
 
 def average(scores: Scores, *levels: str, how: str = "mean") -> Scores:
@@ -233,7 +237,7 @@ def ahead(gap: Scores) -> Scores:
     drawn = [c for c in gap.frame if c not in ABOUT and (gap.over == SEEDS or c[0] != "seed")]
     of = gap.frame[drawn]
     kept = [c for c in gap.frame if c in drawn or c in ABOUT]
-    return gap.like(_set(gap.frame[kept], drawn, (of > 0).astype(float).where(of.notna())))
+    return gap.like(_set(gap.frame[kept], drawn, (of > 0).astype(float).where(of.notna())), measures={})
 
 
 def together(*scores: Scores) -> Scores:
