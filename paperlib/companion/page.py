@@ -277,6 +277,10 @@ class _Layout:
         corner, title = self._headed(table, self.layout["title"])
         known = {*starts(r for r, _ in theirs), *starts(c for _, c in theirs)}
         marks = {s: self._mark(s, known) for s in starts([*rows, *columns])}
+        seeds = {r: {x["seeds"] for (row, _), x in ours.items() if row == r and x["seeds"] > 1} for r in rows}
+        if len(set().union(*seeds.values())) > 1:  # a difference has the seeds of both
+            of = {r: f"{span(pd.Series(sorted(many)))} seeds" for r, many in seeds.items() if many}
+            marks |= {r: ", ".join(filter(None, [marks[r], text])) for r, text in of.items()}
         under = self._under(table, any(c.bold for c in cells.values()), bool(theirs))
         return Table(
             title=title,
