@@ -158,8 +158,8 @@ def test_scores_of_probabilities_are_those_of_calibration(rng):
     right = rng.integers(0, 4, 200)
     table = pd.DataFrame(logs, columns=[f"log p {k}" for k in range(4)])
     table = table.assign(right=right, item=np.arange(200), unit="a", seed=0, part="all")
-    measures = [classifiers.ECE, classifiers.BRIER, classifiers.NLL, classifiers.OVERCONFIDENCE]
+    measures = [classifiers.ECE, classifiers.BRIER, classifiers.NLL]
     found = score(table, measures, by="part").numbers.droplevel("part")
-    of = {"ECE": "calibration_error", "Brier": "brier", "NLL": "nll", "overconfidence": "overconfidence"}
+    of = {"ECE": "calibration_error", "Brier": "brier", "NLL": "nll"}
     for name, function in of.items():
         assert found[name] == pytest.approx(getattr(calibration, function)(logs, right))

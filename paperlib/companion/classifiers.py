@@ -44,11 +44,6 @@ def _nll(logs: NDArray, right: NDArray) -> NDArray:
     return -logs[np.arange(len(logs)), right.astype(int)]
 
 
-def _over(logs: NDArray, right: NDArray) -> NDArray:
-    return np.exp(logs.max(axis=1)) - (logs.argmax(axis=1) == right)
-
-
 ECE = Measure(name="ECE", columns=LOGS, of=_ece, better=-1)
 BRIER = mean("Brier", *LOGS, of=_brier, better=-1)
 NLL = mean("NLL", *LOGS, of=_nll, better=-1, unit="nats")
-OVERCONFIDENCE = mean("overconfidence", *LOGS, of=_over)

@@ -40,8 +40,8 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
 
     "": a row a test face and run. "affect": the same for each dimension, of runs on right labels. "probabilities":
     logarithms for the runs whose calibration is asked. "runs": temperatures, and the weights of the classes.
-    "labels": the training faces. "wrong": what the place alone says of those labelled wrongly. "maps", "attention":
-    Grad-CAM without and with wrong labels, compared for 64 faces and whole for the first.
+    "labels": the training faces. "wrong": what the place alone says of those labelled wrongly. "maps": Grad-CAM
+    without and with wrong labels, compared for 64 faces.
     """
     runs = [(_labels(labels), results) for labels, results in planned if "method" in results[0].run.settings]
     tables = {
@@ -52,7 +52,6 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
         "labels": list(_training(track, runs)),
         "wrong": [f for x, rs in runs if x["method"] == TABLE3[2] for f in _wrong(track, x, rs)],
         "maps": list(_maps(track, runs)),
-        "attention": [_attention(x, rs[0]) for x, rs in runs if _compared(x)],
     }
     return {
         name: pd.concat(found, ignore_index=True)
@@ -257,13 +256,3 @@ def _maps(track: Track, runs: Planned) -> Iterator[pd.DataFrame]:
             yield pd.DataFrame(
                 {**about, "seed": np.int8(clean.run.seed), "alike": alike, "flat": flat.astype(np.int8)}
             )
-
-
-def _attention(x: Mapping[str, str], result: Result) -> pd.DataFrame:
-    """The first explained face's map, a row a place."""
-    values = result["attention"][0].astype(np.float32)
-    row, column = (i.ravel().astype(np.int8) for i in np.indices(values.shape))
-    keys = {k: x[k] for k in ("data", "noise", "method")}
-    return pd.DataFrame(
-        {**keys, "seed": np.int8(result.run.seed), "row": row, "column": column, "value": values.ravel()}
-    )
