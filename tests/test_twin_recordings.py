@@ -130,6 +130,3 @@ def test_a_smile_widens_the_mouth():
         left = [x - rest @ np.linalg.lstsq(rest, x, rcond=None)[0] for x in (width, pleased)]
         smiles.append(np.corrcoef(*left)[0, 1])
     assert len(r) > 6 and np.mean(r) > 0.3 and np.mean(smiles) > 0.6
-
-
-# features
