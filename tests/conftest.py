@@ -47,3 +47,14 @@ def faces(rng):
         ratings=ratings.astype(np.float32),
         votes=rng.multinomial(10, np.full(8, 1 / 8), size=60).astype(np.int16),
     )
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """Every layout of data, well-formed, once."""
+    from wellformed import LAYOUTS
+
+    top = tmp_path_factory.mktemp("layouts")
+    for name, layout in LAYOUTS.items():
+        layout.write(top / name)
+    return top

@@ -386,15 +386,6 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """Every layout, well-formed, once."""
-    top = tmp_path_factory.mktemp("layouts")
-    for name, layout in LAYOUTS.items():
-        layout.write(top / name)
-    return top
-
-
 @pytest.mark.parametrize(
     ("layout", "file", "damage", "message"),
     [(*where, *case) for where, cases in CASES.items() for case in cases],

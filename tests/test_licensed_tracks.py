@@ -9,21 +9,15 @@ from layouts import (
     write_affwild,
     write_manifest,
     write_morphset,
-    write_recordings,
-    write_sewa,
 )
 
-from paperlib import twin_recordings
 from paperlib.companion.plan import read_plan
-from paperlib.companion.runs import run_missing
-from paperlib.companion.samples import han2017
-from paperlib.features import LANDMARKS
 from paperlib.fusion import LabelParameters, fit_label_parameters
 from paperlib.labels import EXPRESSIONS
 from paperlib.tasks import dual_domain as task
-from paperlib.tasks import emofan, perception_uncertainty
+from paperlib.tasks import emofan
 from paperlib.tracks import Track
-from paperlib.twin import landmarks, make_faces, plain_faces
+from paperlib.twin import make_faces
 from paperlib.twin_kinds import morphs, videos
 
 
@@ -111,55 +105,3 @@ def test_a_manifest_serves_the_papers_whose_labels_it_has(lacking, able, track, 
     emofan.problem.cache_clear()
     every = ("foteinopoulou2021", "le2023", "neo2023", "toisoul2021")
     assert {key for key in every if read_plan(key, mine, seeds=1)} == able
-
-
-# han2017
-
-
-@pytest.fixture
-def chats():
-    """Eight people in four video chats of twelve seconds: what was rated, heard and seen; then a gold standard."""
-    record = twin_recordings.make_recordings(4, seconds=12)
-    heard = [twin_recordings.waveform(i, int(n)) for i, n in enumerate(record.frames)]
-    seen = []
-    for i, n in enumerate(record.frames):
-        units, pose, shape = twin_recordings._shown(i, int(n))
-        seen.append(landmarks(plain_faces(units, pose=pose, shape=np.tile(shape, (n, 1))), 128)[:, LANDMARKS])
-    sources = {"waveforms": heard, "landmarks": seen, "sampling_rate": 16_000, "video_rate": 10.0}
-    return replace(record, truth=None, gold=record.ratings.mean(axis=1)), sources
-
-
-@pytest.fixture
-def on_recordings(tmp_path, monkeypatch):
-    monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
-    perception_uncertainty.problem.cache_clear()
-    yield lambda name: Track(name=name, root=str(tmp_path), profile="smoke")
-    perception_uncertainty.problem.cache_clear()
-
-
-def learnt(track):
-    """han2017's samples of networks that this test trains."""
-    planned = [(b.labels, run_missing(b.runs, progress=False)) for b in read_plan("han2017", track, seeds=1)]
-    return han2017.build(track, planned)[""]
-
-
-def test_sewa_is_read_learnt_and_scored(chats, on_recordings, tmp_path):
-    record, sources = chats
-    write_sewa(record, tmp_path / "sewa", **sources)
-    sewa = on_recordings("sewa")
-    read = sewa.recordings()
-    np.testing.assert_array_equal(read.ratings, record.ratings)
-    assert read.audio.shape == (len(record.ratings), 130) and read.video.shape == (len(record.ratings), 98)
-    assert {s: (read.split == s).sum() for s in set(read.split)} == {"train": 4, "validation": 2, "test": 2}
-    found = learnt(sewa)
-    assert found["prediction"].notna().all() and found["label"].notna().all()
-    assert set(found["unit"]) == set(read.pair[read.split != "train"])
-
-
-def test_recordings_of_one_s_own_with_the_face_alone(chats, on_recordings, tmp_path):
-    record, sources = chats
-    write_recordings(record, tmp_path, **sources | {"waveforms": None})
-    mine = on_recordings("recordings")
-    assert mine.features("audio") is None and mine.features("video").shape == (len(record.ratings), 98)
-    assert {b.labels.get("modality") for b in read_plan("han2017", mine)} <= {"video", None}
-    assert learnt(mine)["prediction"].notna().all()

@@ -49,9 +49,6 @@ def test_mutual_information_is_the_mean_divergence_from_the_mean(rng):
     assert (apart > 0).all()
 
 
-# reading
-
-
 # MC dropout
 
 

@@ -198,9 +198,6 @@ def test_weights_by_sample_and_by_class_and_none():
         task._weights(given, 2, "some")
 
 
-# pictures
-
-
 # runs
 
 

@@ -76,19 +76,3 @@ def test_rows_do_not_depend_on_how_many_are_asked_for():
         assert_array_equal(getattr(part, name), getattr(FACES, name)[rows])
     for name in ("affect", "variance", "mislabelled"):
         assert_array_equal(getattr(part.truth, name), getattr(FACES.truth, name)[rows])
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"n": 0}, "n must be at least 1"),
-        ({"size": 40}, "48 to 256"),
-        ({"channels": 4}, "channels be 1 or 3"),
-        ({"raters": 2}, "raters must be at least 3"),
-        ({"mislabelled": 1.5}, "share from 0 to 1"),
-        ({"start": -1}, "start at least 0"),
-    ],
-)
-def test_bad_arguments_are_named(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        make_faces(**({"n": 1, "seed": 0} | wrong))

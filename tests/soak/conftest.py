@@ -33,15 +33,6 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory):
-    """Every layout, well-formed, once."""
-    top = tmp_path_factory.mktemp("layouts")
-    for name, layout in LAYOUTS.items():
-        layout.write(top / name)
-    return top
-
-
-@pytest.fixture(scope="session")
 def loaded(written, tmp_path_factory):
     """Fingerprint and exclusions of every layout as it was written."""
     cache = tmp_path_factory.mktemp("cache")
