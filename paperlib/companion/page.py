@@ -384,7 +384,8 @@ def evidence(found: pd.DataFrame) -> str:
         )
     keys = [k for k in found if k not in FIELDS and k != "artefact" and not k.startswith("less ")]
     keys = [k for k in keys if found[k].nunique(dropna=False) > 1]
-    said, of_all = [], found["why"].iloc[0] if found["why"].nunique() == 1 else ""
+    said: list[str] = []
+    of_all = found["why"].iloc[0] if found["why"].nunique() == 1 else ""
     for x in found.to_dict("records"):
         name = " ".join(str(x[k]) for k in keys if x[k] == x[k] and x[k])
         less = "measure" in x and str(x["measure"]).startswith("cells ahead")
