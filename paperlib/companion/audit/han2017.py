@@ -21,7 +21,6 @@ from paperlib.companion.audit.intervals import (
     Status,
     difference,
     exactly,
-    exceeds_zero,
     joined,
     propagate,
     require,
@@ -220,35 +219,6 @@ def constant() -> Iterator[Result]:
     yield Result("z-range", PAPER.printed("sigma-low", "sigma-high"), found, Status.IMPOSSIBLE)
 
 
-def fusion_gains(number: int, target: str) -> dict[str, Range]:
-    """What fusion gains on test over the modality that has the higher CCC on dev: "single A" -> table `number`'s gain.
-
-    `target` is "E" or "sigma"; positive is better, in CCC (table 1) or in RMSE (table 2).
-    """
-    score, sign = (ccc, 1) if number == 1 else (rmse, -1)
-    gains = {}
-    for task, x in product(TASKS, "AV"):
-        column = f"{target}({x})"
-        best = max(ALONE, key=lambda m: ccc(f"{m} {task}", f"{column} dev").value)
-        fused, alone = (score(f"{m} {task}", f"{column} test") for m in (FUSED, best))
-        gains[f"{task} {x}"] = propagate(lambda a, b: sign * (a - b), fused, alone)
-    return gains
-
-
-def fusion() -> Iterator[Result]:
-    for name, number, claimed in (("sigma-error", 2, "not as high"), ("sigma-ccc", 1, "even worse")):
-        e, sigma = (fusion_gains(number, target) for target in ("E", "sigma"))
-        less = sum(sigma[x].point < e[x].point for x in e)
-        a, b = (
-            Range(*(float(np.mean([getattr(r, side) for r in of.values()])) for side in SIDES))
-            for of in (e, sigma)
-        )
-        found = f"less by {a - b} on average, in {less} of {len(e)}: "
-        found += joined(f"{x} {sigma[x].point:+z.3f}, E {e[x].point:+z.3f}" for x in e)
-        of_test = select(RMSE, partition="test")["cell"] if number == 2 else ()
-        yield Result(name, claimed, found, exceeds_zero(a - b), of_test)
-
-
 def bold() -> Iterator[Result]:
     """Of numbers that round to the same one is the best, and may be the one that is marked."""
     for number, frame, extreme in ((1, CCC, "max"), (2, RMSE, "min")):
@@ -265,4 +235,4 @@ def bold() -> Iterator[Result]:
         yield Result("bold", "the best", found, status, fill={"number": number})
 
 
-CHECKS = (weights, fitted, scaling, constant, fusion, bold)
+CHECKS = (weights, fitted, scaling, constant, bold)

@@ -25,7 +25,6 @@ from paperlib.companion.audit.intervals import (
     whole_hits,
     worst,
 )
-from paperlib.companion.audit.listed import Names
 from paperlib.companion.published import Printed
 
 PAPER = Paper("le2023")
@@ -118,14 +117,6 @@ def growing_margin() -> Iterator[Result]:
 
 
 def granularity() -> Iterator[Result]:
-    for data, n in PICTURES.items():
-        cells = {f"{s} {m}": accuracy(s, m, data) for s, m in product(SHARES, (*RIVALS, OURS))}
-        bad = Names(f"{k} {c.value:.2f}" for k, c in cells.items() if not whole_hits(c, n * RUNS, FULL))
-        found = f"{len(bad)} of {len(cells)} impossible{bad:: }"
-        status = truth(not bad, Status.IMPOSSIBLE if data == "SFEW" else Status.NOT_CHECKABLE)
-        named = select(NOISE, column=data, quantity="accuracy")["cell"]
-        yield Result("granularity", f"means of {RUNS} runs", found, status, named, {"data": data, "n": n})
-
     own = {2: select(POPULATIONS, row=OURS), 3: select(ORIGINAL, row=OURS), 4: ABLATION}
     sizes = ", ".join(f"{data} {n:,}" for data, n in PICTURES.items())
     for table, frame in own.items():

@@ -12,8 +12,9 @@ An entry of the file, under the id of a line of checks.csv, has
   {names}, with a format, and a number's name in brackets, as it is printed. {those} and {rest} are the names of
   the parts that hold or not, {holds} of {all} how many; "{rest:; not: }" puts "; not: " before, if there are any.
 - `equals` (a number's name, or "1.5 ± 1", that `value` should be), `above` (names of `let` that should exceed 0),
-  `at least` (that should not be below), `true` (an expression of names in `whole`) or `status`: how it is judged.
-  Where `tried`, the paper does not claim it, and it is held against nobody.
+  `at least` (that should not be below), `true` (an expression of names in `whole`; if it is not, "does not match" or
+  what `otherwise` says) or `status`: how it is judged. Where `tried`, the paper does not claim it, and it is held
+  against nobody.
 - `compare`: two rows, "table: row", whose change in each metric is {change}. Judged by `words`, see `as_worded`.
 - `cells`: which cells of the tables it is about, each a mapping from "table" and columns to values.
 """
@@ -65,11 +66,13 @@ _NAMES = {
     "touch": TOUCH,
     "point": attrgetter("point"),
     "joined": joined,
+    "floor": np.floor,
+    "Range": Range,
     "largest_target_variance": intervals.largest_target_variance,
 }
 _KEYS = frozenset(
-    "for over only let when name whole say found printed equals above true status tried compare words metrics "
-    "cells".split()
+    "for over only let when name whole say found printed equals above true otherwise status tried "
+    "compare words metrics cells".split()
 ) | {"at least"}
 
 
@@ -174,10 +177,10 @@ def combinations(
         yield combined
 
 
-def formula(paper: Paper, text: str, lets: Mapping[str, str] | None = None) -> Range:
+def formula(paper: Paper, text: str, lets: Mapping[str, str] = MappingProxyType({})) -> Range:
     """The range of a formula of printed numbers in brackets, and of the formulas that `lets` names."""
-    for name, of in reversed(list((lets or {}).items())):
-        text = re.sub(rf"\b{name}\b(?![^\[]*\])", f"({of})", text)  # formulas have no backslash
+    for name in reversed(list(lets)):  # outside brackets
+        text = re.sub(rf"\b{name}\b(?![^\[]*\])", f"({lets[name]})", text)
     variables: dict[str, str] = {}
     code = _REFERENCE.sub(lambda m: variables.setdefault(m[1], f"_{len(variables)}"), text)
     compiled = compile(code, text, "eval")
@@ -208,8 +211,7 @@ def _part(paper: Paper, entry: Mapping[str, Any], fill: dict[str, Any]) -> dict[
         earlier[name] = text
     if "compare" in entry:
         rows = [row.format_map(fill) for row in entry["compare"]]
-        ours, theirs = rows
-        change = compare(paper, ours, theirs, metrics=entry.get("metrics", ""))
+        change = compare(paper, rows[0], rows[1], entry.get("metrics", ""))
         of = len(change.changes)
         fill |= {"change": change, "of": of, "cells": 2 * of, "differing": change.differing}
         fill |= {"apart": len(change.differing)}
@@ -250,7 +252,8 @@ def _status(
         words = entry.get("words", entry.get("printed"))
         return as_worded(words.format_map(whole), whole["change"])
     if "true" in entry:
-        status = truth(bool(eval(entry["true"], _NAMES | whole)))
+        holds = bool(eval(entry["true"], _NAMES | whole))
+        status = truth(holds, Status[entry.get("otherwise", "differs").upper().replace(" ", "_")])
     elif "equals" in entry:
         wanted = [_wanted(paper, entry["equals"].format_map(part)) for part in parts]
         status = worst(judge(number, part["value"]) for number, part in zip(wanted, parts, strict=True))
