@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from torch.nn import functional as F
 
 from paperlib import losses, twin
+from paperlib.augmentation import augment
 from paperlib.files import ROOT, whole
 from paperlib.inference import Predictor
 from paperlib.labels import local_similarity, nearest_in_affect
@@ -22,7 +23,7 @@ from paperlib.models.emofan import EmoFAN
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
-from paperlib.tasks.label_variance import as_input, augment
+from paperlib.tasks.label_variance import as_input
 from paperlib.tasks.noisy_labels import learn
 from paperlib.training import Rows, Schedule, fit, native_precision
 

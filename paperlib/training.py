@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from paperlib.augmentation import AUGMENTATIONS
+
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -32,7 +34,7 @@ class Schedule:
     The learning rate follows half a cosine to zero, after a linear warm-up over the first tenth of the steps, when
     `decay_every` is None; else it is multiplied by `decay` every `decay_every` epochs. `patience` stops after that
     many epochs without a better validation value and goes back to the best weights; None trains to the last epoch
-    and keeps it.
+    and keeps it. `augment` names what is done to training pictures (`augmentation.AUGMENTATIONS`).
     """
 
     epochs: int
@@ -45,12 +47,19 @@ class Schedule:
     decay_every: int | None = None
     accumulate: int = 1  # batches per optimiser step
     patience: int | None = None
+    augment: str = "shift"
 
     def __post_init__(self) -> None:
         if self.optimiser not in OPTIMISERS:
             raise ValueError(f"optimiser must be one of {sorted(OPTIMISERS)}; got {self.optimiser!r}")
+        if self.augment not in AUGMENTATIONS:
+            raise ValueError(f"augment must be one of {sorted(AUGMENTATIONS)}; got {self.augment!r}")
         if min(self.epochs, self.batch, self.accumulate) < 1:
             raise ValueError("epochs, batch and accumulate must be at least 1")
+
+    def augmented(self, x: Tensor) -> Tensor:
+        """Training pictures (n, channels, h, w) changed at random by `augment`."""
+        return AUGMENTATIONS[self.augment](x)
 
     def learning_rate_at(self, epoch: int, progress: float) -> float:
         """The learning rate in this epoch (from 0), `progress` in [0, 1] through the whole training."""

@@ -151,6 +151,15 @@ def check_factor_step(space, start, feels_pull):
     assert_close(model.factor()[others], torch.full((N - len(ROW),), start))
 
 
+def test_a_prior_draws_the_factor_to_its_start():
+    """A step of 0.01 down 2 (0.6 - 0.5) beside the one down the loss."""
+    without, drawn = (seen(network(replace(HALF, factor_rate=0.01, factor_prior=p))) for p in (0.0, 2.0))
+    for model in (without, drawn):
+        model.factor_state.fill_(0.6)
+        step(model)
+    assert_close(drawn.factor()[ROW], without.factor()[ROW] - 0.01 * 2 * 0.1)
+
+
 def test_the_release_starts_and_steps_where_its_code_does():
     model = network(RELEASE)
     trust = torch.tensor(0.5).sigmoid()  # its free value

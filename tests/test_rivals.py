@@ -153,3 +153,18 @@ def test_rul_learns_the_uncertainty_head():
     net(torch.randn(8, 4), torch.arange(8) % CLASSES, torch.arange(8)).backward()
     assert net.log_variance_head[2].weight.grad.any() and net.mean_head[2].weight.grad.any()
     assert not net.uncertainty.requires_grad and (net.uncertainty > 0).all()
+
+
+def test_rul_mixes_only_after_its_first_epochs(monkeypatch):
+    net, x = rul(monkeypatch), torch.tensor([[1.0, 0.3, 0.9], [3.0, 2.0, 0.3]])
+    net.mix_after, label, row = 1, torch.tensor([2, 0]), torch.tensor([0, 1])
+    assert_close(net(x, label, row), F.cross_entropy(net(x), label))
+    assert not net.uncertainty.any()
+    mixed = net(x, label, row)
+    net.mix_after = 0
+    assert_close(net(x, label, row), mixed)
+
+
+def test_rul_drops_what_it_is_told():
+    net = RelativeUncertaintyNet(nn.Identity(), 3, n=4, classes=CLASSES, dropout=0.1)
+    assert [m.p for m in net.modules() if isinstance(m, nn.Dropout)] == [0.1, 0.1]

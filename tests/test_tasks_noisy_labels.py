@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from paperlib.data.records import FaceSet
 from paperlib.labels import EXPRESSIONS
+from paperlib.models.backbones import build_backbone
 from paperlib.models.ldlva import PAPER, RELEASE
 from paperlib.tasks import noisy_labels as task
 from paperlib.tracks import Track
+from paperlib.training import Schedule
 
 SCHEDULE = {"epochs": 1, "batch": 28, "learning_rate": 4e-3}
 SETTINGS = {
@@ -214,18 +217,27 @@ def test_known_factors_are_one_for_wrong_labels_and_stay(on, tmp_path):
     np.testing.assert_array_equal(out["target"][given == right], kept)
 
 
+def test_a_rival_is_told_its_settings(on):
+    backbone, features = build_backbone("tiny_resnet", channels=1)
+    label = torch.zeros(len(task.problem(on()).rows), dtype=torch.long)
+    told = {"SCN": ("relabel_after", 9), "RUL": ("mix_after", 3), "label smoothing": ("smoothing", 0.3)}
+    for method, (name, value) in told.items():
+        settings = SETTINGS | {"method": method, "rival": {name: value}}
+        assert getattr(task._method(on(), settings, backbone, features, label), name) == value
+
+
 def test_an_interrupted_ldlva_goes_on_where_it_stopped(on, tmp_path, monkeypatch):
     track, settings = on(), OURS | {"schedule": SCHEDULE | {"epochs": 3}, "online": False}
     whole = task.train(track, settings, 0, tmp_path / "a")
-    augment, calls = task.augment, []
+    augmented, calls = Schedule.augmented, []
 
-    def interrupt(x):
+    def interrupt(schedule, x):
         calls.append(1)
         if len(calls) == 6:  # of three batches an epoch: in the second
             raise KeyboardInterrupt
-        return augment(x)
+        return augmented(schedule, x)
 
-    monkeypatch.setattr(task, "augment", interrupt)
+    monkeypatch.setattr(Schedule, "augmented", interrupt)
     with pytest.raises(KeyboardInterrupt):
         task.train(track, settings, 0, tmp_path / "b")
     assert (tmp_path / "b").is_file()

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from paperlib.augmentation import augment
 from paperlib.data.records import SequenceSet
 from paperlib.labels import EXPRESSIONS
 from paperlib.models import LabelVarianceNet
 from paperlib.tasks.label_variance import (
     DROPOUT_SAMPLES,
     as_input,
-    augment,
     one_rating,
     predict,
     train_faces,

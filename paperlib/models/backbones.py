@@ -12,6 +12,8 @@ import torch.nn.functional as F
 import torchvision.models as tv
 from torch import Tensor, nn
 
+from paperlib.augmentation import see_both_ways
+
 TORCHVISION = {
     "resnet18": tv.ResNet18_Weights.IMAGENET1K_V1,
     "resnet50": tv.ResNet50_Weights.IMAGENET1K_V2,
@@ -71,8 +73,10 @@ class CompactNet(nn.Sequential):
         super().__init__(*stages, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def build_backbone(name: str, *, channels: int, pretrained: bool = False) -> tuple[nn.Module, int]:
-    """A backbone and the length of its feature vector.
+def build_backbone(
+    name: str, *, channels: int, pretrained: bool = False, mirrored: bool = False
+) -> tuple[nn.Module, int]:
+    """A backbone and the length of its feature vector; `mirrored`: in evaluation it sees pictures both ways.
 
     `pretrained` asks torchvision for its ImageNet weights, which need three channels; where they are neither on this
     machine nor to be had from the network, torchvision's error comes through: nothing falls back to random weights.
@@ -81,7 +85,8 @@ def build_backbone(name: str, *, channels: int, pretrained: bool = False) -> tup
         if pretrained:
             raise ValueError(f"there are no ImageNet weights for {name}; choose one of {sorted(TORCHVISION)}")
         widths, residual = COMPACT[name]
-        return CompactNet(widths, channels_in=channels, residual=residual), widths[-1]
+        compact = CompactNet(widths, channels_in=channels, residual=residual)
+        return see_both_ways(compact) if mirrored else compact, widths[-1]
     if name not in TORCHVISION:
         raise ValueError(f"backbone must be one of {sorted(BACKBONES)}; got {name!r}")
     if channels != 3:
@@ -93,7 +98,7 @@ def build_backbone(name: str, *, channels: int, pretrained: bool = False) -> tup
     else:
         features = network.fc.in_features
         network.fc = nn.Identity()
-    return network, features
+    return see_both_ways(network) if mirrored else network, features
 
 
 def weights_available(name: str) -> bool:

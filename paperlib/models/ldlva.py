@@ -34,6 +34,7 @@ class LDLVAOptions:
         every factor by the same step whatever the size of its gradient.
     factor_after: visits of a picture before its factor moves. The paper starts from a pretrained network and waits for
         nothing; a network from scratch doubts every label at first.
+    factor_prior: weight of a quadratic prior of the factor around `factor_start`, for "projected"; not in the paper.
     factor_feels_pull: whether lambda descends the discriminative loss too, as eq. 10 has it, or the classification
         loss alone, as eqs. 7 to 9 have it. Meant for "sigmoid": a projected lambda of exactly 1 feels no pull.
     target_gradient: whether the loss reaches the calibration network and the picture's own features through the target.
@@ -53,6 +54,7 @@ class LDLVAOptions:
     factor_start: float = 0.0
     factor_rate: float = 0.3125
     factor_after: int = 0
+    factor_prior: float = 0.0
     factor_feels_pull: bool = False
     target_gradient: bool = True
     gamma: float = 0.1
@@ -235,6 +237,8 @@ class LDLVA(ExpressionNet):
             gradient = -(aggregated * log_p).sum(dim=1) + (one_hot * log_p).sum(dim=1)  # eq. 9
             if self.options.factor_feels_pull:
                 gradient -= self.options.gamma * pulls / (1 - factor).clamp_min(1e-6)
+            if self.options.factor_prior:
+                gradient += self.options.factor_prior * (factor - self.options.factor_start)
             self._step_factor(row, gradient)
             if self.options.gamma:
                 self.centres.copy_(move_centres(self.centres, v, label, factor, scale=self.options.repulsion))

@@ -80,14 +80,25 @@ class RelativeUncertaintyNet(ExpressionNet):
 
     One head gives a feature of 64, the other a log variance, whose exponential's mean is the uncertainty u. In training
     every feature is mixed with that of another picture j of the batch, with weight u_i / (u_i + u_j), so that the more
-    uncertain picture weighs more; the mixture has to show both labels, each by half of its cross-entropy.
+    uncertain picture weighs more; the mixture has to show both labels, each by half of its cross-entropy. For
+    `mix_after` epochs (the release: none) nothing is mixed yet.
     """
 
-    EMBEDDING, DROPOUT = 64, 0.4
+    EMBEDDING = 64
     uncertainty: Tensor  # (n,) at the last visit
 
-    def __init__(self, backbone: nn.Module, features: int, *, n: int, classes: int) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        features: int,
+        *,
+        n: int,
+        classes: int,
+        dropout: float = 0.4,
+        mix_after: int = 0,
+    ) -> None:
         super().__init__(backbone, features, n=n, classes=classes)
+        self.dropout, self.mix_after = dropout, mix_after
         self.mean_head, self.log_variance_head = self._head(features), self._head(features)
         self.classifier = nn.Linear(self.EMBEDDING, classes)
         self.register_buffer("uncertainty", torch.zeros(n))
@@ -97,6 +108,10 @@ class RelativeUncertaintyNet(ExpressionNet):
 
     def loss(self, x: Tensor, label: Tensor, row: Tensor) -> Tensor:
         v = self.features(x)
+        if self.mix_after and self.visits[row].min() < self.mix_after:
+            logits = self.classifier(self.mean_head(v)).float()
+            self.remember(logits, label, row)
+            return F.cross_entropy(logits, label)
         mean, u = self.mean_head(v), self.log_variance_head(v).float().exp().mean(dim=1, keepdim=True)
         other = torch.randperm(len(x), device=x.device)
         share = u / (u + u[other])
@@ -113,7 +128,7 @@ class RelativeUncertaintyNet(ExpressionNet):
     def _head(self, features: int) -> nn.Sequential:
         return nn.Sequential(
             nn.BatchNorm1d(features),
-            nn.Dropout(self.DROPOUT),
+            nn.Dropout(self.dropout),
             nn.Linear(features, self.EMBEDDING),
             nn.BatchNorm1d(self.EMBEDDING),
         )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from paperlib.asked import Asked, product
+from paperlib.augmentation import augment
 from paperlib.data.cache import data_root
 from paperlib.data.categories import with_category
 from paperlib.data.ferplus import votes_to_ratings
@@ -36,7 +37,7 @@ from paperlib.labels import EXPRESSIONS, flip_labels, sole_winner, split_votes
 from paperlib.losses import dual_domain
 from paperlib.models.backbones import COMPACT, build_backbone
 from paperlib.models.dual_domain import DualDomainNet
-from paperlib.tasks.label_variance import as_input, augment
+from paperlib.tasks.label_variance import as_input
 from paperlib.tracks import Track
 from paperlib.training import Rows, Schedule, fit_averaged
 from paperlib.twin.prototypes import CIRCUMPLEX
@@ -312,9 +313,12 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
         _weights(given, len(parts.classes), settings["weights"]),
     )
 
+    schedule = Schedule(**settings["schedule"])
+    varied = distorted if schedule.augment == "shift" else schedule.augmented
+
     def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         x, target, affect, weight = batch
-        out = network(distorted(as_input(x)))
+        out = network(varied(as_input(x)))
         return dual_domain(
             out.logits, out.affect, target, affect, weight, l2_weighted=settings["l2_weighted"]
         ).mean()
@@ -323,7 +327,7 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
         model,
         loss,
         Rows(*arrays),
-        Schedule(**settings["schedule"]),
+        schedule,
         average_after=settings["average_after"],
         inputs=lambda batch: as_input(batch[0]),
         seed=seed,
@@ -461,6 +465,9 @@ def _network(parts: Problem, settings: Mapping[str, Any], seed: int, *, classes:
     torch.manual_seed(seed)
     channels = 1 if parts.images.ndim == 3 else 3
     backbone, features = build_backbone(
-        settings["backbone"], channels=channels, pretrained=settings["pretrained"]
+        settings["backbone"],
+        channels=channels,
+        pretrained=settings["pretrained"],
+        mirrored=settings.get("mirrored", False),
     )
     return DualDomainNet(backbone, features, classes=classes).to(memory_format=torch.channels_last)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from paperlib import losses
 from paperlib.asked import Asked, product
+from paperlib.augmentation import augment
 from paperlib.data import person_folds, requirements
 from paperlib.data.records import FaceSet
 from paperlib.inference import crop_face
@@ -35,7 +36,7 @@ from paperlib.models.emofan import (
     target_heatmaps,
 )
 from paperlib.tasks.dual_domain import distorted
-from paperlib.tasks.label_variance import augment, one_rating
+from paperlib.tasks.label_variance import one_rating
 from paperlib.tracks import Track
 from paperlib.training import Rows, Schedule, fit
 

@@ -22,7 +22,6 @@ from paperlib.tracks import Track
 from paperlib.training import Rows, Schedule, fit
 from paperlib.twin.prototypes import CIRCUMPLEX
 
-SHIFT = 3  # pixels, each way: augmentation of training pictures, beside mirroring
 DROPOUT_SAMPLES = 20  # MC dropout (Gal & Ghahramani 2016)
 
 
@@ -44,7 +43,10 @@ def train_faces(
     torch.manual_seed(seed)
     channels = 1 if faces.images.ndim == 3 else 3
     backbone, features = build_backbone(
-        settings["backbone"], channels=channels, pretrained=settings["pretrained"]
+        settings["backbone"],
+        channels=channels,
+        pretrained=settings["pretrained"],
+        mirrored=settings.get("mirrored", False),
     )
     train = np.flatnonzero((faces.split == "train") & np.isfinite(faces.affect).all(axis=1))
     test = np.flatnonzero(faces.split == "test")
@@ -58,7 +60,7 @@ def train_faces(
     model = model.to(memory_format=torch.channels_last)
     rows = Rows(faces.images, _targets(faces, settings, seed), at=train)
     history = fit(
-        model, _loss_of_pictures(settings["loss"]), rows, schedule, seed=seed, checkpoint=checkpoint
+        model, _loss_of_pictures(settings["loss"], schedule), rows, schedule, seed=seed, checkpoint=checkpoint
     )
     return predict(model, faces.images[test], batch=schedule.batch) | {
         "training_loss": np.array(history.loss, dtype=np.float32)
@@ -138,22 +140,6 @@ def as_input(images: Tensor) -> Tensor:
     return ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
 
 
-def augment(x: Tensor, *, shift: int = SHIFT) -> Tensor:
-    """Mirror each picture of (n, channels, h, w) with probability 1/2 and move it up to `shift` pixels, edges repeated.
-
-    Draws from torch's generator, which the loop seeds for every epoch.
-    """
-    n, _, height, width = x.shape
-    mirrored = torch.rand(n, device=x.device) < 0.5
-    x = torch.where(mirrored.view(n, 1, 1, 1), x.flip(3), x)
-    dy, dx = torch.randint(-shift, shift + 1, (2, n), device=x.device)
-    row = (torch.arange(height, device=x.device) + dy.unsqueeze(1)).clamp(0, height - 1)
-    column = (torch.arange(width, device=x.device) + dx.unsqueeze(1)).clamp(0, width - 1)
-    item = torch.arange(n, device=x.device)
-    moved = x.permute(0, 2, 3, 1)[item.view(n, 1, 1), row.unsqueeze(2), column.unsqueeze(1)]
-    return moved.permute(0, 3, 1, 2)
-
-
 def _loss_of_labels(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
     """The mean over batch and dimensions of one of `losses.LOSSES`, in fp32."""
 
@@ -164,14 +150,14 @@ def _loss_of_labels(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], Tens
     return loss
 
 
-def _loss_of_pictures(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
+def _loss_of_pictures(name: str, schedule: Schedule) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
     """The loss by name over augmented pictures, or the cross-entropy to a vote distribution."""
 
     def of_votes(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        return F.cross_entropy(model(augment(as_input(batch[0]))).float(), batch[1])
+        return F.cross_entropy(model(schedule.augmented(as_input(batch[0]))).float(), batch[1])
 
     def of_labels(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        return _loss_of_labels(name)(model, (augment(as_input(batch[0])), batch[1]))
+        return _loss_of_labels(name)(model, (schedule.augmented(as_input(batch[0])), batch[1]))
 
     return of_votes if name == "votes" else of_labels
 

@@ -23,7 +23,7 @@ from paperlib.models.backbones import build_backbone
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA, PAPER, RELEASE, LDLVAOptions
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
-from paperlib.tasks.label_variance import as_input, augment
+from paperlib.tasks.label_variance import as_input
 from paperlib.tracks import Track
 from paperlib.training import History, Rows, Schedule, fit
 
@@ -145,12 +145,12 @@ def train_regressor(
     parts, faces = problem(track), track.categories()
     assert faces is not None
     backbone, features = _backbone(parts.images, settings, seed)
+    schedule = Schedule(**settings["schedule"])
     model = nn.Sequential(backbone, nn.Linear(features, 2)).to(memory_format=torch.channels_last)
 
     def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        return F.mse_loss(network(augment(as_input(batch[0]))).float(), batch[1])
+        return F.mse_loss(network(schedule.augmented(as_input(batch[0]))).float(), batch[1])
 
-    schedule = Schedule(**settings["schedule"])
     fit(model, loss, Rows(parts.other_images, parts.other_affect), schedule, seed=seed, checkpoint=checkpoint)
     return {
         "affect": _outputs(model, parts.images).clip(-1, 1),
@@ -161,7 +161,8 @@ def train_regressor(
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """Train one method on the training rows with these labels; predict the test rows.
 
-    Settings: `method`, its name; `labels` and `noise`, see `training_labels`; `backbone`, `pretrained`, `schedule`.
+    Settings: `method`, its name; `labels` and `noise`, see `training_labels`; `backbone`, `pretrained`, `schedule`;
+    `mirrored` (test pictures are seen both ways); `rival`, what the method's network is told otherwise than by default.
     For LDLVA also `regressor`, the schedule of `train_regressor`; `places` and `k`, see `neighbourhood`; `online`,
     whether neighbours are sent through the network in every step; `options`: `setting` "paper" or "release", and
     fields that replace its own; `oracle`: a projected factor is 1 for wrong labels and 0 for right ones, as nobody
@@ -206,11 +207,11 @@ def learn(
     seed: int,
     checkpoint: Path | None = None,
 ) -> History:
-    """Train any `ExpressionNet` on pictures (n, size, size[, 3]), mirrored and moved, and their labels (n,)."""
+    """Train any `ExpressionNet` on pictures (n, size, size[, 3]), changed at random, and their labels (n,)."""
 
     def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         x, given, row = batch
-        return network(augment(as_input(x)), given, row)
+        return network(schedule.augmented(as_input(x)), given, row)
 
     model.to(memory_format=torch.channels_last)
     rows = Rows(images, label, np.arange(len(label)))
@@ -259,7 +260,7 @@ def regressor(track: Track, settings: Mapping[str, Any]) -> Asked:
     """The run behind `pseudo_affect`."""
     faces = track.categories()
     assert faces is not None
-    wanted = {name: settings[name] for name in ("backbone", "pretrained")}
+    wanted = {name: settings[name] for name in ("backbone", "pretrained", "mirrored") if name in settings}
     task = f"{__name__}:{train_regressor.__name__}"
     wanted["schedule"] = settings["regressor"]
     return Asked(task=task, track=track, data=faces.fingerprint, settings=wanted, seed=0)
@@ -268,16 +269,19 @@ def regressor(track: Track, settings: Mapping[str, Any]) -> Asked:
 def _method(
     track: Track, settings: Mapping[str, Any], backbone: nn.Module, features: int, label: Tensor
 ) -> ExpressionNet:
+    own = settings.get("rival", {})
     match settings["method"]:
         case "baseline":
             return ExpressionNet(backbone, features, n=len(label), classes=CLASSES)
         case "label smoothing":
-            return ExpressionNet(backbone, features, n=len(label), classes=CLASSES, smoothing=SMOOTHING)
+            return ExpressionNet(
+                backbone, features, n=len(label), classes=CLASSES, **{"smoothing": SMOOTHING, **own}
+            )
         case "SCN":
-            after = round(settings["schedule"]["epochs"] / 7)  # SCN's 10 of 70 epochs
-            return SelfCureNet(backbone, features, labels=label, classes=CLASSES, relabel_after=after)
+            own = {"relabel_after": round(settings["schedule"]["epochs"] / 7), **own}  # SCN's 10 of 70 epochs
+            return SelfCureNet(backbone, features, labels=label, classes=CLASSES, **own)
         case "RUL":
-            return RelativeUncertaintyNet(backbone, features, n=len(label), classes=CLASSES)
+            return RelativeUncertaintyNet(backbone, features, n=len(label), classes=CLASSES, **own)
         case "LDLVA":
             given = dict(settings["options"])
             options = replace(SETTINGS[given.pop("setting")], **given)
@@ -289,20 +293,24 @@ def _method(
                 neighbours=torch.from_numpy(near),
                 similarity=torch.from_numpy(s).float(),
                 options=options,
-                pictures=_pictures(track) if settings["online"] else None,
+                pictures=_pictures(track, settings) if settings["online"] else None,
             )
     raise ValueError(f"there is no method {settings['method']!r}")
 
 
-def _pictures(track: Track) -> Callable[[Tensor], Tensor]:
+def _pictures(track: Track, settings: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
     images = problem(track).images
-    return lambda row: augment(as_input(torch.from_numpy(images[row.cpu().numpy()]).to(row.device)))
+    schedule = Schedule(**settings["schedule"])
+    return lambda row: schedule.augmented(
+        as_input(torch.from_numpy(images[row.cpu().numpy()]).to(row.device))
+    )
 
 
 def _backbone(images: NDArray, settings: Mapping[str, Any], seed: int) -> tuple[nn.Module, int]:
     torch.manual_seed(seed)
     channels = 1 if images.ndim == 3 else 3
-    return build_backbone(settings["backbone"], channels=channels, pretrained=settings["pretrained"])
+    wanted = {name: settings[name] for name in ("pretrained", "mirrored") if name in settings}
+    return build_backbone(settings["backbone"], channels=channels, **wanted)
 
 
 @torch.inference_mode()

@@ -152,7 +152,9 @@ def _method(parts: Problem, settings: Mapping[str, Any], seed: int) -> Expressio
     torch.manual_seed(seed)
     images = parts.faces.images
     backbone, features = build_backbone(
-        settings["backbone"], channels=1 if images.ndim == 3 else 3, pretrained=False
+        settings["backbone"],
+        channels=1 if images.ndim == 3 else 3,
+        mirrored=settings.get("mirrored", False),
     )
     n, method = len(parts.label), settings["method"]
     match method:
