@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -133,18 +133,20 @@ def _here(runs: Sequence[Run], jobs: int) -> Iterator[str | None]:
 
 def _on_cluster(runs: Sequence[Run], address: str) -> Iterator[str | None]:
     try:
-        from distributed import Client, KilledWorker
+        from distributed import Client, KilledWorker, as_completed
     except ImportError as error:
         raise RuntimeError(f"CLUSTER needs Dask: pip install -e '.[cluster]' ({error})") from None
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise OSError(f"no scheduler answers at CLUSTER={address} ({error})") from None
-    with client, parallel_config("dask", client=client, wait_for_workers_timeout=PATIENCE):
-        in_turn = Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
+    with client:
+        client.wait_for_workers(1, timeout=PATIENCE)  # a TimeoutError is an OSError
         asked = [(run, run.key, run.circumstances, LOADED, versions()) for run in runs]
         try:
-            yield from in_turn(delayed(attempt_elsewhere)(*of) for of in asked)
+            asking = client.map(attempt_elsewhere, *zip(*asked, strict=True), pure=False)
+            for done in as_completed(asking, loop=client.loop):
+                yield done.result()
         except KilledWorker as error:
             raise RuntimeError(
                 f"the cluster's workers were killed again and again, out of memory? What is finished is kept ({error})"
