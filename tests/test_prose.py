@@ -1,0 +1,58 @@
+"""Numbers that people wrote into prose are those of the ledgers, to the digits that stand there."""
+
+import re
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from paperlib.companion.audit import run_audit
+from paperlib.files import ROOT
+
+NUMBER = r"[+−-]?\d+(?:\.\d+)?"
+INTERVAL = re.compile(rf"({NUMBER})(?: points?)? \[({NUMBER}), ({NUMBER})\]")
+PAGES = sorted((ROOT / "notebooks" / "executed" / "twin").glob("*.ipynb"))
+
+
+def prose(page):
+    """Markdown cells, and what cells show as Markdown."""
+    for cell in nbformat.read(page, as_version=4).cells:
+        shown = [o.get("data", {}).get("text/markdown", "") for o in cell.get("outputs", [])]
+        yield from [cell.source] if cell.cell_type == "markdown" else shown
+
+
+@pytest.fixture(scope="module")
+def ledger():
+    paths = sorted((ROOT / "figures" / "twin").glob("*/ledger.csv"))
+    return pd.concat([pd.read_csv(path, low_memory=False) for path in paths])
+
+
+def is_there(ledger, said):
+    """Is there a line whose estimate and bounds read so?"""
+    same = np.ones(len(ledger), bool)
+    for column, text in zip(("estimate", "low", "high"), said, strict=True):
+        half = 0.5 * 10.0 ** -len(text.partition(".")[2]) + 1e-9
+        same &= (ledger[column] - float(text.replace("−", "-"))).abs().to_numpy() <= half
+    return bool(same.any())
+
+
+def test_intervals_in_prose_are_a_runs(ledger):
+    texts = [
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        *(text for page in PAGES for text in prose(page)),
+    ]
+    said = [found for text in texts for found in INTERVAL.findall(text)]
+    assert len(said) >= 4
+    assert not [found for found in said if not is_there(ledger, found)]
+
+
+def test_an_interval_that_no_run_gave_is_noticed(ledger):
+    assert not is_there(ledger, ("0.11", "0.02", "0.31"))
+
+
+def test_the_readme_counts_as_the_audit_does():
+    counts = run_audit()["status"].value_counts()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = f"Of {counts.sum()} checks of the papers' own numbers {counts['does not match']} do not match"
+    assert f"{told} and {counts['impossible as printed']} are impossible" in " ".join(text.split())
