@@ -8,6 +8,7 @@ import pytest
 
 from paperlib.companion import page as P
 from paperlib.companion import table as T
+from paperlib.companion.execute import OUTPUTS
 from paperlib.companion.measures import mean
 from paperlib.companion.score import beside, compare, score
 from paperlib.companion.verdicts import claim, every
@@ -32,7 +33,7 @@ def page(tmp_path, monkeypatch):
     for name, text in FILES.items():
         (tmp_path / "published" / "k" / f"{name}.csv").write_text(text)
     monkeypatch.setattr(P, "PUBLISHED", tmp_path / "published")
-    monkeypatch.setenv(P.OUTPUTS, str(tmp_path / "out"))
+    monkeypatch.setenv(OUTPUTS, str(tmp_path / "out"))
     made = []
     monkeypatch.setattr(P, "display", lambda *tables: made.extend(tables))
     page = P.Page("k", "open")

@@ -18,6 +18,7 @@ from paperlib.files import ROOT, whole
 
 NOTEBOOKS = ROOT / "notebooks"
 OUTPUTS = "PAPERLIB_OUTPUTS"  # names the folder that pages write to, in place of figures/
+QUIET = "--IPKernelApp.log_level=50"  # that it is shut down is no error, though a kernel logs it as one
 THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when a library is loaded
 
 
@@ -104,6 +105,8 @@ def _kernels_with(environment: Mapping[str, str]) -> type:
         def kernel_spec(self) -> Any:
             spec: Any = super().kernel_spec
             spec.env.update({name: value.replace("$", "$$") for name, value in environment.items()})
+            if QUIET not in spec.argv:
+                spec.argv.append(QUIET)
             return spec
 
     return Kernels

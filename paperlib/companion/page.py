@@ -20,13 +20,13 @@ from typing import Any
 import pandas as pd
 from IPython.display import Code, Image, Markdown, display
 
+from paperlib.companion.execute import figures
 from paperlib.companion.score import Scores
 from paperlib.companion.table import At, Cell, Heading, Table, digits_of, interval, number, span
 from paperlib.companion.verdicts import LEFT, combined, lines, settle
+from paperlib.files import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "data" / "published"
-OUTPUTS = "PAPERLIB_OUTPUTS"  # names the folder that pages write to, in place of figures/
 TEXTS = ["unit", "claim", "verdict", "why", "counted"]
 NUMBERS = [
     "estimate",
@@ -70,7 +70,7 @@ class Page:
 
     def __init__(self, key: str, track: str) -> None:
         self.key, self.track, self.paper = key, track, Paper(key)
-        self.folder = Path(os.environ.get(OUTPUTS, ROOT / "figures")) / track / key
+        self.folder = figures() / track / key
         self.folder.mkdir(parents=True, exist_ok=True)
         self.shown: dict[str, pd.DataFrame] = {}
         self.layouts = _read(key, "tables").set_index("table")
