@@ -125,6 +125,12 @@ def test_a_difference_turns_so_that_positive_is_better():
     )  # a difference of differences is not turned again
 
 
+def test_a_printed_number_takes_the_place_of_an_earlier_one():
+    first = pd.Series({"m": 1.0}).rename_axis("method")
+    found = beside(beside(score(rows([1.0], method="m"), MEAN, "method"), first), first + 1)
+    assert found.paper.tolist() == [2.0]
+
+
 def test_subsets_of_the_same_people_are_drawn_together():
     whole = rows(np.arange(30.0), unit=[f"p{i % 10}" for i in range(30)]).assign(subset="all")
     part = whole[whole["item"] % 10 < 9].assign(subset="part")

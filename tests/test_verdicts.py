@@ -92,6 +92,21 @@ def test_power_says_what_could_be_seen():
     assert_allclose(told(line["least"]), 0.8, atol=0.02)
 
 
+def test_power_over_people_is_the_normal_law_s():
+    line = {
+        "over": "people",
+        "estimate": 0.0,
+        "low": -1.959964,
+        "high": 1.959964,
+        "seeds": 0,
+        "paper": 2.801585,
+    }
+    found = power(pd.DataFrame([line])).iloc[
+        0
+    ]  # a standard error of one: 1.96 + 0.84 is seen four times in five
+    assert_allclose([found["chance"], found["least"]], [0.8, 2.801585], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("verdicts", "partly", "word"),
     [

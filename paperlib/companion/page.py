@@ -28,20 +28,7 @@ from paperlib.files import ROOT
 
 PUBLISHED = ROOT / "data" / "published"
 TEXTS = ["unit", "claim", "verdict", "why", "counted"]
-NUMBERS = [
-    "estimate",
-    "sd",
-    "low",
-    "high",
-    "n",
-    "seeds",
-    "over",
-    "paper",
-    "paper low",
-    "paper high",
-    "better",
-    "allowed",
-]
+NUMBERS = ["estimate", "sd", "low", "high", "n", "seeds", "over", "paper", "better", "allowed"]
 FIELDS = {*TEXTS, *NUMBERS, "digits", "least", "chance"}  # a line's other columns are its keys
 MEAN = "mean"  # the heading of what was averaged over
 
@@ -104,19 +91,17 @@ class Page:
         title: str = "",
         down: str = "",
         across: str = "",
-        best: bool = False,
     ) -> None:
         """Display and save lines, or scores as their lines: numbers as the paper lays them out, tested ones below.
 
         title, down, across: of a table that tables.csv does not have; keys that stand in rows and in columns.
-        best: the best number of each column is bold (in tables.csv: best is yes).
 
         Raises:
             ValueError: two lines would stand in one cell.
         """
         found = [lines(t) if isinstance(t, Scores) else t for t in tables]
         found = [t for t in found if len(t)]
-        layout = self._layout(name, title, down, across, best)
+        layout = self._layout(name, title, down, across)
         if not found:
             print(f"{layout['title']}: not on this track ({self.track}).")
             return
@@ -141,21 +126,14 @@ class Page:
         why = table["claim"].map(whole).where(cannot, table["why"])
         return table.assign(verdict=table["verdict"].mask(cannot, LEFT), why=why)
 
-    def _layout(self, name: str, title: str, down: str, across: str, best: bool) -> dict[str, str]:
+    def _layout(self, name: str, title: str, down: str, across: str) -> dict[str, str]:
         if name in self.layouts.index:
             return self.layouts.loc[name].to_dict()
         if not (title and down and across):
             raise ValueError(
                 f"{name} has no line in tables.csv: give title, down and across, or add it there"
             )
-        return {
-            "title": title,
-            "down": down,
-            "across": across,
-            "where": "",
-            "of": "",
-            "best": "yes" if best else "",
-        }
+        return {"title": title, "down": down, "across": across, "where": "", "of": "", "best": ""}
 
     def _tables(self, name: str, layout: Mapping[str, str], table: pd.DataFrame) -> list[Table]:
         path = PUBLISHED / self.key / f"{name}.csv"

@@ -1,4 +1,4 @@
-"""Runs and grids: each run is trained once, kept on disk, and known by everything that can change its result."""
+"""Runs: each is trained once, kept on disk, and known by everything that can change its result."""
 
 from __future__ import annotations
 

@@ -32,11 +32,7 @@ from paperlib.companion.replicates import (
     shared_people,
 )
 
-SPAN = [
-    ("paper low", 0),
-    ("paper high", 0),
-]  # of a printed range, or of what a printed number was rounded from
-ABOUT = (N, UNITS, *SPAN)  # columns that are no replicates
+ABOUT = (N, UNITS)  # columns that are no replicates
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,10 +165,11 @@ def score(
     return Scores(_frame({k: v for k, v in cells.items() if v}, [*by, "measure"]), over, of)
 
 
-def beside(scores: Scores, printed: pd.Series | pd.DataFrame) -> Scores:
+def beside(scores: Scores, printed: pd.Series) -> Scores:
     """The paper's number beside each, joined by the levels that both have; missing where it prints none.
 
-    A frame has columns value, low and high, of a printed range; compare and average carry the range along.
+    Raises:
+        ValueError: the two share no level, or two printed numbers belong to one cell.
     """
     shared = [name for name in scores.levels if name in printed.index.names]
     if not shared:
@@ -182,9 +179,9 @@ def beside(scores: Scores, printed: pd.Series | pd.DataFrame) -> Scores:
     printed = printed.reorder_levels(shared) if len(shared) > 1 else printed
     if (twice := printed.index.duplicated()).any():
         raise ValueError(f"two printed numbers for {printed.index[twice][0]}: select one of them first")
-    found = (printed.to_frame() if isinstance(printed, pd.Series) else printed).reindex(keys).to_numpy(float)
-    names = pd.MultiIndex.from_tuples([PAPER, *SPAN][: found.shape[1]])
-    return scores.like(pd.concat([scores.frame, pd.DataFrame(found, scores.index, names)], axis=1))
+    found = printed.reindex(keys).to_numpy(float)[:, None]
+    own = pd.DataFrame(found, scores.index, pd.MultiIndex.from_tuples([PAPER]))
+    return scores.like(pd.concat([scores.frame.drop(columns=[PAPER], errors="ignore"), own], axis=1))
 
 
 def compare(scores: Scores, level: str, ours: str, theirs: str | Iterable[str]) -> Scores:
@@ -283,17 +280,13 @@ def _frame(cells: Mapping[tuple[str, ...], Mapping[Any, float]], names: Sequence
 
 
 def _difference(a: pd.DataFrame, b: pd.DataFrame, scores: Scores) -> pd.DataFrame:
-    """a - b, turned by each line's measure; a printed range becomes the range of the difference."""
+    """a - b, turned by each line's measure."""
     better = [
         scores.measures[m].better if m in scores.measures else 1 for m in a.index.get_level_values("measure")
     ]
     sign = np.array(better, float).reshape(-1, 1)
     drawn = np.array([c not in ABOUT for c in a.columns])
-    gap = pd.DataFrame(np.where(drawn, sign * (a.to_numpy() - b.to_numpy()), a), a.index, a.columns)
-    if SPAN[0] in gap:
-        ends = sign * np.column_stack([a[SPAN[0]] - b[SPAN[1]], a[SPAN[1]] - b[SPAN[0]]])
-        gap = _set(gap, SPAN, pd.DataFrame(np.sort(ends, axis=1), gap.index))
-    return gap
+    return pd.DataFrame(np.where(drawn, sign * (a.to_numpy() - b.to_numpy()), a), a.index, a.columns)
 
 
 def _set(frame: pd.DataFrame, columns: Sequence[Any], values: pd.DataFrame) -> pd.DataFrame:

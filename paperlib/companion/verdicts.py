@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from paperlib.companion.replicates import PEOPLE, SEEDS, N
-from paperlib.companion.score import SPAN, Scores
+from paperlib.companion.score import Scores
 
 HELD, FAILED, OPEN, LEFT = "held", "did not hold", "cannot tell", "not attempted"
 IN_PART, MIXED = "held in part", "mixed"  # of a statement with several lines
@@ -46,8 +46,6 @@ def lines(
     out = pd.DataFrame(found, index=scores.index, columns=LINE, dtype=float).assign(paper=scores.paper)
     out[["estimate", "low", "high", "paper"]] += allow
     out[["low", "high"]] = out[["low", "high"]].clip(*within)
-    if SPAN[0] in scores.frame:
-        out[["paper low", "paper high"]] = scores.frame[SPAN].to_numpy() + allow
     about = {"n": scores.frame[N].astype(int), "over": scores.over, "allowed": allow}
     about |= {"unit": [m.unit if m else "" for m in of], "better": [m.better if m else 1 for m in of]}
     return out.assign(**about).reset_index()
