@@ -51,7 +51,7 @@ class Range:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.point:.4g} ({self.low:.4g} to {self.high:.4g})"
+        return f"{self.point + 0:.4g} ({self.low:.4g} to {self.high:.4g})"
 
     def __format__(self, spec: str) -> str:
         """The whole of it, or with a format such as ".2f" its point."""
