@@ -80,7 +80,10 @@ def test_a_page_holds_its_parameters_and_outputs_and_no_times(tree):
     [
         ("1 / 0", "ZeroDivisionError"),
         ("import sys; print('careful', file=sys.stderr)", "wrote: careful"),
-        ("import matplotlib\nmatplotlib.use('svg')\nimport matplotlib.pyplot as p\np.figure()", "and no picture"),
+        (
+            "import matplotlib\nmatplotlib.use('svg')\nimport matplotlib.pyplot as p\np.figure()",
+            "and no picture",
+        ),
         (
             "import os, pathlib\nf = pathlib.Path(os.environ['PAPERLIB_OUTPUTS'], 'twin/a.png')\n"
             "f.parent.mkdir(parents=True)\nf.write_bytes(b'drawn')",

@@ -22,9 +22,15 @@ NOTEBOOKS = ROOT / "notebooks"
 OUTPUTS = "PAPERLIB_OUTPUTS"  # names the folder that pages write to, in place of figures/
 QUIET = "--IPKernelApp.log_level=50"  # that it is shut down is no error, though a kernel logs it as one
 THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when a library is loaded
-UNHEARD = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONWARNINGS")  # a user's own, which would change or break a page
+UNHEARD = (
+    "PYTHONINSPECT",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+)  # a user's own, which would change or break a page
 
-_SOCKET = 75  # characters of the folder that holds a kernel's sockets; systems allow a socket's whole name 103
+_SOCKET = (
+    75  # characters of the folder that holds a kernel's sockets; systems allow a socket's whole name 103
+)
 
 
 def figures() -> Path:
@@ -126,7 +132,7 @@ def _kernels_with(environment: Mapping[str, str]) -> type:
     )
 
     class Kernels(AsyncKernelManager):
-        kernel_spec = spec  # type: ignore[assignment]
+        kernel_spec = spec
 
     return Kernels
 

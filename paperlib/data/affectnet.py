@@ -161,7 +161,7 @@ def _landmarks(table: Table) -> NDArray[np.float64]:
     """The column of 68 points, x;y;x;y and so on, as (n, 68, 2)."""
     points = np.full((len(table), 68 * 2), np.nan)
     for row, text in enumerate(table.frame["facial_landmarks"]):
-        numbers = text.replace("_", "?").split(";")  # Python takes 0_1 for 1
+        numbers = text.replace("_", "?").replace(",", ".").split(";")  # Python takes 0_1 for 1
         with suppress(ValueError):  # leaves NaN, refused below
             points[row] = [float(number) for number in numbers] if len(numbers) == 68 * 2 else np.nan
     broken = ~np.isfinite(points).all(axis=1)

@@ -14,6 +14,7 @@ import numpy as np
 from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
 from paperlib.data.categories import PSEUDO, pseudo_affect
 from paperlib.data.records import FaceSet
+from paperlib.data.tables import read_text
 from paperlib.labels import EXPRESSIONS
 
 LIST = "EmoLabel/list_patition_label.txt"  # so spelt in the release
@@ -21,7 +22,7 @@ PICTURES = "Image/aligned"
 ARCHIVE = "basic"  # the archive's own top folder
 CATEGORIES = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")  # RAF-DB's labels 1 to 7
 
-_LINE = re.compile(r"((train|test)_[0-9]{4,5})\.jpg\s+([1-7])")
+_LINE = re.compile(r"((train|test)_[0-9]{4,5})\.jpg[\s,;]+([1-7])")
 
 
 def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
@@ -75,9 +76,8 @@ def _read_list(path: Path) -> dict[str, re.Match[str]]:
     """The lines of the list, each under its place in the file."""
     listed: dict[str, re.Match[str]] = {}
     places: dict[str, str] = {}
-    # what is no text fails below, with its line
-    lines = path.read_text("utf-8", errors="replace").rstrip().splitlines()
-    for number, text in enumerate(lines, start=1):
+    lines = read_text(path, path.name).rstrip().split("\n")
+    for number, text in enumerate(lines if lines != [""] else [], start=1):
         place = f"{path.name}, line {number}"
         line = _LINE.fullmatch(text.strip())
         if line is None:

@@ -5,9 +5,7 @@ What a reader of such recordings needs is here too: series over time, speech, la
 
 from __future__ import annotations
 
-import csv
 import inspect
-import io
 import re
 import warnings
 from collections import Counter
@@ -25,7 +23,7 @@ from tqdm import tqdm
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
 from paperlib.data.manifest import SPLITS
 from paperlib.data.records import RecordingSet
-from paperlib.data.tables import NOT_CSV, Table, refuse_ragged
+from paperlib.data.tables import NOT_CSV, Table, form_of, is_missing, parse_numbers
 from paperlib.labels import AFFECT
 
 NAME = "recordings.csv"
@@ -55,10 +53,10 @@ class NamedTable(Table):
     def matrix(
         self, columns: Sequence[str], *, low: float, high: float, blank: bool = False, mend: str = _MEND
     ) -> NDArray[np.float64]:
-        """Columns as (rows, columns) finite numbers in [low, high]; with `blank`, NaN where a cell is empty or NaN."""
+        """Columns as (rows, columns) finite numbers in [low, high]; with `blank`, NaN where a cell is in MISSING."""
         text = self.frame[list(columns)]
-        values = text.apply(pd.to_numeric, errors="coerce").to_numpy(float, na_value=np.nan)
-        missing = text.isin(["", "nan", "NaN"]).to_numpy(bool) & blank
+        values = np.stack([parse_numbers(text[column], self.separator) for column in columns], axis=1)
+        missing = np.stack([is_missing(text[column]) for column in columns], axis=1) & blank
         for bad, problem in (
             (~np.isfinite(values) & ~missing, "not a number"),
             ((values < low) | (values > high), f"outside {low:g} to {high:g}"),
@@ -99,7 +97,7 @@ class Recording:
 def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
     """Recordings listed in a CSV, or in recordings.csv of a folder or of its folder recordings, at 10 frames a second.
 
-    Cells of this and all other CSVs are separated by commas or semicolons. Columns, in any order; others are not
+    All CSVs are read as `tables.form_of` says. Columns, in any order; others are not
     read, and files lie in the CSV's folder or below it:
         recording: its name; split: train, validation or test
         ratings: a CSV with `time` in seconds and a pair of columns <rater>_valence, <rater>_arousal for each
@@ -241,7 +239,7 @@ def feature_settings() -> dict[str, object]:
 
 
 def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = None) -> NamedTable:
-    """All columns of a CSV, its cells separated by commas, or by semicolons where its first line has one.
+    """All columns of a CSV, however it is written (`tables.form_of`).
 
     `columns` name those of a file that may lack a header; one that is there must end as they do.
 
@@ -254,23 +252,20 @@ def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = N
             f"{name} is not there ({path}). Restore it as data/README.md says, or take its recording out."
         )
     try:
-        text = path.read_text("utf-8-sig").rstrip("\r\n")
-        separator = ";" if ";" in text.partition("\n")[0] else ","
-        refuse_ragged(csv.reader(io.StringIO(text, newline=""), delimiter=separator), name)
-        options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False}
-        cells = pd.read_csv(io.StringIO(text), header=None, sep=separator, **options)
+        form = form_of(path, name)
+        cells = pd.read_csv(path, **form.options(header=None, index_col=False, nrows=form.rows))
     except NOT_CSV as error:
         raise ValueError(
             f"{name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV."
         ) from error
     cells = cells.fillna("").apply(lambda column: column.str.strip())
     names = [str(cell) for cell in cells.iloc[0]]
-    headed = columns is None or bool(pd.to_numeric(cells.iloc[0], errors="coerce").isna().all())
+    headed = columns is None or bool(np.isnan(parse_numbers(cells.iloc[0], form.separator)).all())
     if columns is not None:
         if len(names) != len(columns) or (headed and [n.lower() for n in names[2:]] != list(columns[2:])):
             raise ValueError(
-                f"{name}, row 1: {separator.join(names)[:80]!r} are not the columns {separator.join(columns)}. "
-                "Restore the file from the release."
+                f"{name}, row 1: {form.separator.join(names)[:80]!r} are not the columns "
+                f"{form.separator.join(columns)}. Restore the file from the release."
             )
         names = list(columns)
     if twice := [column for column, number in Counter(names).items() if number > 1]:
@@ -280,7 +275,7 @@ def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = N
     frame = cells.iloc[1:].reset_index(drop=True) if headed else cells
     if frame.empty:
         raise ValueError(f"{name} has a header and no rows. Fetch the file again.")
-    return NamedTable(path, frame.set_axis(names, axis=1), name, 2 if headed else 1)
+    return NamedTable(path, frame.set_axis(names, axis=1), name, 2 if headed else 1, separator=form.separator)
 
 
 def need_columns(table: NamedTable, columns: Sequence[str]) -> None:
