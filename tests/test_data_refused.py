@@ -27,6 +27,7 @@ from wellformed import LAYOUTS
 
 X, Y = "x" * 300, "y/" * 3000 + "x.png"
 POINTS = {f"{axis}_{k}": "" for axis in "xy" for k in range(1, 50)}
+HEADLESS = b"RIFF" + bytes(4) + b"WAVE"
 NUL = b"path,split,expression\na.png\0b.png,train,fear\n"
 
 
@@ -349,6 +350,8 @@ CASES = {
     ("recordings", "audio/a.wav"): [
         (content("no wave"), "audio/a.wav is not a whole .wav file"),
         (cut(1000), "audio/a.wav is not a whole .wav file"),
+        (cut(30), "audio/a.wav is not a whole .wav file: ...Save it again"),
+        (content(HEADLESS), "audio/a.wav is not a whole .wav file: its header is not finished"),
         (sound(np.zeros(0, np.int16)), "audio/a.wav holds no sound"),
         (sound(np.full(40000, 1.5, np.float32)), "audio/a.wav has samples that are not from -1 to"),
         (sound(np.full(40000, np.nan, np.float32)), "audio/a.wav has samples that are not from"),

@@ -6,6 +6,7 @@ What a reader of such recordings needs is here too: series over time, speech, la
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import warnings
 from collections import Counter
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.io import wavfile
+from scipy.signal import resample_poly
 from tqdm import tqdm
 
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
@@ -31,6 +33,7 @@ RATE = 10  # frames a second
 SHORTEST = 4 * RATE  # frames; labels are shifted by four seconds (han2017, sec. 4.1), and some must be left
 MODALITIES = {"audio": ("audio", "audio_features"), "video": ("landmarks", "video_features")}
 
+_CANCELLED = 0.01  # share of the channels' power that their mean has; half, where they have nothing in common
 _LONGEST = 1e5  # seconds; a slip in a time must not fill the memory
 _MEND = "Correct the cell, or take the recording out."
 
@@ -313,6 +316,8 @@ def to_frames(table: NamedTable, columns: Sequence[str], *, counts: Counter[str]
 def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
     """A .wav of whole or floating-point numbers as mono (samples,) from -1 to 1, and its samples a second.
 
+    Channels are averaged; where they are in opposite phase, and would cancel out, the loudest is taken.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is not a .wav, ends too early, is empty, or has numbers beyond its range.
@@ -326,7 +331,9 @@ def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
             warnings.filterwarnings("ignore", "Chunk", wavfile.WavFileWarning)
             rate, samples = wavfile.read(path)
     except Exception as error:  # scipy meets a broken header with many kinds, ZeroDivisionError among them
-        problem = str(error).rstrip(".") or type(error).__name__
+        unfinished = isinstance(error, UnboundLocalError | ZeroDivisionError) or not str(error)
+        problem = "its header is not finished, as when a recorder was cut off" if unfinished else str(error)
+        problem = problem.rstrip(".")
         raise ValueError(f"{name} is not a whole .wav file: {problem}. Save it again as PCM.") from error
     if not len(samples) or rate < 1:
         raise ValueError(f"{name} holds no sound. Save it again, or take its recording out.")
@@ -336,7 +343,11 @@ def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
         samples = samples / 128 - 1
     if not (np.abs(samples) <= 1).all():
         raise ValueError(f"{name} has samples that are not from -1 to 1. Save it again, not as loud.")
-    return samples.reshape(len(samples), -1).mean(axis=1).astype(np.float32), rate
+    channels = samples.reshape(len(samples), -1)
+    mono, power = channels.mean(axis=1), np.square(channels, dtype=np.float64).mean(axis=0)
+    if np.square(mono, dtype=np.float64).mean() < _CANCELLED * power.mean():
+        mono = channels[:, power.argmax()]
+    return mono.astype(np.float32), rate
 
 
 def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np.float64]:
@@ -392,10 +403,12 @@ def assemble(
     _refuse_splits(recordings, listed)
     raters = list(dict.fromkeys(rater for recording in recordings for rater in recording.raters))
     adjusted: Counter[str] = Counter()
+    # a spectrum ends where its sampling rate does, and half of the features depend on that
+    rates = [read_wave(r.wave[1], name=r.wave[0])[1] for r in recordings if r.wave]
     parts = []
     for recording in tqdm(recordings, desc="reading recordings", delay=5):
         adjusted += recording.counts
-        parts.append(_cut(recording, raters, adjusted))
+        parts.append(_cut(recording, raters, adjusted, min(rates, default=0)))
     frames = [len(part["ratings"]) for part in parts]
     arrays: dict[str, Any] = {
         "recording": np.array([recording.name for recording in recordings]),
@@ -427,8 +440,13 @@ def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
                 )
 
 
-def _cut(recording: Recording, raters: Sequence[str], adjusted: Counter[str]) -> dict[str, NDArray]:
-    """Ratings (frames, raters, 2) of all `raters`, and the other series, as long as the shortest of its files."""
+def _cut(
+    recording: Recording, raters: Sequence[str], adjusted: Counter[str], sampling_rate: int
+) -> dict[str, NDArray]:
+    """Ratings (frames, raters, 2) of all `raters`, and the other series, as long as the shortest of its files.
+
+    Features of speech are of `sampling_rate` samples a second, the fewest that a recording has.
+    """
     lengths = {name: len(array) for name, array in recording.series.values()}
     if recording.wave:
         file, path = recording.wave
@@ -464,5 +482,10 @@ def _cut(recording: Recording, raters: Sequence[str], adjusted: Counter[str]) ->
     if recording.wave:
         from paperlib.features import speech_features
 
+        if rate > sampling_rate:
+            common = math.gcd(rate, sampling_rate)
+            samples = resample_poly(samples, sampling_rate // common, rate // common)
+            adjusted["speech resampled to the lowest sampling rate"] += 1
+            rate = sampling_rate
         series["audio"] = speech_features(samples, rate, frames=frames)
     return {"ratings": ratings, **series}
