@@ -191,6 +191,11 @@ def data_root(track: str, root: Path | str) -> Path:
     return Path(root) / track if (Path(root) / track).is_dir() else Path(root)
 
 
+def first_of(root: Path, names: Sequence[str]) -> str:
+    """The first of `names` that `root` holds; the first of all where it holds none."""
+    return next((name for name in names if (root / name).exists()), names[0])
+
+
 def resolve_inside(root: Path, name: str, *, where: str) -> Path:
     """The file `name` under `root`; see `resolve_each`."""
     (path,) = resolve_each(root, [name], where=[where])

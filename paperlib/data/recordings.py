@@ -40,18 +40,11 @@ _MEND = "Correct the cell, or take the recording out."
 
 @dataclass(frozen=True)
 class NamedTable(Table):
-    """A table whose messages name it by `name`, its path in the data folder: many files there are named alike."""
-
-    name: str
-    first: int = 2  # the place of the first row of data in the file; 1 where there is no header
+    """A table whose messages name it by its path in the data folder, since many files there are named alike."""
 
     @property
     def columns(self) -> list[str]:
         return [str(name) for name in self.frame.columns]
-
-    def where(self, row: int) -> str:
-        counted = " (the header is row 1)" if self.first == 2 else ""
-        return f"{self.name}, row {self.frame.index[row] + self.first}{counted}"
 
     def matrix(
         self, columns: Sequence[str], *, low: float, high: float, blank: bool = False, mend: str = _MEND
@@ -278,7 +271,8 @@ def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = N
     frame = cells.iloc[1:].reset_index(drop=True) if headed else cells
     if frame.empty:
         raise ValueError(f"{name} has a header and no rows. Fetch the file again.")
-    return NamedTable(path, frame.set_axis(names, axis=1), name, 2 if headed else 1, separator=form.separator)
+    frame = frame.set_axis(names, axis=1)
+    return NamedTable(path, frame, name=name, first=1 + headed, separator=form.separator)
 
 
 def need_columns(table: NamedTable, columns: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -76,17 +76,22 @@ class Table:
     path: Path
     frame: pd.DataFrame  # its index counts the file's rows of data from 0
     separator: str = field(default=",", kw_only=True)  # of the file's cells
+    first: int = field(
+        default=2, kw_only=True
+    )  # the place of the first row of data in the file; 1 without header
+    name: str = field(default="", kw_only=True)  # of the file in messages, where its own is not enough
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def where(self, row: int) -> str:
         """The place of a row of `frame`, for a message."""
-        return f"{self.path.name}, row {self.frame.index[row] + 2} (the header is row 1)"
+        counted = " (the header is row 1)" if self.first == 2 else ""
+        return f"{self.name or self.path.name}, row {self.frame.index[row] + self.first}{counted}"
 
     def rows(self, mask: NDArray[np.bool_]) -> Table:
         """Only those rows, which keep their places."""
-        return Table(self.path, self.frame[mask], separator=self.separator)
+        return replace(self, frame=self.frame[mask])
 
     def refuse(self, bad: NDArray[np.bool_], problem: str, mend: str) -> None:
         """Raise ValueError for the first bad row; `{column}` in `problem` shows the cell of that column."""
@@ -222,8 +227,10 @@ class Form:
         }
 
 
-def form_of(path: Path, name: str) -> Form:
+def form_of(path: Path, name: str, *, width: int = 0) -> Form:
     """How a CSV is written: cells end in tabs, semicolons or commas, the first of these that its first row has.
+
+    In commas where they make `width` cells of it: without header, what stands there may hold the others.
 
     Raises:
         ValueError: it is no text, a row has too few cells or too many, or there is a zero byte.
@@ -234,37 +241,51 @@ def form_of(path: Path, name: str) -> Form:
         excel = _SEP.fullmatch(first)
         first = file.readline() if excel else first
         unquoted = re.sub('"[^"]*"', "", first)
-        separator = excel[1] if excel else next((mark for mark in "\t;" if mark in unquoted), ",")
+        marks = "\t;" if len(next(csv.reader([first]), [])) != width else ""
+        separator = excel[1] if excel else next((mark for mark in marks if mark in unquoted), ",")
         rows = refuse_ragged(csv.reader(chain([first], file), delimiter=separator), name)
     return Form(encoding, separator, int(excel is not None), rows)
 
 
-def read_table(path: Path, columns: Collection[str], *, optional: Collection[str] = ()) -> Table:
+def read_table(
+    path: Path, columns: Collection[str], *, optional: Collection[str] = (), headless: Sequence[str] = ()
+) -> Table:
     """The named columns of a CSV (gzip by its suffix); `optional` ones only where the file has them.
+
+    A file without header, whose first row names none of them, may have the columns `headless`.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is not a CSV, or a column is missing.
     """
-    (table,) = read_table_chunks(path, columns, optional=optional, rows=2**62)
+    (table,) = read_table_chunks(path, columns, optional=optional, headless=headless, rows=2**62)
     return table
 
 
 def read_table_chunks(
-    path: Path, columns: Collection[str], *, optional: Collection[str] = (), rows: int
+    path: Path,
+    columns: Collection[str],
+    *,
+    optional: Collection[str] = (),
+    headless: Sequence[str] = (),
+    rows: int,
 ) -> Iterator[Table]:
     """As `read_table`, at most `rows` rows at a time, so that memory stays bounded."""
-    form, header = _head(path)
+    form, header = _head(path, width=len(headless))
+    headed = len(header) != len(headless) or bool(set(header) & set(columns))
+    header = header if headed else list(headless)
     places = _find_columns(path, header, columns, optional)
     empty = True
     try:
         # without index_col=False pandas takes a surplus column for row names, and shifts the others
-        options = form.options(usecols=places, chunksize=rows, index_col=False, nrows=form.rows - 1)
+        options = form.options(usecols=places, chunksize=rows, index_col=False, nrows=form.rows - headed)
+        options |= {} if headed else {"header": None}
         with pd.read_csv(path, **options) as reader:
             for frame in reader:
                 empty &= frame.empty
                 names = [header[place] for place in places]
-                yield Table(path, frame.fillna("").set_axis(names, axis=1), separator=form.separator)
+                frame = frame.fillna("").set_axis(names, axis=1)
+                yield Table(path, frame, separator=form.separator, first=1 + headed)
     except NOT_CSV as error:
         raise _no_csv(path, error) from error
     if empty:
@@ -300,10 +321,10 @@ def read_header(path: Path) -> list[str]:
     return _head(path)[1]
 
 
-def _head(path: Path) -> tuple[Form, list[str]]:
+def _head(path: Path, *, width: int = 0) -> tuple[Form, list[str]]:
     _there(path)
     try:
-        form = form_of(path, path.name)
+        form = form_of(path, path.name, width=width)
         names = pd.read_csv(path, **form.options(header=None, nrows=1)).iloc[0]
     except NOT_CSV as error:
         raise _no_csv(path, error) from error
