@@ -20,11 +20,13 @@ from tqdm import tqdm
 from paperlib.data.cache import (
     Box,
     Conversion,
+    all_or_none,
     convert_pictures,
     converted,
     data_root,
     first_of,
     resolve_each,
+    tried,
 )
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_numbers, read_table
@@ -203,9 +205,10 @@ def _read_folders(root: Path) -> _Rows:
         listed += pictures
         split += [name] * len(pictures)
     read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(_annotations)(path) for path in listed
+        joblib.delayed(tried)(_annotations, path) for path in listed
     )
-    labels = np.stack(list(tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)))
+    found = tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)
+    labels = np.stack(all_or_none(found))
     expression, valence, arousal = labels[:, :3].T
     keep, excluded = _exclusions(expression, valence, arousal)
     kept = [listed[row] for row in np.flatnonzero(keep)]

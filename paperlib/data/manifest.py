@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from paperlib.data.cache import (
     Conversion,
+    all_or_none,
     convert_pictures,
     converted,
     data_root,
     resolve_each,
     resolve_inside,
+    tried,
 )
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import (
@@ -143,7 +145,7 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
     else:
         affect = np.full((len(table), 2), np.nan)
     arrays["affect"] = affect.astype(np.float32)
-    points = [_points(file, table.where(row)) for row, file in enumerate(listed.landmarks)]
+    points = all_or_none(tried(_points, file, table.where(row)) for row, file in enumerate(listed.landmarks))
     places = [table.where(row) for row in range(len(table))]
     images, scaled_from = convert_pictures(
         folder, listed.pictures, where=places, size=size, channels=channels
