@@ -1,9 +1,13 @@
 """Plans: what is trained, read from data/plans."""
 
+import re
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from paperlib.companion import plan
-from paperlib.companion.plan import merged, read_plan
+from paperlib.companion.plan import lacking, merged, read_plan
 from paperlib.tracks import Track
 
 SMOKE = Track(name="twin", profile="smoke")
@@ -64,3 +68,68 @@ def test_members_of_an_ensemble_are_added_to_each_seed(folder):
     (folder / "x.yaml").write_text("- {task: m:f, data: faces, seeds: 2, members: [100, 200]}")
     assert [r.seed for r in read_plan("x", SMOKE)[0].runs] == [100, 200, 101, 201]
     assert [r.seed for r in read_plan("x", SMOKE, seeds=1)[0].runs] == [100, 200]
+
+
+MINE = Track(name="manifest", root="somewhere")
+
+
+@pytest.fixture
+def brought(faces, monkeypatch):
+    """Data of one's own in the place of a track's: 60 faces, their categories in turn."""
+    mine = {
+        "faces": replace(faces, name="mine", expression=(np.arange(60) % 7).astype(np.int8), votes=None),
+        "original": None,
+    }
+    monkeypatch.setattr(
+        plan, "_data", lambda track, name: mine.get(name if isinstance(name, str) else name["kind"])
+    )
+    monkeypatch.setattr(plan, "_fingerprint", lambda *_: "mine")
+    mine["categories"] = mine["faces"]
+    return mine
+
+
+@pytest.mark.parametrize(
+    ("key", "split", "learnt", "left", "said"),
+    [
+        ("le2023", "train", 7, 0, "mine, split train: too few faces of surprise (0 faces). Each"),
+        ("le2023", "test", 7, 0, "mine, split test: too few faces of surprise (0 faces). Each"),
+        (
+            "neo2023",
+            "train",
+            7,
+            2,
+            "too few faces of surprise (2 faces). Each category that is learnt needs 3 there",
+        ),
+        ("neo2023", "test", 8, 1, "mine, split test: too few faces of contempt (0 faces)"),
+    ],
+)
+def test_a_category_without_faces_is_named_before_training(brought, key, split, learnt, left, said):
+    faces = brought["faces"]
+    assert read_plan(key, MINE)
+    some = np.flatnonzero((faces.expression == 3) & (faces.split == split))[left:]
+    expression = faces.expression.copy()
+    expression[some] = 2
+    if learnt == 8:
+        expression[:6] = 7
+    brought["faces"] = brought["categories"] = replace(faces, expression=expression)
+    with pytest.raises(ValueError, match=re.escape(said)):
+        read_plan(key, MINE)
+
+
+@pytest.mark.parametrize(
+    ("key", "without", "needed"),
+    [
+        ("le2023", ["affect"], "valence and arousal"),
+        ("neo2023", ["expression"], "categories"),
+        ("foteinopoulou2021", ["affect", "ratings"], "valence and arousal"),
+        ("han2017", [], "recordings that were rated all along"),
+        ("le2023", ["faces"], "faces with a category"),
+    ],
+)
+def test_what_a_paper_needs_and_the_data_lack_is_said(brought, key, without, needed):
+    faces = brought["faces"]
+    blank = {"affect": np.full_like(faces.affect, np.nan), "expression": None, "ratings": None}
+    less = replace(faces, **{name: blank[name] for name in without if name in blank})
+    brought["faces"] = brought["categories"] = None if "faces" in without else less
+    assert read_plan(key, MINE) == []
+    assert lacking(key, MINE) == needed
