@@ -95,7 +95,8 @@ CASES = {
         (cells(4, arousal="-1.5"), TRAINING + "arousal is '-1.5', outside -1 to 1 and not -2"),
         (cells(4, face_x="NULL"), TRAINING + "face_x is 'NULL', not a number"),
         (cells(4, face_width="0"), TRAINING + "face_width is '0', outside 1 to"),
-        (cells(4, face_x="500"), TRAINING + "the face box (500.0, 0.0, 548.0, 48.0) lies out"),
+        (cells(4, face_x="500"), TRAINING + "the corners of the face box from [500.0, 0.0] to [548.0, 48.0]"),
+        (cells(4, face_x="0.1", face_width="1", face_height="1"), "mark no face in a picture of 48 x 48"),
         (cells(4, facial_landmarks="1;2;3"), TRAINING + "facial_landmarks is not 68 points"),
         (cells(4, facial_landmarks="nan;" * 135 + "nan"), TRAINING + "facial_landmarks is not"),
         (cells(4, facial_landmarks="1_0;" * 135 + "1"), TRAINING + "facial_landmarks is not"),
@@ -167,7 +168,15 @@ CASES = {
         (frame(landmarks=[[1, 2]] * 67 + [[1, 10**400]]), BY_FRAME + "the landmarks are not 68 pairs"),
         (frame(landmarks={"left": 3}), BY_FRAME + "the landmarks are not 68 pairs of finite"),
         (frame(landmarks=[[1, 2]] * 68), BY_FRAME + "the landmarks span 0 x 0 pixels, which"),
-        (frame(landmarks=[[900, 900], [901, 902]] * 34), "lies outside 00001.png, 48 x 48 pix"),
+        (frame(landmarks=[[900, 900], [910, 912]] * 34), "mark no face in a picture of 48 x 48 pixels"),
+        (
+            frame(landmarks=[[0.4, 0.3], [0.7, 0.8]] * 34),
+            BY_FRAME + "the landmarks span 0.3 x 0.5 pixels, which",
+        ),
+        (
+            frame(arousal=0.5),
+            BY_FRAME + "arousal is 0.5, not a whole number; those from -10 to 10 are divided by 10",
+        ),
         (keys(elsewhere), "frame ../../elsewhere: it is not named by a number"),
         (keys(lambda whole: whole["frames"]["00001"].pop("arousal")), BY_FRAME + "it lacks val"),
         (keys(lambda whole: whole["frames"].update({"00001": [1]})), BY_FRAME + "it lacks val"),
@@ -260,7 +269,19 @@ CASES = {
         (cells(5, landmarks="landmarks/gone.npy"), MANIFEST + "there is no gone.npy"),
         (cells(5, landmarks="images/000000.png"), "000000.png is not a .npy of numbers"),
         (cells(rater_3_valence="0.5"), "column rater_3_valence: all 14 ratings are 0.5"),
-        (cells(**{"rater_{0.x}_valence": "0"}), "rater_{0.x}_valence is no rater's column"),
+        (
+            cells(**{"rater_{0.x}_valence": "high", "rater_{0.x}_arousal": "0"}),
+            "rater_{0.x}_valence is 'high', not",
+        ),
+        (cells(**{"rater_dr. no_valence": "0"}), "row 1 (the header): no column rater_dr. no_arousal"),
+        (cells(ben_arousal="0"), "ben_arousal is no rater's column. Name them rater_<name>_valence"),
+        (cells(**{"Valence mean": "0"}), "Valence mean is no rater's column"),
+        (cells(12, path="images/../images/000000.png"), "row 12 ...000000.png is the picture of ...row 2 "),
+        (
+            lambda path: shutil.copy(path.parent / "images/000004.png", path.parent / "images/000009.png"),
+            "row 11 ...: it is the same picture as in ...row 6 ",
+        ),
+        (cells(3, subject="joe"), "subject 'joe' is in two splits, images/000001.png in train and images/"),
         (cells(rater_4="0"), "rater_4 is no rater's column. Name them rater_<name>_valence"),
         (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal"),
         (edit(lambda t: t[["path", "split"]]), "row 1 (the header): no label. Add valence"),
@@ -274,6 +295,14 @@ CASES = {
         (content(NUL), "manifest.csv, row 2 ...: a zero byte, which no"),
     ],
     ("manifest", "landmarks/000003.npy"): [
+        (
+            saved(np.linspace(0.2, 0.8, 136).reshape(68, 2)),
+            MANIFEST + "landmarks from [0.2, 0.2] to [0.8, 0.8] mark no face in a",
+        ),
+        (
+            saved(np.linspace(400, 480, 136).reshape(68, 2)),
+            MANIFEST + "landmarks from [400.0, 400.6] to [479.4, 480.0] mark no",
+        ),
         (saved(np.zeros((5, 2))), "000003.npy has shape (5, 2), or NaN. Save (68, 2)"),
     ],
     ("amigos-openface", "External_Annotations.xlsx"): [

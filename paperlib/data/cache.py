@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from paperlib.data.pictures import misplaced, open_picture
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Conversion = tuple[
     dict[str, Any], dict[str, Any]
@@ -251,12 +253,14 @@ def convert_pictures(
     """Decode picture files, by threads, into images.npy of `folder`; cut to `boxes` first where given.
 
     Returns the mapped images and (n, 2) float32, the width and height in pixels of what each was scaled from.
-    A box may reach over the picture's edge: what lies outside is black. `where` names each picture's row in a
+    Pictures are turned upright first (`open_picture`), and boxes are of the turned picture. A box may reach over the
+    picture's edge: what lies outside is black. `where` names each picture's row in a
     message.
 
     Raises:
         FileNotFoundError: a picture is missing.
-        ValueError: a picture cannot be read, or its box lies outside it; or `channels` is neither 1 nor 3.
+        ValueError: a picture cannot be read, is there twice, or its box marks no face in it; or `channels` is neither 1
+            nor 3.
     """
     if channels not in (1, 3) or size < 1:
         raise ValueError(f"channels must be 1 or 3 and size positive; got channels={channels}, size={size}")
@@ -265,6 +269,7 @@ def convert_pictures(
             raise FileNotFoundError(
                 f"{place}: there is no picture {path.name}. Restore it, or take its row out."
             )
+    _refuse_twice(paths, where, boxes)
     images = open_pictures(folder, len(paths), size=size, channels=channels)
     scaled_from = np.empty((len(paths), 2), np.float32)
 
@@ -284,22 +289,30 @@ def convert_pictures(
     return images, scaled_from
 
 
+def _refuse_twice(paths: Sequence[Path], where: Sequence[str], boxes: Sequence[Box] | None) -> None:
+    faces = list(zip(paths, boxes if boxes is not None else [None] * len(paths), strict=True))
+    first: dict[Any, int] = {}
+    again = [(row, first[face]) for row, face in enumerate(faces) if first.setdefault(face, row) != row]
+    if again:
+        row, earlier = again[0]
+        more = f" ({len(again)} rows like it)" if len(again) > 1 else ""
+        raise ValueError(
+            f"{where[row]}: {paths[row].name} is the picture of {where[earlier]} too{more}. Take one of the two "
+            "rows out."
+        )
+
+
 def _decode(
     path: Path, where: str, size: int, channels: int, box: Box | None
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    try:
-        with Image.open(path) as file:
-            picture = file.convert("L" if channels == 1 else "RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        problem = f"{where}: the picture {path.name} cannot be read ({type(error).__name__})"
-        raise ValueError(f"{problem}. Replace it, or take its row out.") from error
+    mend = "Replace it, or take its row out."
+    picture = open_picture(path, mode="L" if channels == 1 else "RGB", where=where, mend=mend)
     if box is not None:
-        left, top, right, bottom = box
-        if left >= picture.width or top >= picture.height or right <= 0 or bottom <= 0:
+        if problem := misplaced([box[:2], box[2:]], picture.size):
             raise ValueError(
-                f"{where}: the face box {box} lies outside {path.name}, {picture.width} x {picture.height} "
-                "pixels. Correct the box, or take the row out."
+                f"{where}: the corners of the face box {problem} ({path.name}), or take the row out."
             )
+        left, top, right, bottom = box
         picture = picture.crop((round(left), round(top), round(right), round(bottom)))
     scaled = picture.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(scaled), picture.size

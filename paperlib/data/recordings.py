@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
 from paperlib.data.manifest import SPLITS
-from paperlib.data.records import RecordingSet
-from paperlib.data.tables import NOT_CSV, Table, refuse_ragged
+from paperlib.data.records import RecordingSet, refuse_two_splits
+from paperlib.data.tables import NOT_CSV, Table, raters_of, refuse_ragged
 from paperlib.labels import AFFECT
 
 NAME = "recordings.csv"
@@ -208,12 +208,10 @@ def _read_ratings(
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Raters, and their valence and arousal, each (frames, raters)."""
     table = read_named_table(path, name=name)
-    matches = [re.fullmatch(r"(\w+)_(valence|arousal)", column) for column in table.columns]
-    raters = list(dict.fromkeys(match[1] for match in matches if match))
+    raters = raters_of(table.columns, name)
     if not raters:
         raise ValueError(
-            f"{name}, row 1 (the header): no rater. Name columns <rater>_valence and <rater>_arousal; a rater's name "
-            "has letters, digits and _."
+            f"{name}, row 1 (the header): no rater. Name columns <rater>_valence and <rater>_arousal."
         )
     columns = [f"{rater}_{dimension}" for dimension in AFFECT for rater in raters]
     need_columns(table, ["time", *columns])
@@ -420,16 +418,10 @@ def assemble(
 def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
     if not any(recording.split == "train" for recording in recordings):
         raise ValueError(f"{listed}: no recording is of the split train. Add one.")
+    split, items = [r.split for r in recordings], [r.name for r in recordings]
     for who in ("subject", "pair"):
-        first: dict[str, Recording] = {}
-        for recording in recordings:
-            name = getattr(recording, who)
-            other = first.setdefault(name, recording)
-            if other.split != recording.split:
-                raise ValueError(
-                    f"{listed}: {who} {name!r} is in two splits, {other.name} in {other.split} and {recording.name} "
-                    f"in {recording.split}. Who is tested must be unknown in training: put both in one split."
-                )
+        names = [getattr(recording, who) for recording in recordings]
+        refuse_two_splits(listed, who, names=names, split=split, items=items)
 
 
 def _cut(recording: Recording, raters: Sequence[str], adjusted: Counter[str]) -> dict[str, NDArray]:
