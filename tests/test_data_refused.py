@@ -27,11 +27,17 @@ from wellformed import LAYOUTS
 
 X, Y = "x" * 300, "y/" * 3000 + "x.png"
 POINTS = {f"{axis}_{k}": "" for axis in "xy" for k in range(1, 50)}
+EYES = [f"{axis}_{k}" for axis in "xy" for k in range(20, 32)]
 NUL = b"path,split,expression\na.png\0b.png,train,fear\n"
 
 
 def slower(table):
     return table.assign(timestamp=table["timestamp"].astype(float) * 25 / 30)
+
+
+def every(factor):
+    """Times in another unit."""
+    return edit(lambda table: table.assign(time=(table["time"].astype(float) * factor).round(6).astype(str)))
 
 
 def elsewhere(whole):
@@ -344,6 +350,9 @@ CASES = {
         (cells(drop=["time"]), f"{AROUSAL}, row 1 (the header): not time and the raters of annotations"),
         (cells(drop=["rater_3"]), "row 1 (the header): not time and the raters ...Name the same"),
     ],
+    ("sewa", "landmarks/Devel_01.csv"): [
+        (every(250), "landmarks/Devel_01.csv, row 3 ...time rises by 25 a row")
+    ],
     ("sewa", LABELS): [
         (line(1, "name;time;valence;arousal;liking"), f"{LABELS}, row 1: 'name;...are not the columns"),
         (swapped(";0.0\n", "\n"), f"{LABELS}, row 1: 'Train_01;...are not the columns"),
@@ -374,6 +383,14 @@ CASES = {
         (cells(3, recording=""), RECORDINGS + "recording is empty"),
         (cells(3, recording="a"), RECORDINGS + "recording 'a' stands in an earlier row"),
         (cells(3, ratings=""), RECORDINGS + "ratings is empty"),
+        (
+            cells(3, ratings="ratings/../ratings/a.csv"),
+            RECORDINGS + "ratings 'ratings/../ratings/a.csv' is an earl",
+        ),
+        (
+            cells(5, landmarks="landmarks/b.csv"),
+            "row 5 ...: landmarks 'landmarks/b.csv' is an earlier row's too",
+        ),
         (cells(3, ratings="../b.csv"), "the file name '../b.csv' leaves the data folder"),
         (cells(3, audio=X), RECORDINGS + "no file can have the name 'xxx"),
         (cells(drop=["split"]), "row 1 (the header): no column split, only recording"),
@@ -390,6 +407,13 @@ CASES = {
         (cells(5, time="0.2"), RATINGS + "time '0.2' is not later than in the row above. Sort"),
         (cells(5, time="0.38"), RATINGS + "time '0.38' does not follow the row above by the usual"),
         (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal, only time, rater_1_v"),
+        (
+            cells(**{"Eva.Arousal": "0"}),
+            "row 1 (the header): Eva.Arousal is no rater's column. Name them <name>_val",
+        ),
+        (cells(valence="0"), "ratings/b.csv, row 1 (the header): valence is no rater's column"),
+        (every(1 / 600), "ratings/b.csv, row 3 ...: time rises by 0.000167 a row"),
+        (every(10), "lasts 4.2 s and ratings/b.csv 41.1 s, of one recording. ...give its times in seconds"),
         (rows([*range(20), *range(21, 42)]), "row 22 ...time '2.1' does not follow ...Resample"),
         (edit(lambda t: t[["time"]]), "ratings/b.csv, row 1 ...no rater. Name"),
         (cells(rater_1_arousal="", rater_2_arousal="", rater_3_arousal=""), "rated by nobody in"),
@@ -404,9 +428,17 @@ CASES = {
         (cells(drop=["time"]), "landmarks/b.csv, row 1 (the header): no column timestamp"),
         (cells(y_7=""), "row 2 ...some landmarks are empty ...Give all of a frame, or none"),
         (cells(**POINTS), "landmarks/b.csv: no frame has landmarks"),
-        (cells(**dict.fromkeys(POINTS, "9")), "landmarks/b.csv, ...both eyes have one centre"),
+        (cells(**dict.fromkeys(EYES, "9")), "landmarks/b.csv, ...both eyes have one centre"),
+        (cells(4, **dict.fromkeys(POINTS, "0.5")), "row 4 ...landmarks span less than 4 pixels. Give pixels"),
+        (cells(success="yes"), "row 2 ...success is 'yes', not a number"),
+        (every(1000), "landmarks/b.csv, row 3 ...: time rises by 100 a row, as milliseconds or num"),
+        (
+            every(10),
+            "landmarks/b.csv, row 3 ...: time rises by 1 a row...Give seconds: a row every 0.002 to 0.5",
+        ),
     ],
     ("recordings-features", "audio_features/b.csv"): [
+        (cells(success="0"), "b.csv, row 2 ...: success is '0': no face was found, and the"),
         (cells(**{"mfcc[1]": "1"}), "not the 3 columns of audio_features/a.csv, in their"),
         (edit(lambda t: t[["time"]]), "audio_features/b.csv, row 1 ...no column but time"),
         (cells(4, feature_1="loud"), FEATURES + "feature_1 is 'loud', not a number"),
