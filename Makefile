@@ -20,6 +20,7 @@ endif
 
 export PYTHONPATH := $(CURDIR)
 export PYTHONUTF8 := 1
+unexport MPLBACKEND PYTHONINSPECT PYTHONSTARTUP PYTHONWARNINGS
 # pages of the tracks whose predictions are stored
 PAGES = $(foreach track,$(notdir $(wildcard data/samples/*)),$(if $(wildcard data/samples/$(track)/*.parquet),notebooks/executed/$(track)))
 RUN = $(PY) -m paperlib.companion.reproduce --train "$(TRAIN)" --track "$(TRACK)" --data "$(DATA)" \
@@ -41,7 +42,7 @@ verify: $(READY)  ## the ledgers of these pages against those of the last commit
 
 test: $(READY)  ## unit tests, then the kept pages of the stored predictions, executed anew (nbval); uses PAPERLIB_DATA if it is set
 	@failed=0; $(PY) -m pytest -q -n 2 --dist loadfile || failed=1; \
-	PAPERLIB_OUTPUTS="$(CURDIR)/.cache/nbval" $(PY) -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --nbval-lax \
+	PAPERLIB_OUTPUTS="$(CURDIR)/.cache/nbval" $(PY) -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=300 -W ignore $(PAGES) || failed=1; \
 	exit $$failed
 

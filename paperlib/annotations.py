@@ -70,6 +70,30 @@ def compensate_delay(gold: ArrayLike, delay: int) -> NDArray[np.float64]:
     return gold[delay:]
 
 
+def equal_moments(
+    gold: ArrayLike,
+    spread: ArrayLike,
+    time: ArrayLike,
+    *,
+    within: float = 0.02,
+    apart: float = 5.0,
+    edge: float = 3.0,
+) -> tuple[int, int] | None:
+    """Two frames of a recording with equal `gold` whose `spread` differs most, the lower first (han2017, figs. 2, 3).
+
+    All are (frames,), `time` in seconds and rising. The two lie `edge` from both ends and `apart` from each other, and
+    their gold differs by `within` at most; None where there are none. Memory is linear in frames.
+    """
+    e, sigma, t = (np.asarray(x, np.float64) for x in (gold, spread, time))
+    inside = np.flatnonzero((t - t[0] >= edge) & (t[-1] - t >= edge) & np.isfinite(e) & np.isfinite(sigma))
+    most, found = -np.inf, None
+    for i in inside:
+        able = inside[(np.abs(e[inside] - e[i]) <= within) & (np.abs(t[inside] - t[i]) >= apart)]
+        if len(able) and (gap := sigma[able].max() - sigma[i]) > most:
+            most, found = gap, (int(i), int(able[sigma[able].argmax()]))
+    return found
+
+
 def _checked(ratings: ArrayLike) -> NDArray[np.float64]:
     e = np.asarray(ratings, np.float64)
     if e.ndim != 2 or 0 in e.shape:

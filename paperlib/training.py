@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -261,10 +262,8 @@ def fit_averaged(
         return 0.0  # `fit` asks for a value after each epoch; nothing is selected by it
 
     fit(both, loss, rows, schedule, seed=seed, validate=average, checkpoint=checkpoint)
-    batches = (
-        rows[np.arange(start, min(start + schedule.batch, len(rows)))]
-        for start in range(0, len(rows), schedule.batch)
-    )
+    starts = [start for start in range(0, len(rows), schedule.batch) if start == 0 or start + 1 < len(rows)]
+    batches = (rows[np.arange(*piece)] for piece in pairwise([*starts, len(rows)]))  # one row has no variance
     device = next(model.parameters()).device
     update_bn((inputs(tuple(t.to(device) for t in batch)) for batch in batches), both.average)
     model.load_state_dict(both.average.module.state_dict())

@@ -55,7 +55,7 @@ def write_ferplus(faces: FaceSet, root: Path | str) -> None:
 def write_affectnet_csv(faces: FaceSet, root: Path | str) -> None:
     """training.csv, validation.csv (split test), Manually_Annotated_Images/; the box is the whole picture."""
     root, size = _folder(root), faces.images.shape[1]
-    names = _write_pictures(faces.images, root / affectnet.PICTURES / "1", "png")
+    names = _write_pictures(faces.images, root / affectnet.PICTURES[0] / "1", "png")
     expression, affect, landmarks = _affectnet_labels(faces)
     table = pd.DataFrame({"subDirectory_filePath": [f"1/{name}" for name in names]})
     table[["face_x", "face_y", "face_width", "face_height"]] = 0, 0, size, size
@@ -143,7 +143,7 @@ def write_rafdb(faces: FaceSet, root: Path | str) -> None:
     number = pd.Series(faces.split).groupby(faces.split).cumcount() + 1
     digits = {"train": 5, "test": 4}
     names = [f"{split}_{n:0{digits[split]}d}" for split, n in zip(faces.split, number, strict=True)]
-    _save_pictures(faces.images, Path(root) / rafdb.PICTURES, [f"{name}_aligned.jpg" for name in names])
+    _save_pictures(faces.images, Path(root) / rafdb.PICTURES[1], [f"{name}_aligned.jpg" for name in names])
     files = [f"{name}.jpg" for name in names]
     path = Path(root) / rafdb.LIST
     _folder(path.parent)

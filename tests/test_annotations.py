@@ -1,5 +1,7 @@
 """The gold standard against hand-computed cases, numpy, and what must hold for any ratings."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from paperlib.annotations import (
     compensate_delay,
+    equal_moments,
     evaluator_weighted_estimate,
     perception_uncertainty,
     rater_weights,
@@ -105,3 +108,27 @@ def test_a_delay_longer_than_the_recording_is_refused(delay):
 def test_bad_ratings_say_what_is_wrong(ratings, message):
     with pytest.raises(ValueError, match=message):
         evaluator_weighted_estimate(ratings)
+
+
+def test_of_moments_with_equal_emotion_those_are_found_whose_spread_differs_most(rng):
+    n = 300
+    e, sigma, time = rng.integers(0, 9, n) / 100, rng.normal(size=n), np.arange(n) / 10
+    sigma[rng.random(n) < 0.1] = np.nan
+    i, j = equal_moments(e, sigma, time, within=0.015, apart=4, edge=2)
+    pairs = {
+        (a, b): sigma[b] - sigma[a]
+        for a in range(20, 280)
+        for b in range(20, 280)
+        if abs(e[a] - e[b]) < 0.016 and abs(a - b) >= 40 and np.isfinite(sigma[[a, b]]).all()
+    }
+    assert (i, j) == max(pairs, key=pairs.get)
+    assert equal_moments(e[:60], sigma[:60], time[:60]) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_moments_of_a_long_recording_take_little_memory():
+    n = 30_000  # 50 minutes; all pairs would take 7 GB a number
+    tracemalloc.start()
+    equal_moments(np.linspace(-1, 1, n), np.linspace(0, 1, n), np.arange(n) / 10)
+    assert tracemalloc.get_traced_memory()[1] < 2e7
+    tracemalloc.stop()

@@ -2,12 +2,16 @@
 
 import importlib.metadata
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
+from wellformed import LAYOUTS
 
+from paperlib.data import cache
 from paperlib.data.cache import (
     convert_pictures,
     converted,
@@ -265,3 +269,45 @@ def test_a_box_cuts_and_may_reach_over_the_edge(tmp_path):
     assert_array_equal(images[0], pixels[4:, 2:6])
     assert_array_equal(images[1], np.pad(pixels[:4, 6:], ((0, 0), (0, 2))))
     assert_array_equal(scaled_from, np.full((2, 2), 4))
+
+
+@pytest.mark.parametrize("layout", ["manifest", "morphset", "afewva"])
+def test_all_broken_pictures_are_listed_and_the_others_are_read_once(layout, written, tmp_path, monkeypatch):
+    folder = tmp_path / layout
+    shutil.copytree(written / layout, folder)
+    pictures = sorted(folder.rglob("*.png"))
+    whole = {path: path.read_bytes() for path in pictures[2:12:3]}
+    expected = LAYOUTS[layout].load(folder, tmp_path / "other")
+    for path in whole:
+        path.write_bytes(b"\x89PNG" + bytes(20))
+    with pytest.raises(ValueError, match="^4 files cannot be used:") as error:
+        LAYOUTS[layout].load(folder, tmp_path / "cache")
+    assert all(f"the picture {path.name} cannot be read" in str(error.value) for path in whole)
+    opened = []
+    real = Image.open
+    monkeypatch.setattr(Image, "open", lambda file: (opened.append(Path(file.name)), real(file))[1])
+    for path, content in [*whole.items()][:3]:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^(?!4).*the picture {pictures[11].name} cannot be read"):
+        LAYOUTS[layout].load(folder, tmp_path / "cache")
+    pictures[11].write_bytes(whole[pictures[11]])
+    read = LAYOUTS[layout].load(folder, tmp_path / "cache")
+    assert sorted(opened) == sorted([*[*whole][:3], pictures[11], pictures[11]])
+    assert read.fingerprint == expected.fingerprint
+    assert not list((tmp_path / "cache").glob("*.kept"))
+
+
+def test_of_very_many_missing_files_the_first_are_listed(written, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "LISTED", 3)
+    folder = tmp_path / "affectnet-folders"
+    shutil.copytree(written / folder.name, folder)
+    gone = sorted(folder.glob("train_set/annotations/*_aro.npy"))[1:6]
+    for path in gone:
+        path.unlink()
+    with pytest.raises(FileNotFoundError) as error:
+        LAYOUTS[folder.name].load(folder, tmp_path / "cache")
+    said = str(error.value).splitlines()
+    assert said[0] == "5 files cannot be used:" and said[-1] == "and 2 more"
+    assert [line.partition(" ")[0].rpartition("/")[2] for line in said[1:-1]] == [
+        path.name for path in gone[:3]
+    ]

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,40 @@ def test_written_faces_are_read_back(name, put):
         assert all(there.values())
     half = load(folder, size=SIZE // 2, channels=1)
     assert half.images.shape == (14, SIZE // 2, SIZE // 2) and half.fingerprint != read.fingerprint
+
+
+PACKAGINGS = {  # what lies elsewhere where archives are unpacked as they come
+    "affectnet-csv": {
+        "training.csv": "Manually_Annotated_file_lists",
+        "validation.csv": "Manually_Annotated_file_lists",
+        "Manually_Annotated_Images": "Manually_Annotated_compressed",
+    },
+    "rafdb": {"Image/aligned": "Image/unpacked"},
+}
+
+
+@pytest.mark.parametrize("name", PACKAGINGS)
+def test_archives_that_were_unpacked_as_they_come_are_read(name, put):
+    folder, load = put(name), LOAD[name.partition("-")[0]]
+    expected = load(folder).fingerprint
+    for part, into in PACKAGINGS[name].items():
+        (folder / into).mkdir(exist_ok=True)
+        (folder / part).rename(folder / into / Path(part).name)
+    if name == "rafdb":
+        (folder / "Image/unpacked").rename(folder / "Image/aligned")
+    assert load(folder).fingerprint == expected
+    assert all(there for _, there in requirements(folder.name, folder.parent))
+
+
+def test_a_list_without_header_is_read_and_its_rows_counted_from_one(put):
+    folder = put("affectnet-csv")
+    expected, path = affectnet(folder).fingerprint, folder / "validation.csv"
+    path.write_text(path.read_text().partition("\n")[2])
+    assert affectnet(folder).fingerprint == expected
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([*rows[:2], rows[2].replace(rows[2].split(",")[0], "1/none.png"), *rows[3:]]))
+    with pytest.raises(FileNotFoundError, match="^validation.csv, row 3: there is no picture none.png"):
+        affectnet(folder)
 
 
 # AffectNet

@@ -158,7 +158,7 @@ def test_an_unknown_protocol_is_refused(written):
 
 
 def test_requirements_say_what_is_there(written, monkeypatch):
-    pictures, votes = "fer2013.csv or fer2013.csv.gz", "fer2013new.csv"
+    pictures, votes = "fer2013.csv or fer2013.csv.gz or fer2013/fer2013.csv", "fer2013new.csv"
     assert requirements("ferplus", written.parent) == [(pictures, True), (votes, True)]
     (written / "fer2013new.csv").unlink()
     monkeypatch.setenv("PAPERLIB_DATA", str(written))

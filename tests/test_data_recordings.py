@@ -185,6 +185,8 @@ def test_raters_may_have_any_name_and_files_without_a_row_are_counted(record, wr
         (np.array([0, 128, 192], np.uint8), [-1, 0, 0.5]),
         (np.array([-1, 0, 0.5], np.float32), [-1, 0, 0.5]),
         (np.array([[1, 0], [-0.5, 0.5], [0.25, 0.75]]), [0.5, 0, 0.5]),
+        (np.array([[192, 65], [40, 216]], np.uint8), [0.5, -0.6875]),  # nearly opposite
+        (np.array([[16384, -16384], [-8192, 8192]], np.int16), [0.5, -0.25]),
     ],
 )
 def test_every_kind_of_wave_becomes_mono_from_minus_one_to_one(tmp_path, samples, expected):
@@ -192,6 +194,22 @@ def test_every_kind_of_wave_becomes_mono_from_minus_one_to_one(tmp_path, samples
     read, rate = read_wave(tmp_path / "a.wav", name="a.wav")
     assert rate == RATE
     assert_array_equal(read, np.array(expected, np.float32))
+
+
+def test_speech_of_two_sampling_rates_is_heard_at_the_lower(filmed, waveforms):
+    time = np.arange(6 * 44_100) / 44_100
+    tones = 0.3 * sum(np.sin(2 * np.pi * f * time) for f in (150, 900, 9_000))  # 8 kHz cannot hold the last
+    wavfile.write(filmed / "audio" / "a.wav", 44_100, tones.astype(np.float32))
+    low = 0.3 * sum(np.sin(2 * np.pi * f * np.arange(48_000) / 8_000) for f in (150, 900))
+    read = load(filmed)
+    expected = speech_features(low, 8_000, frames=FRAMES[0])
+    close = np.isclose(read.audio[: FRAMES[0]], expected, rtol=0.05, atol=0.05).mean()
+    unlike = np.isclose(
+        speech_features(tones, 44_100, frames=FRAMES[0]), expected, rtol=0.05, atol=0.05
+    ).mean()
+    assert close > 0.9 > unlike + 0.2
+    assert read.adjusted == {"speech resampled to the lowest sampling rate": 1}
+    assert_array_equal(read.audio[read.rows(1)], speech_features(waveforms[1], 8_000, frames=FRAMES[1]))
 
 
 def test_four_seconds_are_too_short(record, written, tmp_path):

@@ -28,6 +28,7 @@ from wellformed import LAYOUTS
 X, Y = "x" * 300, "y/" * 3000 + "x.png"
 POINTS = {f"{axis}_{k}": "" for axis in "xy" for k in range(1, 50)}
 EYES = [f"{axis}_{k}" for axis in "xy" for k in range(20, 32)]
+HEADLESS = b"RIFF" + bytes(4) + b"WAVE"
 NUL = b"path,split,expression\na.png\0b.png,train,fear\n"
 
 
@@ -138,7 +139,6 @@ CASES = {
     ("affwild", VALENCE): [
         (line(2, "1.5"), f"{VALENCE}, line 2: '1.5' is not one number from -1 to 1. Restore the line"),
         (line(2, "-5"), f"{VALENCE}, line 2: '-5' is not one number"),
-        (line(2, "nan"), f"{VALENCE}, line 2: 'nan' is not one number"),
         (line(2, "0_1"), f"{VALENCE}, line 2: '0_1' is not one number"),
         (line(2, ""), f"{VALENCE}, line 2: '' is not one number"),
         (line(2, "\udcff\udcfe"), f"{VALENCE}, line 2: "),
@@ -268,7 +268,8 @@ CASES = {
         (cells(5, expression="joy"), MANIFEST + "expression is 'joy'. Use one of: neutral, hap"),
         (cells(5, subject=""), MANIFEST + "subject is empty"),
         (cells(5, valence="1.01"), MANIFEST + "valence is '1.01', outside -1 to 1"),
-        (cells(5, valence="nan"), MANIFEST + "valence is 'nan', not a number"),
+        (cells(5, valence="calm"), MANIFEST + "valence is 'calm', not a number"),
+        (cells(5, arousal="NaN"), MANIFEST + "valence without arousal, or the other way"),
         (cells(5, arousal=""), MANIFEST + "valence without arousal, or the other way"),
         (cells(5, rater_2_arousal=""), MANIFEST + "rater_2_valence without rater_2_arousal"),
         (cells(5, landmarks="../x.npy"), MANIFEST + "...'../x.npy' leaves the data folder"),
@@ -293,7 +294,22 @@ CASES = {
         (edit(lambda t: t[["path", "split"]]), "row 1 (the header): no label. Add valence"),
         (again("split", blank=" "), "'split' is there twice. Take one out, or"),
         (content(""), "manifest.csv is not a whole CSV file"),
-        (content(b"path,split,expression\n\xff.png,train,fear\n"), "not a whole CSV file"),
+        (
+            content(b"path,split,expression\n\xc3.png,train,f\x9dar\n"),
+            "manifest.csv, row 2 ...that is neither UTF-8 nor",
+        ),
+        (
+            content(b"path,split\n\xc3\xa9.png,train\n\xe9.png,test\n"),
+            "manifest.csv, row 2 ...neither UTF-8 nor Windows",
+        ),
+        (
+            content("path,split,expression\n".encode("utf-16-be")),
+            "manifest.csv is UTF-16 without its byte-order mark",
+        ),
+        (
+            content(b"PK\3\4" + bytes(50)),
+            "manifest.csv is an archive or a workbook (zip), not text. Unpack it",
+        ),
         (content("\npath,split,expression\na.png,train,fear\n"), "CSV file: No columns"),
         (content("path,split,expression\n"), "manifest.csv has a header and no rows"),
         (content("path,split,expression\na.png\n"), "manifest.csv, row 2 ...: 1 cells, not 3. Q"),
@@ -372,6 +388,8 @@ CASES = {
     ("recordings", "audio/a.wav"): [
         (content("no wave"), "audio/a.wav is not a whole .wav file"),
         (cut(1000), "audio/a.wav is not a whole .wav file"),
+        (cut(30), "audio/a.wav is not a whole .wav file: ...Save it again"),
+        (content(HEADLESS), "audio/a.wav is not a whole .wav file: its header is not finished"),
         (sound(np.zeros(0, np.int16)), "audio/a.wav holds no sound"),
         (sound(np.full(40000, 1.5, np.float32)), "audio/a.wav has samples that are not from -1 to"),
         (sound(np.full(40000, np.nan, np.float32)), "audio/a.wav has samples that are not from"),

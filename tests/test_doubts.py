@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import roc_auc_score
 
 from paperlib.calibration import fit_temperature
-from paperlib.companion import doubts
+from paperlib.companion import doubts, replicates
 from paperlib.companion.plan import read_plan
 from paperlib.companion.runs import Result
 from paperlib.companion.samples.same_faces import build, said_by
@@ -48,6 +48,19 @@ def test_ranks_and_areas_are_the_libraries(rng):
     assert doubts.rank_correlation(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
     assert doubts.roc_area(wrong, x) == pytest.approx(roc_auc_score(wrong, x))
     assert doubts.rank_correlation(np.ones(200), y) == 0
+
+
+def test_a_unit_a_row_is_counted_some_units_at_a_time(rng, monkeypatch):
+    monkeypatch.setattr(replicates, "AT_ONCE", 1000)  # three units of 301 values
+    x, wrong, unit = rng.normal(size=300), rng.random(300) < 0.4, rng.permutation(300)
+    drawn = rng.permutation(300)[:250]
+    counts = np.isin(unit, drawn)[None].astype(int) @ np.eye(300, dtype=int)[unit]
+    rows = np.flatnonzero(counts[0][unit])
+    found = doubts.FINDS.many(wrong, x, unit=unit, counts=counts)
+    assert_allclose(found, roc_auc_score(wrong[rows], x[rows]))
+    assert_allclose(replicates.ranks(x, unit, counts)[0][rows], stats.rankdata(x[rows]))
+    blocks = [b.size for _, b in replicates.counted_below(np.arange(300), unit, 300, 300)]
+    assert len(blocks) == 100 and max(blocks) <= 1000
 
 
 def test_risk_is_of_the_surest_and_ties_share_their_errors():

@@ -80,6 +80,15 @@ def test_a_page_holds_its_parameters_and_outputs_and_no_times(tree):
     [
         ("1 / 0", "ZeroDivisionError"),
         ("import sys; print('careful', file=sys.stderr)", "wrote: careful"),
+        (
+            "import matplotlib\nmatplotlib.use('svg')\nimport matplotlib.pyplot as p\np.figure()",
+            "and no picture",
+        ),
+        (
+            "import os, pathlib\nf = pathlib.Path(os.environ['PAPERLIB_OUTPUTS'], 'twin/a.png')\n"
+            "f.parent.mkdir(parents=True)\nf.write_bytes(b'drawn')",
+            "a.png is saved, and not shown",
+        ),
     ],
 )
 def test_a_cell_that_fails_or_complains_leaves_no_page(tree, cell, message):
@@ -87,6 +96,37 @@ def test_a_cell_that_fails_or_complains_leaves_no_page(tree, cell, message):
     with pytest.raises(RuntimeError, match=message):
         execute(source, page, track="twin")
     assert not page.exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_user_set_for_his_own_kernels_changes_no_page(tree, tmp_path, monkeypatch):
+    theirs = tmp_path / "kernels" / "python3"
+    startup = tmp_path / "ipython" / "profile_default" / "startup" / "00.py"
+    for folder in (theirs, startup.parent, tmp_path / ("t" * 90)):
+        folder.mkdir(parents=True)
+    (theirs / "kernel.json").write_text('{"argv": ["false"], "display_name": "x", "language": "python"}')
+    startup.write_text("track = 1 / 0")
+    (tmp_path / "matplotlibrc").write_text("savefig.dpi: 7\nfigure.figsize: 1, 1\n")
+    source, page = tree(
+        "import sys, warnings\nimport matplotlib.pyplot as plt\nwarnings.warn('late', ImportWarning)\n"
+        "print(sys.executable, plt.rcParams['figure.figsize'])\nplt.plot([1, 2]);"
+    )
+    execute(source, page, track="twin")
+    expected = page.read_bytes()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("t" * 90)))
+    for name, value in {
+        "JUPYTER_PATH": tmp_path,
+        "IPYTHONDIR": tmp_path / "ipython",
+        "MATPLOTLIBRC": tmp_path,
+        "MPLBACKEND": "pdf",
+        "PYTHONSTARTUP": startup,
+        "PYTHONWARNINGS": "always",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    execute(source, page, track="twin")
+    cells = nbformat.read(page, as_version=4).cells
+    assert page.read_bytes() == expected and "image/png" in cells[-1].outputs[-1].data
+    assert cells[-1].outputs[0].text.startswith(sys.executable)
 
 
 WRITING = """

@@ -13,7 +13,7 @@ from scipy.special import log_softmax
 from scipy.stats import rankdata
 
 from paperlib.companion.measures import mean, spearman
-from paperlib.companion.replicates import Measure, sums
+from paperlib.companion.replicates import Measure, counted_below, sums
 
 LEAST = 6e-8  # half precision's; a probability of nought would have an infinite loss
 
@@ -61,13 +61,13 @@ def _roc_areas(wrong: NDArray, doubt: NDArray, unit: NDArray, counts: NDArray) -
     """A sum over pairs of units: how often a wrong label of one is doubted more than a right one of the other."""
     bad, g = wrong > 0, counts.shape[1]
     _, tie = np.unique(doubt, return_inverse=True)
-    below = np.zeros((tie.max() + 2, g))
-    np.add.at(below, (tie[~bad] + 1, unit[~bad]), 1)
-    below = below.cumsum(axis=0)
-    pairs = np.zeros((g, g))
-    np.add.at(pairs, unit[bad], (below[tie[bad]] + below[tie[bad] + 1]) / 2)
+    won = np.zeros(len(counts))
+    for some, below in counted_below(tie[~bad], unit[~bad], tie.max() + 1, g):
+        pairs = np.zeros((g, below.shape[1]))
+        np.add.at(pairs, unit[bad], (below[tie[bad]] + below[tie[bad] + 1]) / 2)
+        won += ((counts @ pairs) * counts[:, some]).sum(axis=1)
     many, few = (np.bincount(unit[rows], minlength=g) for rows in (~bad, bad))
-    return ((counts @ pairs) * counts).sum(axis=1) / ((counts @ few) * (counts @ many))
+    return won / ((counts @ few) * (counts @ many))
 
 
 def _tied(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> tuple[NDArray, NDArray]:

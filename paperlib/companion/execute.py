@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +22,15 @@ NOTEBOOKS = ROOT / "notebooks"
 OUTPUTS = "PAPERLIB_OUTPUTS"  # names the folder that pages write to, in place of figures/
 QUIET = "--IPKernelApp.log_level=50"  # that it is shut down is no error, though a kernel logs it as one
 THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when a library is loaded
+UNHEARD = (
+    "PYTHONINSPECT",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+)  # a user's own, which would change or break a page
+
+_SOCKET = (
+    75  # characters of the folder that holds a kernel's sockets; systems allow a socket's whole name 103
+)
 
 
 def figures() -> Path:
@@ -37,12 +48,14 @@ def ledgers(track: str, samples: str = "") -> Path:
 def execute(notebook: Path, page: Path, *, track: str, samples: str = "", variant: str = "") -> None:
     """Execute a notebook with papermill into `page`, from the samples in a folder ("": the stored ones).
 
-    The kernel writes tables and figures into a folder of its own. When the page is whole they are moved to figures/,
+    The kernel is this Python's, draws into the page, and has none of the user's start-up files and styles. It writes
+    tables and figures into a folder of its own. When the page is whole they are moved to figures/,
     below `variant` in place of the track's name, and what the page no longer makes is removed there. It computes with
     one thread: several pages are made at once, and no sum may depend on how many.
 
     Raises:
-        RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
+        RuntimeError: a cell failed, was not executed, wrote to stderr, or shows no picture of what it drew; the
+            half-executed notebook is kept and named.
     """
     import papermill
 
@@ -78,7 +91,7 @@ def _executed(notebook: Path, temporary: Path, parameters: Mapping[str, str], ma
     logging.getLogger("papermill").setLevel(logging.WARNING)
     os.environ |= dict.fromkeys(THREADS, "1")
     # Sockets in a folder of their own: kernels that start at once would take each other's ports or names.
-    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+    with tempfile.TemporaryDirectory(prefix="kernel-", dir=_short_folder()) as own:
         papermill.execute_notebook(
             str(notebook),
             str(temporary),
@@ -87,29 +100,49 @@ def _executed(notebook: Path, temporary: Path, parameters: Mapping[str, str], ma
             kernel_name="python3",
             progress_bar=False,
             execution_timeout=3600,
-            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
-            kernel_manager_class=_kernels_with({OUTPUTS: str(making)}),
+            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{own}/kernel"}}),
+            kernel_manager_class=_kernels_with({OUTPUTS: str(making), "IPYTHONDIR": f"{own}/ipython"}),
         )
     executed = nbformat.read(temporary, as_version=4)
-    if faults := list(_faults(executed)):
+    if faults := [*_faults(executed), *_not_shown(executed, making)]:
         raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
     return executed
 
 
+def _short_folder() -> str:
+    """Where sockets can lie: TMPDIR, or /tmp where its name is too long for one."""
+    folder = tempfile.gettempdir()
+    return "/tmp" if len(os.fsencode(folder)) > _SOCKET and os.access("/tmp", os.W_OK) else folder
+
+
 def _kernels_with(environment: Mapping[str, str]) -> type:
-    """A manager of kernels that have these variables beside this process's own, which its threads share."""
+    """A manager of kernels of this Python, whichever has the name python3 in the user's folders.
+
+    They have these variables beside this process's own, which its threads share, and those that `_drawing` fixes.
+    """
+    from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
+    fixed = {**dict.fromkeys(UNHEARD, ""), **_drawing(), **environment}
+    spec = KernelSpec(
+        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", QUIET],
+        env={name: value.replace("$", "$$") for name, value in fixed.items()},
+        display_name="Python 3",
+        language="python",
+    )
+
     class Kernels(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> Any:
-            spec: Any = super().kernel_spec
-            spec.env.update({name: value.replace("$", "$$") for name, value in environment.items()})
-            if QUIET not in spec.argv:
-                spec.argv.append(QUIET)
-            return spec
+        kernel_spec = spec
 
     return Kernels
+
+
+def _drawing() -> dict[str, str]:
+    """What makes figures part of the page, as matplotlib itself styles them."""
+    import matplotlib
+
+    style = os.path.join(matplotlib.get_data_path(), "matplotlibrc")
+    return {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": style}
 
 
 def _keep(making: Path, top: Path) -> None:
@@ -133,6 +166,18 @@ def _faults(notebook: Any) -> Iterator[str]:
             for output in cell.outputs:
                 if output.output_type == "error" or output.get("name") == "stderr":
                     yield f"cell {number} wrote: {output.get('text', output.get('evalue', ''))[:200]}"
+                data = output.get("data", {})
+                if data.get("text/plain", "").startswith("<Figure") and "image/png" not in data:
+                    yield f"cell {number} shows a figure's name, and no picture"
+
+
+def _not_shown(notebook: Any, making: Path) -> Iterator[str]:
+    """The pictures that a page saved and does not show."""
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = {base64.b64decode(data["image/png"]) for data in outputs if "image/png" in data}
+    for path in sorted(making.rglob("*.png")):
+        if path.read_bytes() not in shown:
+            yield f"{path.name} is saved, and not shown"
 
 
 def _without_times(notebook: Any) -> Any:

@@ -65,10 +65,23 @@ def sums(terms: Callable[..., NDArray], of_sums: Callable[[NDArray], Any]) -> di
 def ranks(x: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     """(R, n): the rank of each row among the rows of each draw; ties share their mean."""
     _, tie = np.unique(x, return_inverse=True)
-    below = np.zeros((tie.max() + 2, counts.shape[1]))
-    np.add.at(below, (tie + 1, unit), 1)
-    below = below.cumsum(axis=0)  # of each unit's rows, how many lie below the first, second, ... value
-    return counts @ ((below[tie] + below[tie + 1]) / 2).T + 0.5
+    found = np.full((len(counts), len(x)), 0.5)
+    for some, below in counted_below(tie, unit, tie.max() + 1, counts.shape[1]):
+        found += counts[:, some] @ ((below[tie] + below[tie + 1]) / 2).T
+    return found
+
+
+def counted_below(tie: NDArray, unit: NDArray, values: int, units: int) -> Iterator[tuple[slice, NDArray]]:
+    """Of each unit's rows (n,), how many lie below the first, second, ... value: (values + 1, some units) at a time.
+
+    `tie` numbers the values from 0. With a unit a row, all at once would be quadratic in rows.
+    """
+    step = max(1, AT_ONCE // (values + 1))
+    for start in range(0, units, step):
+        of = (unit >= start) & (unit < start + step)
+        below = np.zeros((values + 1, min(step, units - start)))
+        np.add.at(below, (tie[of] + 1, unit[of] - start), 1)
+        yield slice(start, start + step), below.cumsum(axis=0)
 
 
 def shared_people(units: Sequence[pd.Series]) -> list[NDArray]:

@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from paperlib.data.cache import Box, Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.cache import (
+    Box,
+    Conversion,
+    all_or_none,
+    convert_pictures,
+    converted,
+    data_root,
+    resolve_inside,
+)
 from paperlib.data.pictures import SMALLEST, list_pictures
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import read_json
@@ -145,17 +153,20 @@ def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: in
     excluded: Counter[str] = Counter()
     kept: list[_Frame] = []
     subject: list[str] = []
+    gone = []
     for clip in clips:
         actor, frames = _read_clip(root, clip)
         found, others = list_pictures(root / clip)
         pictures = {path.name.lower(): path for path in found}
-        for frame in frames:
-            if frame.picture.name not in pictures:
-                raise FileNotFoundError(
-                    f"{frame.where}: there is no picture {clip}/{frame.picture.name}. Restore it, or take the "
-                    "frame out of the file."
-                )
-        frames = [replace(frame, picture=pictures[frame.picture.name]) for frame in frames]
+        gone += [
+            FileNotFoundError(
+                f"{frame.where}: there is no picture {clip}/{frame.picture.name}. Restore it, or take the "
+                "frame out of the file."
+            )
+            for frame in frames
+            if frame.picture.name not in pictures
+        ]
+        frames = [replace(frame, picture=pictures.get(frame.picture.name, frame.picture)) for frame in frames]
         faces = [frame for frame in frames if frame.landmarks is not None]
         stay = [frame for frame in faces if frame.number % every == 0]
         excluded["picture without annotation"] += len(found) - len(frames)
@@ -164,6 +175,7 @@ def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: in
         excluded[f"thinned out (every={every})"] += len(faces) - len(stay)
         kept += stay
         subject += [actor] * len(stay)
+    all_or_none(gone)
     if not kept:
         raise ValueError(f"AFEW-VA: no frame is left, of {dict(excluded)}. Add annotated frames with faces.")
     landmarks = np.stack([frame.landmarks for frame in kept if frame.landmarks is not None])

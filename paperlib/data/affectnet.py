@@ -6,6 +6,7 @@ arousal computing in the wild, IEEE Transactions on Affective Computing 10 (2019
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,14 +17,29 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from paperlib.data.cache import Box, Conversion, convert_pictures, converted, data_root, resolve_each
+from paperlib.data.cache import (
+    Box,
+    Conversion,
+    all_or_none,
+    convert_pictures,
+    converted,
+    data_root,
+    first_of,
+    resolve_each,
+    tried,
+)
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_numbers, read_table
 from paperlib.labels import EXPRESSIONS
 
 CATEGORIES = (*EXPRESSIONS, "none", "uncertain", "no face")  # AffectNet's numbers 0 to 10
 NO_VALUE = -2  # stands where a picture has no valence or arousal
-PICTURES = "Manually_Annotated_Images"
+# where the CSVs and the pictures lie: as the archives are unpacked, beside each other or in their own folders
+LISTS = ("", "Manually_Annotated_file_lists/")
+PICTURES = tuple(
+    f"{folder}Manually_Annotated_Images"
+    for folder in ("", "Manually_Annotated/", "Manually_Annotated_compressed/")
+)
 # The withheld test set was never given out: every paper tests on what the release calls validation.
 CSV_SPLITS = {"train": "training.csv", "test": "validation.csv"}
 FOLDER_SPLITS = {"train": "train_set", "test": "val_set"}
@@ -45,11 +61,12 @@ _MEND = "Restore the value from the release, or take the row out."
 def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
     """AffectNet's eight categories with valence and arousal, as pictures of `size` pixels, 1 or 3 channels.
 
-    `root`, or its folder affectnet, holds either training.csv, validation.csv and Manually_Annotated_Images/,
-    whose pictures are cut to the face box; or train_set/ and val_set/, each with images/<id>.jpg and
-    annotations/<id>_exp, _val, _aro and _lnd.npy. Their validation set is the split "test" here, since it is
-    what papers test on; no picture is "validation". The categories none, uncertain and no face, and pictures
-    without valence or arousal, are counted in `excluded`.
+    `root`, or its folder affectnet, holds either training.csv, validation.csv (with or without header; or both in
+    Manually_Annotated_file_lists/) and Manually_Annotated_Images/ (or in Manually_Annotated/ or
+    Manually_Annotated_compressed/), whose pictures are cut to the face box; or train_set/ and val_set/, each
+    with images/<id>.jpg and annotations/<id>_exp, _val, _aro and _lnd.npy. Their validation set is the split
+    "test" here, since it is what papers test on; no picture is "validation". The categories none, uncertain and
+    no face, and pictures without valence or arousal, are counted in `excluded`.
 
     Raises:
         FileNotFoundError: neither packaging is there, or one of its files is missing.
@@ -57,8 +74,9 @@ def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cach
     """
     root = data_root("affectnet", root)
     read: Callable[[Path], _Rows]
-    if (root / "training.csv").exists():
-        read, sources = _read_csvs, [*(root / name for name in CSV_SPLITS.values()), root / PICTURES]
+    if (root / _lists(root) / "training.csv").exists():
+        lists = [root / _lists(root) / name for name in CSV_SPLITS.values()]
+        read, sources = _read_csvs, [*lists, root / first_of(root, PICTURES)]
     elif (root / "train_set").is_dir():
         read, sources = _read_folders, [root / name for name in FOLDER_SPLITS.values()]
     else:
@@ -116,8 +134,13 @@ def _exclusions(
     return keep & ~valueless, {reason: number for reason, number in excluded.items() if number}
 
 
+def _lists(root: Path) -> str:
+    return os.path.dirname(first_of(root, [f"{folder}training.csv" for folder in LISTS]))
+
+
 def _read_csvs(root: Path) -> _Rows:
-    tables, parts = [read_table(root / name, _COLUMNS) for name in CSV_SPLITS.values()], []
+    lists, parts = [root / _lists(root) / name for name in CSV_SPLITS.values()], []
+    tables = [read_table(path, _COLUMNS, headless=_COLUMNS) for path in lists]
     for table in tables:
         expression = table.numbers("expression", low=0, high=len(CATEGORIES) - 1, whole=True, mend=_MEND)
         affect = [_valued(table, column) for column in ("valence", "arousal")]
@@ -134,7 +157,7 @@ def _read_csvs(root: Path) -> _Rows:
         boxes += [tuple(box) for box in np.stack([left, top, left + width, top + height], axis=1).tolist()]
         places = [faces.where(row) for row in range(len(faces))]
         names = faces.frame["subDirectory_filePath"]
-        paths += resolve_each(root, names, where=places, folder=PICTURES)
+        paths += resolve_each(root, names, where=places, folder=first_of(root, PICTURES))
         landmarks.append(_landmarks(faces) - np.stack([left, top], axis=1)[:, None, :])
         where += places
     split = np.repeat(list(CSV_SPLITS), [len(table) for table in tables])
@@ -161,7 +184,7 @@ def _landmarks(table: Table) -> NDArray[np.float64]:
     """The column of 68 points, x;y;x;y and so on, as (n, 68, 2)."""
     points = np.full((len(table), 68 * 2), np.nan)
     for row, text in enumerate(table.frame["facial_landmarks"]):
-        numbers = text.replace("_", "?").split(";")  # Python takes 0_1 for 1
+        numbers = text.replace("_", "?").replace(",", ".").split(";")  # Python takes 0_1 for 1
         with suppress(ValueError):  # leaves NaN, refused below
             points[row] = [float(number) for number in numbers] if len(numbers) == 68 * 2 else np.nan
     broken = ~np.isfinite(points).all(axis=1)
@@ -182,9 +205,10 @@ def _read_folders(root: Path) -> _Rows:
         listed += pictures
         split += [name] * len(pictures)
     read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(_annotations)(path) for path in listed
+        joblib.delayed(tried)(_annotations, path) for path in listed
     )
-    labels = np.stack(list(tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)))
+    found = tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)
+    labels = np.stack(all_or_none(found))
     expression, valence, arousal = labels[:, :3].T
     keep, excluded = _exclusions(expression, valence, arousal)
     kept = [listed[row] for row in np.flatnonzero(keep)]

@@ -12,11 +12,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib.data.cache import Conversion, convert_pictures, converted, data_root
 from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet
+from paperlib.data.tables import is_missing, parse_numbers, read_text
 from paperlib.labels import AFFECT
 
 ANNOTATIONS = "annotations/train"
@@ -134,27 +136,30 @@ def _read_annotations(root: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def _read_numbers(root: Path, name: str, *, columns: int) -> NDArray[np.float64]:
-    """A file's lines as (lines, columns); of two columns, the first line is the header, and -5 is allowed."""
+    """A file's lines as (lines, columns), -5 for NaN; of two columns, the first is the header, and -5 is allowed."""
     if not (root / name).is_file():
         raise FileNotFoundError(f"{name} is not there. Restore it, or take its counterpart out.")
-    # what is no text fails below, with its line
-    lines = (root / name).read_text("utf-8", errors="replace").rstrip().splitlines()
+    lines = read_text(root / name, name).rstrip().split("\n")
     paired = columns == 2
-    if paired and "".join(lines[:1]).replace(" ", "").lower() != HEADER:
+    separator = next((mark for mark in "\t;," if mark in lines[0]), ",") if paired else ""
+    if paired and ",".join(lines[0].split(separator)).replace(" ", "").lower() != HEADER:
         raise ValueError(f"{name}, line 1: it is not the header {HEADER}. Restore the file from the release.")
-    if len(lines) == paired:
+    if len(lines) == paired or lines == [""]:
         raise ValueError(f"{name} holds no value. Restore the file from the release.")
     what = f"{HEADER} from -1 to 1, or {NO_VALUE} for none" if paired else "one number from -1 to 1"
-    values = []
-    for number, text in enumerate(lines[paired:], start=1 + paired):
-        try:
-            row = [float(cell) for cell in text.replace("_", "?").split(",")]  # Python takes 0_1 for 1
-        except ValueError:
-            row = []
-        if len(row) != columns or not all(-1 <= x <= 1 or (paired and x == NO_VALUE) for x in row):
-            raise ValueError(f"{name}, line {number}: {text[:80]!r} is not {what}. Restore the line.")
-        values.append(row)
-    return np.array(values)
+    rows = [line.split(separator) if separator else [line] for line in lines[paired:]]
+    ragged = np.array([len(row) != columns for row in rows])
+    cells = [pd.Series([row[k] if len(row) > k else "" for row in rows]) for k in range(columns)]
+    values = np.stack([parse_numbers(column.str.strip(), separator) for column in cells], axis=1)
+    none = np.stack([is_missing(column) & (column.str.strip() != "") for column in cells], axis=1)
+    possible = (np.abs(values) <= 1) | none | (paired & (values == NO_VALUE))
+    values[none] = NO_VALUE
+    if (bad := ragged | ~possible.all(axis=1)).any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"{name}, line {row + 1 + paired}: {lines[row + paired][:80]!r} is not {what}. Restore the line."
+        )
+    return values
 
 
 def _unread(root: Path) -> list[Path]:

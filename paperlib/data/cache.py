@@ -6,13 +6,14 @@ import errno
 import functools
 import hashlib
 import importlib.metadata
+import inspect
 import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from paperlib.data import pictures
 from paperlib.data.pictures import misplaced, open_picture
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
@@ -29,6 +31,10 @@ Conversion = tuple[
 ]  # the fields of a record: arrays, and the rest as JSON knows it
 
 Stamp = tuple[str, int, int]  # a file's name, size in bytes and time of change
+
+LISTED = 50  # broken files that one message names
+
+Found = TypeVar("Found")
 
 _LIBRARIES = ("numpy", "opensmile", "pillow", "scipy")  # they decode, and compute, what is stored
 _MAPPED = 2**24  # arrays above this many bytes are mapped from disk, not read
@@ -193,6 +199,11 @@ def data_root(track: str, root: Path | str) -> Path:
     return Path(root) / track if (Path(root) / track).is_dir() else Path(root)
 
 
+def first_of(root: Path, names: Sequence[str]) -> str:
+    """The first of `names` that `root` holds; the first of all where it holds none."""
+    return next((name for name in names if (root / name).exists()), names[0])
+
+
 def resolve_inside(root: Path, name: str, *, where: str) -> Path:
     """The file `name` under `root`; see `resolve_each`."""
     (path,) = resolve_each(root, [name], where=[where])
@@ -258,48 +269,123 @@ def convert_pictures(
     message.
 
     Raises:
-        FileNotFoundError: a picture is missing.
-        ValueError: a picture cannot be read, is there twice, or its box marks no face in it; or `channels` is neither 1
-            nor 3.
+        FileNotFoundError: pictures are missing; the message lists them.
+        ValueError: pictures are there twice, cannot be read, or their boxes mark no face in them: the message lists
+            them, and the others are kept for the next conversion; or `channels` is neither 1 nor 3.
     """
     if channels not in (1, 3) or size < 1:
         raise ValueError(f"channels must be 1 or 3 and size positive; got channels={channels}, size={size}")
-    for path, place in zip(paths, where, strict=True):
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{place}: there is no picture {path.name}. Restore it, or take its row out."
-            )
+    missing = [
+        FileNotFoundError(f"{place}: there is no picture {path.name}. Restore it, or take its row out.")
+        for path, place in zip(paths, where, strict=True)
+        if not path.is_file()
+    ]
+    all_or_none(missing)
     _refuse_twice(paths, where, boxes)
     images = open_pictures(folder, len(paths), size=size, channels=channels)
     scaled_from = np.empty((len(paths), 2), np.float32)
+    cut: Sequence[Box | None] = boxes or [None] * len(paths)
+    kept = _Kept(folder, [*map(_known_by, paths, cut)], (size, channels))
+    left = kept.restore(images, scaled_from)
 
-    def decode(rows: range) -> int:
+    def decode(rows: Sequence[int]) -> list[tuple[int, Exception]]:
+        broken = []
         for row in rows:
-            box = None if boxes is None else boxes[row]
-            images[row], scaled_from[row] = _decode(paths[row], where[row], size, channels, box)
-        return len(rows)
+            found = tried(_decode, paths[row], where[row], size, channels, cut[row])
+            if isinstance(found, Exception):
+                broken.append((row, found))
+            else:
+                images[row], scaled_from[row] = found
+        return broken
 
-    batches = [range(start, min(start + _BATCH, len(paths))) for start in range(0, len(paths), _BATCH)]
+    batches = [left[start : start + _BATCH] for start in range(0, len(left), _BATCH)]
     decoded = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator_unordered")(
         joblib.delayed(decode)(batch) for batch in batches
     )
-    with tqdm(total=len(paths), desc="reading pictures", unit="img", delay=5) as progress:
-        for done in decoded:
-            progress.update(done)
+    broken: dict[int, Exception] = {}
+    with tqdm(total=len(batches) * _BATCH, desc="reading pictures", unit="img", delay=5) as progress:
+        for faults in decoded:
+            broken.update(faults)
+            progress.update(_BATCH)
+    kept.close(images, scaled_from, broken)
+    all_or_none([broken[row] for row in sorted(broken)])
     return images, scaled_from
 
 
 def _refuse_twice(paths: Sequence[Path], where: Sequence[str], boxes: Sequence[Box] | None) -> None:
-    faces = list(zip(paths, boxes if boxes is not None else [None] * len(paths), strict=True))
+    faces = zip(paths, boxes if boxes is not None else [None] * len(paths), strict=True)
     first: dict[Any, int] = {}
-    again = [(row, first[face]) for row, face in enumerate(faces) if first.setdefault(face, row) != row]
-    if again:
-        row, earlier = again[0]
-        more = f" ({len(again)} rows like it)" if len(again) > 1 else ""
-        raise ValueError(
-            f"{where[row]}: {paths[row].name} is the picture of {where[earlier]} too{more}. Take one of the two "
-            "rows out."
-        )
+    earlier = [first.setdefault(face, row) for row, face in enumerate(faces)]
+    mend = "Take one of the two rows out."
+    all_or_none(
+        ValueError(f"{where[row]}: {paths[row].name} is the picture of {where[other]} too. {mend}")
+        for row, other in enumerate(earlier)
+        if other != row
+    )
+
+
+def tried(function: Callable[..., Found], *arguments: Any) -> Found | Exception:
+    """What a function returns, or the ValueError or FileNotFoundError that it raises."""
+    try:
+        return function(*arguments)
+    except (ValueError, FileNotFoundError) as error:
+        return error
+
+
+def all_or_none(results: Iterable[Found | Exception]) -> list[Found]:
+    """The results, if no error is among them (see `tried`); else one error that lists all, or the first LISTED."""
+    results = list(results)
+    errors = [result for result in results if isinstance(result, Exception)]
+    if errors:
+        more = [f"and {len(errors) - LISTED} more"] if len(errors) > LISTED else []
+        head = [f"{len(errors)} files cannot be used:"] if len(errors) > 1 else []
+        raise type(errors[0])("\n".join([*head, *map(str, errors[:LISTED]), *more])) from errors[0].__cause__
+    return [result for result in results if not isinstance(result, Exception)]
+
+
+def _known_by(path: Path, box: Box | None) -> str:
+    found = path.stat()
+    return f"{path} {found.st_size} {found.st_mtime_ns} {box}"
+
+
+class _Kept:
+    """The pictures of a conversion that failed for others, beside the folder of the one that tries again."""
+
+    def __init__(self, folder: Path, known_by: Sequence[str], form: tuple[int, int]) -> None:
+        version = [
+            *form,
+            inspect.getsource(_decode),
+            inspect.getsource(pictures),
+            importlib.metadata.version("pillow"),
+        ]
+        mark = hashlib.sha256(json.dumps(version).encode()).hexdigest()[:16]
+        self.folder = folder.parent / f"{folder.name.rpartition('-')[0]}-{mark}.kept"
+        self.made, self.known_by = folder / "images.npy", known_by
+
+    def restore(self, images: NDArray, scaled_from: NDArray) -> list[int]:
+        """Fill in what is kept; the rows that are left to decode."""
+        rows: dict[str, int] = {}
+        if (self.folder / "rows.json").is_file():
+            rows = json.loads((self.folder / "rows.json").read_text("utf-8"))
+            stored = (
+                np.load(self.folder / "images.npy", mmap_mode="r"),
+                np.load(self.folder / "scaled_from.npy"),
+            )
+        for row, name in enumerate(self.known_by):
+            if name in rows:
+                images[row], scaled_from[row] = (array[rows[name]] for array in stored)
+        return [row for row, name in enumerate(self.known_by) if name not in rows]
+
+    def close(self, images: np.memmap, scaled_from: NDArray, broken: Collection[int]) -> None:
+        """Keep the rows that are not broken, or nothing where none is."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if broken:
+            images.flush()
+            self.folder.mkdir()
+            os.replace(self.made, self.folder / "images.npy")
+            _save(self.folder / "scaled_from.npy", scaled_from)
+            rows = {name: row for row, name in enumerate(self.known_by) if row not in broken}
+            (self.folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
 def _decode(

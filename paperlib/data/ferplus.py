@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from paperlib.data.cache import Conversion, converted, data_root, fingerprint, open_pictures
+from paperlib.data.cache import Conversion, converted, data_root, fingerprint, first_of, open_pictures
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_table, read_table_chunks
 from paperlib.labels import EXPRESSIONS, sole_winner
@@ -28,6 +28,7 @@ from paperlib.twin.prototypes import CIRCUMPLEX
 
 SIZE = 48  # pixels
 ORIGINAL = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # FER2013's classes 0 to 6
+PIXELS = ("fer2013.csv", "fer2013.csv.gz", "fer2013/fer2013.csv")  # the last as the archive is unpacked
 LABELS = "fer2013new.csv"
 VOTES = {  # our category -> its FER+ column, in the file's order
     "neutral": "neutral",
@@ -67,7 +68,7 @@ class Consensus(NamedTuple):
 def load_ferplus(root: Path | str, *, protocol: str = "majority", cache: Path | str) -> FaceSet:
     """FER2013's pictures with the FER+ votes, those rows that `protocol` (see PROTOCOLS) keeps.
 
-    `root`, or its folder ferplus, holds fer2013.csv or fer2013.csv.gz and fer2013new.csv. Images are (n, 48,
+    `root`, or its folder ferplus, holds one of PIXELS, and fer2013new.csv. Images are (n, 48,
     48) grey. `votes` are the votes for emotions that the protocol counts, `ratings` every vote for an emotion
     placed on the circumplex (`votes_to_ratings`), `affect` their mean; `original` is FER2013's own label.
     Splits Training, PublicTest and PrivateTest are train, validation and test. What the protocol leaves out
@@ -78,8 +79,7 @@ def load_ferplus(root: Path | str, *, protocol: str = "majority", cache: Path | 
         ValueError: an unknown protocol, or a cell that cannot be: the message names file, row and mend.
     """
     root = data_root("ferplus", root)
-    pixels = root / "fer2013.csv"
-    pixels = pixels if pixels.exists() else root / "fer2013.csv.gz"
+    pixels = root / first_of(root, PIXELS)
     stored, _ = converted(
         cache,
         name="fer2013",

@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 
 from paperlib.data.cache import (
     Conversion,
+    all_or_none,
     convert_pictures,
     converted,
     data_root,
     resolve_each,
     resolve_inside,
+    tried,
 )
 from paperlib.data.pictures import list_pictures, misplaced
 from paperlib.data.records import FaceSet, refuse_two_splits
 from paperlib.data.tables import (
     Table,
+    is_missing,
     raters_of,
     read_header,
     read_numbers,
@@ -100,7 +103,7 @@ def _read(path: Path) -> _Listed:
     table = read_table(
         path, ["path", "split", *given, *pairs], optional=["subject", "expression", "landmarks"]
     )
-    table.refuse((table.frame["path"].str.strip() == "").to_numpy(), "path is empty", _MEND)
+    table.refuse(is_missing(table.frame["path"]), "path is empty", _MEND)
     pictures = [file for file in _inside(table, "path") if file is not None]
     landmarks = _inside(table, "landmarks") if "landmarks" in table.frame else []
     return _Listed(table=table, raters=raters, pictures=pictures, landmarks=landmarks)
@@ -108,7 +111,8 @@ def _read(path: Path) -> _Listed:
 
 def _inside(table: Table, column: str) -> list[Path | None]:
     """The files of a column, None where a cell is empty."""
-    named = {row: name for row, name in enumerate(table.frame[column].str.strip()) if name}
+    cells = table.frame[column].str.strip()
+    named = cells.reset_index(drop=True)[~is_missing(cells)].to_dict()
     files = resolve_each(table.path.parent, named.values(), where=map(table.where, named))
     of_row = dict(zip(named, files, strict=True))
     return [of_row.get(row) for row in range(len(table))]
@@ -141,7 +145,7 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
     else:
         affect = np.full((len(table), 2), np.nan)
     arrays["affect"] = affect.astype(np.float32)
-    points = [_points(file, table.where(row)) for row, file in enumerate(listed.landmarks)]
+    points = all_or_none(tried(_points, file, table.where(row)) for row, file in enumerate(listed.landmarks))
     places = [table.where(row) for row in range(len(table))]
     images, scaled_from = convert_pictures(
         folder, listed.pictures, where=places, size=size, channels=channels

@@ -11,18 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_inside
+from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, first_of, resolve_inside
 from paperlib.data.categories import PSEUDO, pseudo_affect
 from paperlib.data.pictures import unnamed
 from paperlib.data.records import FaceSet
+from paperlib.data.tables import read_text
 from paperlib.labels import EXPRESSIONS
 
 LIST = "EmoLabel/list_patition_label.txt"  # so spelt in the release
-PICTURES = "Image/aligned"
+PICTURES = ("Image/aligned/aligned", "Image/aligned")  # the first where the archive has a folder of its own
 ARCHIVE = "basic"  # the archive's own top folder
 CATEGORIES = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")  # RAF-DB's labels 1 to 7
 
-_LINE = re.compile(r"((train|test)_[0-9]{4,5})\.jpg\s+([1-7])")
+_LINE = re.compile(r"((train|test)_[0-9]{4,5})\.jpg[\s,;]+([1-7])")
 
 
 def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
@@ -42,14 +43,14 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
         root = resolve_inside(root, ARCHIVE, where=ARCHIVE)
     for path, there, mend in (
         (root / LIST, Path.is_file, "data/README.md says where it comes from and belongs"),
-        (root / PICTURES, Path.is_dir, "Unpack aligned.zip of the release there"),
+        (root / PICTURES[1], Path.is_dir, "Unpack aligned.zip of the release there"),
     ):
         if not there(path):
             raise FileNotFoundError(f"{path} is not there. {mend}.")
     arrays, notes = converted(
         cache,
         name="rafdb",
-        sources=[root / LIST, root / PICTURES, root / PSEUDO],
+        sources=[root / LIST, root / PICTURES[1], root / PSEUDO],
         settings={"size": size, "channels": channels},
         convert=lambda folder: _convert(folder, root, size, channels),
         root=root,
@@ -62,23 +63,23 @@ def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
     split = np.array([line[2] for line in listed.values()])
     expression = [EXPRESSIONS.index(CATEGORIES[int(line[3]) - 1]) for line in listed.values()]
     affect = pseudo_affect(root, [f"{line[1]}.jpg" for line in listed.values()], split)
-    paths = [root / PICTURES / f"{line[1]}_aligned.jpg" for line in listed.values()]
+    pictures = root / first_of(root, PICTURES)
+    paths = [pictures / f"{line[1]}_aligned.jpg" for line in listed.values()]
     images, _ = convert_pictures(folder, paths, where=list(listed), size=size, channels=channels)
     return {
         "images": images,
         "affect": affect,
         "split": split,
         "expression": np.array(expression, np.int8),
-    }, {"excluded": unnamed(root / PICTURES, paths)}
+    }, {"excluded": unnamed(pictures, paths)}
 
 
 def _read_list(path: Path) -> dict[str, re.Match[str]]:
     """The lines of the list, each under its place in the file."""
     listed: dict[str, re.Match[str]] = {}
     places: dict[str, str] = {}
-    # what is no text fails below, with its line
-    lines = path.read_text("utf-8", errors="replace").rstrip().splitlines()
-    for number, text in enumerate(lines, start=1):
+    lines = read_text(path, path.name).rstrip().split("\n")
+    for number, text in enumerate(lines if lines != [""] else [], start=1):
         place = f"{path.name}, line {number}"
         line = _LINE.fullmatch(text.strip())
         if line is None:

@@ -5,9 +5,8 @@ What a reader of such recordings needs is here too: series over time, speech, la
 
 from __future__ import annotations
 
-import csv
 import inspect
-import io
+import math
 import re
 import warnings
 from collections import Counter
@@ -20,13 +19,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.io import wavfile
+from scipy.signal import resample_poly
 from tqdm import tqdm
 
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
 from paperlib.data.manifest import SPLITS
 from paperlib.data.pictures import SMALLEST
 from paperlib.data.records import RecordingSet, refuse_two_splits
-from paperlib.data.tables import NOT_CSV, Table, raters_of, refuse_ragged
+from paperlib.data.tables import NOT_CSV, Table, form_of, is_missing, parse_numbers, raters_of
 from paperlib.labels import AFFECT
 
 NAME = "recordings.csv"
@@ -34,6 +34,7 @@ RATE = 10  # frames a second
 SHORTEST = 4 * RATE  # frames; labels are shifted by four seconds (han2017, sec. 4.1), and some must be left
 MODALITIES = {"audio": ("audio", "audio_features"), "video": ("landmarks", "video_features")}
 
+_CANCELLED = 0.01  # share of the channels' power that their mean has; half, where they have nothing in common
 _LONGEST = 1e5  # seconds; a slip in a time must not fill the memory
 _SLOWEST, _SLOWEST_FILM = 10.0, 0.5  # seconds from row to row of ratings, and of landmarks
 _FASTEST = 2e-3
@@ -42,26 +43,19 @@ _MEND = "Correct the cell, or take the recording out."
 
 @dataclass(frozen=True)
 class NamedTable(Table):
-    """A table whose messages name it by `name`, its path in the data folder: many files there are named alike."""
-
-    name: str
-    first: int = 2  # the place of the first row of data in the file; 1 where there is no header
+    """A table whose messages name it by its path in the data folder, since many files there are named alike."""
 
     @property
     def columns(self) -> list[str]:
         return [str(name) for name in self.frame.columns]
 
-    def where(self, row: int) -> str:
-        counted = " (the header is row 1)" if self.first == 2 else ""
-        return f"{self.name}, row {self.frame.index[row] + self.first}{counted}"
-
     def matrix(
         self, columns: Sequence[str], *, low: float, high: float, blank: bool = False, mend: str = _MEND
     ) -> NDArray[np.float64]:
-        """Columns as (rows, columns) finite numbers in [low, high]; with `blank`, NaN where a cell is empty or NaN."""
+        """Columns as (rows, columns) finite numbers in [low, high]; with `blank`, NaN where a cell is in MISSING."""
         text = self.frame[list(columns)]
-        values = text.apply(pd.to_numeric, errors="coerce").to_numpy(float, na_value=np.nan)
-        missing = text.isin(["", "nan", "NaN"]).to_numpy(bool) & blank
+        values = np.stack([parse_numbers(text[column], self.separator) for column in columns], axis=1)
+        missing = np.stack([is_missing(text[column]) for column in columns], axis=1) & blank
         for bad, problem in (
             (~np.isfinite(values) & ~missing, "not a number"),
             ((values < low) | (values > high), f"outside {low:g} to {high:g}"),
@@ -112,8 +106,8 @@ class Recording:
 def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
     """Recordings listed in a CSV, or in recordings.csv of a folder or of its folder recordings, at 10 frames a second.
 
-    Cells of this and all other CSVs are separated by commas or semicolons. Columns, in any order; others are not
-    read (among ratings, one that speaks of valence or arousal is refused), and files lie in the CSV's folder or below:
+    All CSVs are read as `tables.form_of` says. Columns, in any order; others are not read (among ratings, one that
+    speaks of valence or arousal is refused), and files lie in the CSV's folder or below:
         recording: its name; split: train, validation or test
         ratings: a CSV with `time` in seconds and a pair of columns <rater>_valence, <rater>_arousal for each
             rater, -1 to 1, empty or NaN where one gave none, at any constant rate
@@ -268,7 +262,7 @@ def feature_settings() -> dict[str, object]:
 
 
 def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = None) -> NamedTable:
-    """All columns of a CSV, its cells separated by commas, or by semicolons where its first line has one.
+    """All columns of a CSV, however it is written (`tables.form_of`).
 
     `columns` name those of a file that may lack a header; one that is there must end as they do.
 
@@ -281,23 +275,20 @@ def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = N
             f"{name} is not there ({path}). Restore it as data/README.md says, or take its recording out."
         )
     try:
-        text = path.read_text("utf-8-sig").rstrip("\r\n")
-        separator = ";" if ";" in text.partition("\n")[0] else ","
-        refuse_ragged(csv.reader(io.StringIO(text, newline=""), delimiter=separator), name)
-        options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False}
-        cells = pd.read_csv(io.StringIO(text), header=None, sep=separator, **options)
+        form = form_of(path, name)
+        cells = pd.read_csv(path, **form.options(header=None, index_col=False, nrows=form.rows))
     except NOT_CSV as error:
         raise ValueError(
             f"{name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV."
         ) from error
     cells = cells.fillna("").apply(lambda column: column.str.strip())
     names = [str(cell) for cell in cells.iloc[0]]
-    headed = columns is None or bool(pd.to_numeric(cells.iloc[0], errors="coerce").isna().all())
+    headed = columns is None or bool(np.isnan(parse_numbers(cells.iloc[0], form.separator)).all())
     if columns is not None:
         if len(names) != len(columns) or (headed and [n.lower() for n in names[2:]] != list(columns[2:])):
             raise ValueError(
-                f"{name}, row 1: {separator.join(names)[:80]!r} are not the columns {separator.join(columns)}. "
-                "Restore the file from the release."
+                f"{name}, row 1: {form.separator.join(names)[:80]!r} are not the columns "
+                f"{form.separator.join(columns)}. Restore the file from the release."
             )
         names = list(columns)
     if twice := [column for column, number in Counter(names).items() if number > 1]:
@@ -307,7 +298,8 @@ def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = N
     frame = cells.iloc[1:].reset_index(drop=True) if headed else cells
     if frame.empty:
         raise ValueError(f"{name} has a header and no rows. Fetch the file again.")
-    return NamedTable(path, frame.set_axis(names, axis=1), name, 2 if headed else 1)
+    frame = frame.set_axis(names, axis=1)
+    return NamedTable(path, frame, name=name, first=1 + headed, separator=form.separator)
 
 
 def need_columns(table: NamedTable, columns: Sequence[str]) -> None:
@@ -345,6 +337,8 @@ def to_frames(table: NamedTable, columns: Sequence[str], *, counts: Counter[str]
 def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
     """A .wav of whole or floating-point numbers as mono (samples,) from -1 to 1, and its samples a second.
 
+    Channels are averaged; where they are in opposite phase, and would cancel out, the loudest is taken.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is not a .wav, ends too early, is empty, or has numbers beyond its range.
@@ -358,7 +352,9 @@ def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
             warnings.filterwarnings("ignore", "Chunk", wavfile.WavFileWarning)
             rate, samples = wavfile.read(path)
     except Exception as error:  # scipy meets a broken header with many kinds, ZeroDivisionError among them
-        problem = str(error).rstrip(".") or type(error).__name__
+        unfinished = isinstance(error, UnboundLocalError | ZeroDivisionError) or not str(error)
+        problem = "its header is not finished, as when a recorder was cut off" if unfinished else str(error)
+        problem = problem.rstrip(".")
         raise ValueError(f"{name} is not a whole .wav file: {problem}. Save it again as PCM.") from error
     if not len(samples) or rate < 1:
         raise ValueError(f"{name} holds no sound. Save it again, or take its recording out.")
@@ -368,7 +364,11 @@ def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
         samples = samples / 128 - 1
     if not (np.abs(samples) <= 1).all():
         raise ValueError(f"{name} has samples that are not from -1 to 1. Save it again, not as loud.")
-    return samples.reshape(len(samples), -1).mean(axis=1).astype(np.float32), rate
+    channels = samples.reshape(len(samples), -1)
+    mono, power = channels.mean(axis=1), np.square(channels, dtype=np.float64).mean(axis=0)
+    if np.square(mono, dtype=np.float64).mean() < _CANCELLED * power.mean():
+        mono = channels[:, power.argmax()]
+    return mono.astype(np.float32), rate
 
 
 def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np.float64]:
@@ -439,10 +439,12 @@ def assemble(
     _refuse_splits(recordings, listed)
     raters = list(dict.fromkeys(rater for recording in recordings for rater in recording.raters))
     adjusted: Counter[str] = Counter()
+    # a spectrum ends where its sampling rate does, and half of the features depend on that
+    rates = [read_wave(r.wave[1], name=r.wave[0])[1] for r in recordings if r.wave]
     parts = []
     for recording in tqdm(recordings, desc="reading recordings", delay=5):
         adjusted += recording.counts
-        parts.append(_cut(recording, raters, adjusted))
+        parts.append(_cut(recording, raters, adjusted, min(rates, default=0)))
     frames = [len(part["ratings"]) for part in parts]
     arrays: dict[str, Any] = {
         "recording": np.array([recording.name for recording in recordings]),
@@ -468,8 +470,13 @@ def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
         refuse_two_splits(listed, who, names=names, split=split, items=items)
 
 
-def _cut(recording: Recording, raters: Sequence[str], adjusted: Counter[str]) -> dict[str, NDArray]:
-    """Ratings (frames, raters, 2) of all `raters`, and the other series, as long as the shortest of its files."""
+def _cut(
+    recording: Recording, raters: Sequence[str], adjusted: Counter[str], sampling_rate: int
+) -> dict[str, NDArray]:
+    """Ratings (frames, raters, 2) of all `raters`, and the other series, as long as the shortest of its files.
+
+    Features of speech are of `sampling_rate` samples a second, the fewest that a recording has.
+    """
     lengths = {name: len(array) for name, array in recording.series.values()}
     if recording.wave:
         file, path = recording.wave
@@ -505,5 +512,10 @@ def _cut(recording: Recording, raters: Sequence[str], adjusted: Counter[str]) ->
     if recording.wave:
         from paperlib.features import speech_features
 
+        if rate > sampling_rate:
+            common = math.gcd(rate, sampling_rate)
+            samples = resample_poly(samples, sampling_rate // common, rate // common)
+            adjusted["speech resampled to the lowest sampling rate"] += 1
+            rate = sampling_rate
         series["audio"] = speech_features(samples, rate, frames=frames)
     return {"ratings": ratings, **series}

@@ -5,21 +5,32 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from paperlib.data import affectnet, affwild, amigos, manifest, morphset, rafdb, recordings, sewa, sfew
+from paperlib.data import (
+    affectnet,
+    affwild,
+    amigos,
+    ferplus,
+    manifest,
+    morphset,
+    rafdb,
+    recordings,
+    sewa,
+    sfew,
+)
 from paperlib.data.cache import data_root
 
 # track -> what its folder holds; of several names, one is enough
 REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
-    "ferplus": (("fer2013.csv", "fer2013.csv.gz"), ("fer2013new.csv",)),
+    "ferplus": (ferplus.PIXELS, (ferplus.LABELS,)),
     "affectnet": (
-        ("training.csv", "train_set"),
-        ("validation.csv", "val_set"),
-        (affectnet.PICTURES, "train_set"),
+        (*(f"{folder}training.csv" for folder in affectnet.LISTS), "train_set"),
+        (*(f"{folder}validation.csv" for folder in affectnet.LISTS), "val_set"),
+        (*affectnet.PICTURES, "train_set"),
     ),
     "affwild": ((affwild.ANNOTATIONS,), (affwild.FRAMES,), ("label_parameters.json",)),
     "afewva": (("001", "01/001"),),
     "morphset": ((morphset.TABLE,), (morphset.PICTURES,)),
-    "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES)),
+    "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES[1])),
     "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),
     "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
     "sewa": ((sewa.ANNOTATIONS,), (sewa.AUDIO,), (sewa.LANDMARKS,)),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
+import io
 import json
 import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +30,42 @@ NOT_CSV = (
     gzip.BadGzipFile,
     zlib.error,
 )
+MISSING = (
+    "",
+    "na",
+    "nan",
+    "n/a",
+    "#n/a",
+    "<na>",
+    "-nan",
+    "null",
+    "none",
+)  # cells without a value, in small letters
+
+# what files begin with that are named as text and are not
+_NO_TEXT = {
+    b"PK\x03\x04": "an archive or a workbook (zip)",
+    b"\x1f\x8b": "an archive (gzip)",
+    b"BZh": "an archive (bzip2)",
+    b"\xfd7zXZ": "an archive (xz)",
+    b"7z\xbc\xaf": "an archive (7z)",
+    b"Rar!": "an archive (rar)",
+    b"\xd0\xcf\x11\xe0": "a workbook (xls)",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x93NUMPY": "an array of numpy",
+    b"<": "a web page",
+    b"version https://git-lfs": "a pointer of Git LFS, which has not fetched the file",
+}
+_MARKS = {  # the longer first: UTF-32's begins as UTF-16's
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the line that Excel puts before the header
+_THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
 
 
 @dataclass(frozen=True)
@@ -38,17 +77,23 @@ class Table:
 
     path: Path
     frame: pd.DataFrame  # its index counts the file's rows of data from 0
+    separator: str = field(default=",", kw_only=True)  # of the file's cells
+    first: int = field(
+        default=2, kw_only=True
+    )  # the place of the first row of data in the file; 1 without header
+    name: str = field(default="", kw_only=True)  # of the file in messages, where its own is not enough
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def where(self, row: int) -> str:
         """The place of a row of `frame`, for a message."""
-        return f"{self.path.name}, row {self.frame.index[row] + 2} (the header is row 1)"
+        counted = " (the header is row 1)" if self.first == 2 else ""
+        return f"{self.name or self.path.name}, row {self.frame.index[row] + self.first}{counted}"
 
     def rows(self, mask: NDArray[np.bool_]) -> Table:
         """Only those rows, which keep their places."""
-        return Table(self.path, self.frame[mask])
+        return replace(self, frame=self.frame[mask])
 
     def refuse(self, bad: NDArray[np.bool_], problem: str, mend: str) -> None:
         """Raise ValueError for the first bad row; `{column}` in `problem` shows the cell of that column."""
@@ -63,10 +108,10 @@ class Table:
     def numbers(
         self, column: str, *, low: float, high: float, whole: bool = False, blank: bool = False, mend: str
     ) -> NDArray[np.float64]:
-        """A column as (n,) finite numbers in [low, high]; with `blank`, NaN where the cell is empty."""
+        """A column as (n,) finite numbers in [low, high]; with `blank`, NaN where the cell is one of MISSING."""
         text = self.frame[column].astype(str).str.strip()
-        values = pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
-        empty = (text == "").to_numpy(bool) if blank else np.zeros(len(text), bool)
+        values = parse_numbers(text, self.separator)
+        empty = is_missing(text) & blank
         self.refuse(~np.isfinite(values) & ~empty, f"{column} is {{{column}}}, not a number", mend)
         if whole:
             self.refuse(values % 1 > 0, f"{column} is {{{column}}}, not a whole number", mend)
@@ -76,7 +121,8 @@ class Table:
 
     def choices(self, column: str, meaning: Mapping[str, Any], *, mend: str = "") -> NDArray:
         """A column whose cells must be keys of `meaning`, as (n,) of what they mean."""
-        values = self.frame[column].astype(str).str.strip().map(dict(meaning))
+        text = self.frame[column].astype(str).str.strip()
+        values = text.mask(is_missing(text) & ("" in meaning), "").map(dict(meaning))
         known = ", ".join(key or "an empty cell" for key in meaning)
         self.refuse(
             values.isna().to_numpy(bool), f"{column} is {{{column}}}", f"Use one of: {known}. {mend}".strip()
@@ -84,75 +130,209 @@ class Table:
         return np.array(values.tolist())
 
 
-def read_table(path: Path, columns: Collection[str], *, optional: Collection[str] = ()) -> Table:
+def is_missing(text: pd.Series) -> NDArray[np.bool_]:
+    """Which cells have no value: empty, or one of the words for it (`MISSING`)."""
+    return text.str.strip().str.lower().isin(MISSING).to_numpy(bool)
+
+
+def parse_numbers(text: pd.Series, separator: str) -> NDArray[np.float64]:
+    """Cells as numbers, NaN where they are none.
+
+    Where commas do not separate cells they may be decimal: if the column has no point, and they do not all stand where
+    those of thousands do.
+    """
+    if separator != ",":
+        commas = text[text.str.contains(",", regex=False)]
+        decimal = not text.str.contains(".", regex=False).any() and not commas.str.fullmatch(_THOUSANDS).all()
+        text = text.str.replace(",", ".", regex=False) if len(commas) and decimal else text
+    return pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
+
+
+def encoding_of(path: Path, name: str) -> str:
+    """How a file's text is encoded: UTF-8, with byte-order mark or without; UTF-16 or 32 with it; Windows-1252.
+
+    Raises:
+        ValueError: it is no text, or text in none of these.
+    """
+    with _opened(path) as file:
+        head = file.read(4096)
+        for start, kind in _NO_TEXT.items():
+            if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(start):
+                raise ValueError(f"{name} is {kind}, not text. Unpack it, save it as CSV, or fetch it again.")
+        for mark, encoding in _MARKS.items():
+            if head.startswith(mark):
+                return encoding
+        if 4 * head.count(0) > len(head):
+            raise ValueError(f"{name} is UTF-16 without its byte-order mark, or no text. Save it as UTF-8.")
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            decoder.decode(head)
+            while block := file.read(2**20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return _single_byte(path, name)
+    return "utf-8-sig"
+
+
+def _single_byte(path: Path, name: str) -> str:
+    """Windows-1252, which most spreadsheets write that do not write UTF-8, if nothing speaks against it."""
+    with _opened(path) as file:
+        content = file.read()
+    odd = re.search(rb"[\x81\x8d\x8f\x90\x9d]|[\xc3-\xf4][\x80-\xbf]", content)  # unused in it; UTF-8's pairs
+    if odd is None:
+        return "cp1252"
+    bad = re.search(rb"[\x80-\xff]", content)
+    assert bad is not None
+    row = content[: bad.start()].count(b"\n") + 1
+    raise ValueError(
+        f"{name}, row {row} (the first is row 1): text that is neither UTF-8 nor Windows-1252, "
+        f"{content[bad.start() : bad.start() + 8]!r}. Save it as UTF-8."
+    )
+
+
+def read_text(path: Path, name: str) -> str:
+    """A file's text, whichever way it is encoded (`encoding_of`), its lines ended by a line feed."""
+    with _opened(path) as file:
+        text = file.read().decode(encoding_of(path, name))
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix != ".gz":
+        return path.open("rb")
+    with path.open("rb") as file:
+        if not b"\x1f\x8b".startswith(start := file.read(2)):
+            raise ValueError(
+                f"{path.name} is not packed ({start!r}). Take .gz out of its name, or fetch it again."
+            )
+    return gzip.open(path, "rb")  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a CSV is written."""
+
+    encoding: str
+    separator: str
+    skipped: int  # lines before the first row: Excel's sep=;
+    rows: int  # without blank ones at the end
+
+    def options(self, **others: Any) -> dict[str, Any]:
+        """For pandas.read_csv: every cell is text, every row a row."""
+        return {
+            "encoding": self.encoding,
+            "sep": self.separator,
+            "skiprows": self.skipped,
+            "dtype": str,
+            "keep_default_na": False,
+            "skip_blank_lines": False,
+            **others,
+        }
+
+
+def form_of(path: Path, name: str, *, width: int = 0) -> Form:
+    """How a CSV is written: cells end in tabs, semicolons or commas, the first of these that its first row has.
+
+    In commas where they make `width` cells of it: without header, what stands there may hold the others.
+
+    Raises:
+        ValueError: it is no text, a row has too few cells or too many, or there is a zero byte.
+    """
+    encoding = encoding_of(path, name)
+    with io.TextIOWrapper(_opened(path), encoding=encoding) as file:
+        first = file.readline()
+        excel = _SEP.fullmatch(first)
+        first = file.readline() if excel else first
+        unquoted = re.sub('"[^"]*"', "", first)
+        marks = "\t;" if len(next(csv.reader([first]), [])) != width else ""
+        separator = excel[1] if excel else next((mark for mark in marks if mark in unquoted), ",")
+        rows = refuse_ragged(csv.reader(chain([first], file), delimiter=separator), name)
+    return Form(encoding, separator, int(excel is not None), rows)
+
+
+def read_table(
+    path: Path, columns: Collection[str], *, optional: Collection[str] = (), headless: Sequence[str] = ()
+) -> Table:
     """The named columns of a CSV (gzip by its suffix); `optional` ones only where the file has them.
+
+    A file without header, whose first row names none of them, may have the columns `headless`.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is not a CSV, or a column is missing.
     """
-    (table,) = read_table_chunks(path, columns, optional=optional, rows=2**62)
+    (table,) = read_table_chunks(path, columns, optional=optional, headless=headless, rows=2**62)
     return table
 
 
 def read_table_chunks(
-    path: Path, columns: Collection[str], *, optional: Collection[str] = (), rows: int
+    path: Path,
+    columns: Collection[str],
+    *,
+    optional: Collection[str] = (),
+    headless: Sequence[str] = (),
+    rows: int,
 ) -> Iterator[Table]:
     """As `read_table`, at most `rows` rows at a time, so that memory stays bounded."""
-    header = read_header(path)
+    form, header = _head(path, width=len(headless))
+    headed = len(header) != len(headless) or bool(set(header) & set(columns))
+    header = header if headed else list(headless)
     places = _find_columns(path, header, columns, optional)
-    options: dict[str, Any] = {
-        "dtype": str,
-        "keep_default_na": False,
-        "skip_blank_lines": False,
-        "encoding": "utf-8-sig",
-    }
     empty = True
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(
-            path, "rt", encoding="utf-8-sig", newline=""
-        ) as file:
-            refuse_ragged(csv.reader(file), path.name)
         # without index_col=False pandas takes a surplus column for row names, and shifts the others
-        with pd.read_csv(path, usecols=places, chunksize=rows, index_col=False, **options) as reader:
+        options = form.options(usecols=places, chunksize=rows, index_col=False, nrows=form.rows - headed)
+        options |= {} if headed else {"header": None}
+        with pd.read_csv(path, **options) as reader:
             for frame in reader:
                 empty &= frame.empty
-                yield Table(path, frame.fillna("").set_axis([header[place] for place in places], axis=1))
+                names = [header[place] for place in places]
+                frame = frame.fillna("").set_axis(names, axis=1)
+                yield Table(path, frame, separator=form.separator, first=1 + headed)
     except NOT_CSV as error:
         raise _no_csv(path, error) from error
     if empty:
         raise _no_rows(path)
 
 
-def refuse_ragged(rows: Iterable[list[str]], name: str) -> None:
-    """ValueError for the first row that has fewer cells than the first one, surplus ones that are not blank, or a NUL.
+def refuse_ragged(rows: Iterable[list[str]], name: str) -> int:
+    """How many rows there are up to the last that is not blank.
 
-    pandas fills up and cuts off in silence, and what stands behind a comma too many is then another column's.
+    Raises:
+        ValueError: a row has fewer cells than the first one, surplus ones that are not blank, or a NUL: pandas fills up
+            and cuts off in silence, and what stands behind a comma too many is then another column's.
     """
-    width = None
+    width, last = None, 0
     for number, cells in enumerate(rows, start=1):
         width = width or len(cells)
-        surplus = "".join(cells[width:]).strip()
-        if surplus or 0 < len(cells) < width:
+        surplus, filled = "".join(cells[width:]).strip(), "".join(cells).strip()
+        last = number if filled else last
+        if surplus or (filled and len(cells) < width):
             raise ValueError(
                 f"{name}, row {number} (the first is row 1): {len(cells)} cells, not {width}. Quote a cell that holds "
                 "a separator, and complete a row that was cut off."
             )
-        if "\0" in "".join(cells):
+        if "\0" in filled:
             raise ValueError(
                 f"{name}, row {number} (the first is row 1): a zero byte, which no text has. Restore the file."
             )
+    return last
 
 
 def read_header(path: Path) -> list[str]:
     """The column names of a CSV, without the blanks around them; one that is there twice, twice."""
+    return _head(path)[1]
+
+
+def _head(path: Path, *, width: int = 0) -> tuple[Form, list[str]]:
     _there(path)
-    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
     try:
-        first = pd.read_csv(path, header=None, nrows=1, skip_blank_lines=False, **options)
-        return [str(name).strip() for name in first.iloc[0]]
+        form = form_of(path, path.name, width=width)
+        names = pd.read_csv(path, **form.options(header=None, nrows=1)).iloc[0]
     except NOT_CSV as error:
         raise _no_csv(path, error) from error
+    return form, [str(name).strip() for name in names]
 
 
 def read_workbook(path: Path, columns: Collection[str]) -> Table:
@@ -167,7 +347,7 @@ def read_workbook(path: Path, columns: Collection[str]) -> Table:
     frame = cells.iloc[1:, places].reset_index(drop=True)
     if frame.empty:
         raise _no_rows(path)
-    return Table(path, frame.set_axis([header[place] for place in places], axis=1))
+    return Table(path, frame.set_axis([header[place] for place in places], axis=1), separator="")
 
 
 def read_json(path: Path, name: str, *, mend: str) -> Any:
@@ -177,7 +357,7 @@ def read_json(path: Path, name: str, *, mend: str) -> Any:
         ValueError: there is none, it is not whole, or has a key twice, of which Python would keep the last.
     """
     try:
-        return json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
+        return json.loads(read_text(path, name), object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{name} is no JSON: {error}. {mend}") from error
 
