@@ -21,6 +21,7 @@ from scipy.special import softmax
 from scipy.stats import multivariate_normal
 
 from paperlib.labels import _check_affect, _check_classes
+from paperlib.shapes import check_shapes
 
 # What "computed within one standard deviation" (neo2023, sec. 4.2) may mean: which of a class's faces count.
 READINGS = {
@@ -101,11 +102,10 @@ def fit_label_parameters(
     """
     affect, label = np.asarray(affect, np.float64), np.asarray(label)
     _check_affect(affect)
+    check_shapes("n 2, n", affect=affect, label=label)
     _check_classes(label, len(classes))
     if reading not in READINGS or priors not in PRIORS:
         raise ValueError(f"reading must be one of {', '.join(READINGS)} and priors of {', '.join(PRIORS)}")
-    if len(affect) != len(label):
-        raise ValueError(f"affect and label must have one length; got {len(affect)} and {len(label)}")
     kept = [_kept(affect[label == k], reading, name, source) for k, name in enumerate(classes)]
     counts = (
         np.array([len(x) for x in kept]) if priors == "kept" else np.bincount(label, minlength=len(classes))
@@ -166,6 +166,7 @@ def inverse_distances(affect: ArrayLike, centres: ArrayLike) -> NDArray[np.float
     """
     affect, centres = np.asarray(affect, np.float64), np.asarray(centres, np.float64)
     _check_affect(affect)
+    check_shapes("K 2", centres=centres)
     squared = np.square(affect[:, None] - centres).sum(axis=2)
     least = squared.min(axis=1, keepdims=True)
     # the nearest has weight one, so nothing is divided by zero
@@ -182,8 +183,7 @@ def fuse(label: ArrayLike, mixed: ArrayLike, *, alpha: float) -> NDArray[np.floa
     label, mixed = np.asarray(label), np.asarray(mixed, np.float64)
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must lie in [0, 1]; got {alpha}")
-    if mixed.ndim != 2 or label.shape != mixed.shape[:1]:
-        raise ValueError(f"expected label (n,) and mixed (n, K); got {label.shape} and {mixed.shape}")
+    check_shapes("n, n K", label=label, mixed=mixed)
     _check_classes(label, mixed.shape[1])
     return alpha * np.eye(mixed.shape[1])[label] + (1 - alpha) * mixed
 
@@ -195,6 +195,7 @@ def class_weights(label: ArrayLike, *, classes: int) -> NDArray[np.float64]:
         ValueError: a class has no face.
     """
     label = np.asarray(label)
+    check_shapes("n", label=label)
     _check_classes(label, classes)
     counts = np.bincount(label, minlength=classes)
     if not counts.all():

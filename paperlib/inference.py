@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from paperlib.data.pictures import PICTURES, list_pictures, misplaced, open_picture
 from paperlib.models.emofan import CLASSES, EmoFAN, landmarks_from_heatmaps
+from paperlib.shapes import check_shapes
 from paperlib.twin.anatomy import MIRROR
 
 SMOOTHING = (0.1, 0.1, 0.15, 0.25, 0.4)  # of five frames, the newest last (release)
-PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,34 +73,44 @@ class Predictor:
                 part.to(self.precision).to(memory_format=self.layout)
         self.mirror, self.batch = mirror, batch
 
-    def predict(self, images: NDArray[np.uint8]) -> Prediction:
-        """Of faces cropped as in training, RGB (n, h, w, 3) or grey (n, h, w), scaled to the network's size here."""
-        if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)):
-            raise ValueError(
-                f"pictures must be uint8 (n, h, w, 3) or (n, h, w); got {images.dtype} {images.shape}"
-            )
-        if not images.size:
-            raise ValueError(f"no pictures: got {images.shape}")
-        chunks = np.split(images, range(self.batch, len(images), self.batch))
-        return _joined([self._chunk(list(chunk)) for chunk in chunks])
+    def predict(self, images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> Prediction:
+        """Of faces cropped as in training, scaled to the network's size here.
+
+        RGB (n, h, w, 3), grey (n, h, w), or a list of (h, w, 3) and (h, w) that differ in size. ValueError for anything
+        else, such as one picture alone, whose rows would pass for pictures.
+        """
+        pictures = _each(images)
+        chunks = (pictures[first : first + self.batch] for first in range(0, len(pictures), self.batch))
+        return _joined([self._chunk(chunk) for chunk in chunks])
 
     def predict_folder(self, folder: str | Path) -> tuple[list[str], Prediction]:
-        """Names and prediction of the pictures right in a folder, by name; other files and folders are left alone.
+        """Names and prediction of the pictures right in a folder, by name, each turned upright by its orientation tag.
+
+        Pictures are told by their endings (`pictures.PICTURES`); a warning counts other files. Folders in it are left
+        alone.
 
         Raises:
             FileNotFoundError: there is no such folder.
-            ValueError: it has no pictures (see PICTURES), or one cannot be read.
+            ValueError: it has no pictures, or one cannot be read (`pictures.open_picture`).
         """
         folder = Path(folder)
         if not folder.is_dir():
             raise FileNotFoundError(f"there is no folder {folder}")
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+        paths, others = list_pictures(folder)
         if not paths:
             raise ValueError(f"{folder} has no picture; pictures end in {', '.join(PICTURES)}")
-        chunks = [paths[first : first + self.batch] for first in range(0, len(paths), self.batch)]
-        return [path.name for path in paths], _joined([self._chunk(list(map(_read, c))) for c in chunks])
+        if others:
+            warnings.warn(
+                f"{len(others)} files are no pictures by their endings, {others[0].name} first", stacklevel=2
+            )
+        mend = f"Replace it, or take it out of {folder}."
+        chunks = (paths[first : first + self.batch] for first in range(0, len(paths), self.batch))
+        parts = [
+            self._chunk([np.asarray(open_picture(path, mend=mend)) for path in chunk]) for chunk in chunks
+        ]
+        return [path.name for path in paths], _joined(parts)
 
-    def predict_video(self, frames: NDArray[np.uint8]) -> Prediction:
+    def predict_video(self, frames: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> Prediction:
         """As `predict`, of one face's frames in order; affect and probability are smoothed, landmarks are not."""
         each = self.predict(frames)
         return self._named(smooth(each.affect), smooth(each.probability), each.landmarks)
@@ -198,18 +210,17 @@ def crop_face(
     do as well, such as a detector's.
 
     Raises:
-        ValueError: the landmarks are not finite, all in one place, or their window misses the picture.
+        ValueError: the picture is not uint8 (h, w) or (h, w, 3), or the landmarks mark no face in it
+            (`pictures.misplaced`): they are not finite, in one place, shares of the picture, or outside.
     """
     points = np.asarray(landmarks, dtype=np.float64)
+    check_shapes("k 2", landmarks=points)
+    _each([image])
+    if problem := misplaced(points, (image.shape[1], image.shape[0])):
+        raise ValueError(f"landmarks {problem}")
     low, high = points.min(axis=0), points.max(axis=0)
     side = 200 * float((high - low).sum()) / 220
     left, top = ((low + high - side) / 2).tolist()
-    height, width = image.shape[:2]
-    if not (side > 0 and -side < left < width and -side < top < height):  # false for NaN too
-        raise ValueError(
-            f"landmarks from {low} to {high} mark no face in a picture of {width} x {height} pixels; "
-            "give them as x, y in its pixels"
-        )
     x, y = math.floor(left), math.floor(top)
     patch = Image.fromarray(image).crop((x, y, math.ceil(left + side), math.ceil(top + side)))
     box = (left - x, top - y, left - x + side, top - y + side)
@@ -217,13 +228,29 @@ def crop_face(
     return np.asarray(crop), Window(left=left, top=top, side=side, size=size)
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as file:
-            return np.asarray(ImageOps.exif_transpose(file).convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        problem = f"the picture {path.name} cannot be read ({type(error).__name__})"
-        raise ValueError(f"{problem}. Replace it, or take it out of {path.parent}.") from error
+def _each(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """The pictures, (h, w, 3) or (h, w), of an array of many or of a list; ValueError for what is neither."""
+    if isinstance(images, np.ndarray) and (
+        images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
+    ):
+        raise ValueError(
+            f"pictures must be uint8 (n, h, w, 3) or (n, h, w); got {images.dtype} {images.shape}: of one picture, "
+            "give picture[None]"
+        )
+    pictures = list(images)
+    for picture in pictures:
+        if (
+            getattr(picture, "dtype", None) != np.uint8
+            or picture.ndim not in (2, 3)
+            or picture.shape[2:] not in ((), (3,))
+        ):
+            got = f"{getattr(picture, 'dtype', type(picture).__name__)} {getattr(picture, 'shape', '')}"
+            raise ValueError(
+                f"pictures must be uint8 (n, h, w, 3) or (n, h, w), or a list of them; one is {got}"
+            )
+    if not pictures or not all(picture.size for picture in pictures):
+        raise ValueError(f"no pictures: got {[picture.shape for picture in pictures][:1]}")
+    return pictures
 
 
 def _joined(parts: Sequence[Prediction]) -> Prediction:

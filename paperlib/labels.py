@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.neighbors import NearestNeighbors
 
+from paperlib.shapes import check_shapes
+
 AFFECT = ("valence", "arousal")
 
 # AffectNet's order (Mollahosseini et al. 2019); FER+ and the twin are mapped into it.
@@ -71,8 +73,7 @@ def is_noisy(expression: ArrayLike, affect: ArrayLike, *, rules: str = "release"
     if rules not in CLEANING_RULES:
         raise ValueError(f"rules must be one of {', '.join(CLEANING_RULES)}; got {rules!r}")
     expression, affect = np.asarray(expression), np.asarray(affect)
-    if expression.ndim != 1 or affect.shape != (len(expression), 2):
-        raise ValueError(f"expected (n,) and (n, 2); got {expression.shape} and {affect.shape}")
+    check_shapes("n, n 2", expression=expression, affect=affect)
     _check_classes(expression, len(EXPRESSIONS))
     outside = ~(np.abs(affect) <= 1).all(axis=1)
     if outside.any():
@@ -176,7 +177,8 @@ def local_similarity(
     """
     affect = np.asarray(affect, np.float64)
     _check_affect(affect)
-    if delta <= 0 or form not in ("squared", "absolute"):
+    check_shapes("n 2, n k", affect=affect, neighbours=neighbours)
+    if not delta > 0 or form not in ("squared", "absolute"):
         raise ValueError(f"delta must be positive and form squared or absolute; got {delta} and {form!r}")
     apart = np.abs(affect[neighbours] - affect[:, None])
     if form == "squared":

@@ -4,7 +4,8 @@ A network with a variance head predicts a mean and s = log(variance) for every l
 `(mean, log_variance, target)` of equal shape and returns one value per element; the caller averages. All are
 computed from s and exp(-s), never from the variance itself, and stay finite for |s| <= `MAX_LOG_VARIANCE`.
 
-The losses of neo2023 compare predictions with a target distribution over K classes and return one value a row.
+The losses of neo2023 compare predictions with a target distribution over K classes and return one value a row. Shapes
+other than those stated are a ValueError everywhere: nothing broadcasts.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from paperlib.shapes import check_shapes
+
 # exp(-s) of a float32 overflows near s = -88; a label on [-1, 1] has no use for a variance outside e^-20 .. e^20.
 MAX_LOG_VARIANCE = 20.0
 
 
 def squared_error(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
     """(target - mean)^2, the baseline of foteinopoulou2021 (eq. 3); the log variance is not used."""
+    check_shapes("..., ..., ...", mean=mean, log_variance=log_variance, target=target)
     return (target - mean).square()
 
 
@@ -33,6 +37,7 @@ def kl_as_printed(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
 
     The two meet only at s = 0: crossing |e| = 1 the value jumps by s / 2, downwards where the variance is below 1.
     """
+    check_shapes("..., ..., ...", mean=mean, log_variance=log_variance, target=target)
     error, s = (target - mean).abs(), _bounded(log_variance)
     near = error.square() * torch.exp(-s) / 2 + s / 2
     far = (error - 0.5) * torch.exp(-s) + s
@@ -45,12 +50,14 @@ def kl_continuous(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
     smooth_l1(e) exp(-s) + s / 2, with smooth_l1(e) = e^2 / 2 where |e| <= 1 and |e| - 1/2 beyond: value and gradient
     are continuous. Where |e| <= 1 it is the Gaussian negative log-likelihood less log(2 pi) / 2.
     """
+    check_shapes("..., ..., ...", mean=mean, log_variance=log_variance, target=target)
     s = _bounded(log_variance)
     return torch.nn.functional.smooth_l1_loss(mean, target, reduction="none") * torch.exp(-s) + s / 2
 
 
 def gaussian_nll(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
     """Negative log-likelihood in nats of the target under N(mean, exp(log_variance)) (Nix & Weigend 1994)."""
+    check_shapes("..., ..., ...", mean=mean, log_variance=log_variance, target=target)
     s = _bounded(log_variance)
     return ((target - mean).square() * torch.exp(-s) + s + math.log(2 * math.pi)) / 2
 
@@ -73,8 +80,9 @@ def evidential_regression(
     evidence 2 nu + alpha. Its variance is beta / (alpha - 1), that of its mean beta / (nu (alpha - 1)).
 
     Args:
-        mean, nu, alpha, beta: shapes that broadcast with the target's; nu and beta above 0, alpha above 1.
+        mean, nu, alpha, beta, target: of one shape; nu and beta above 0, alpha above 1.
     """
+    check_shapes("..., ..., ..., ..., ...", mean=mean, nu=nu, alpha=alpha, beta=beta, target=target)
     omega = 2 * beta * (1 + nu)
     error = target - mean
     likelihood = (
@@ -107,6 +115,7 @@ def weighted_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Te
     of the row's given label in every column, or column k's own weight in every row. With one-hot targets the two are
     one; with soft targets the second is torch's cross_entropy(weight=...).
     """
+    check_shapes("n K, n K, n K", logits=logits, target=target, weight=weight)
     return -(weight * target * logits.log_softmax(dim=1)).sum(dim=1)
 
 
@@ -115,11 +124,13 @@ def weighted_cosine(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
     W is the target's mean weight, which is the given label's in the first reading of `weighted_cross_entropy`.
     """
+    check_shapes("n K, n K, n K", logits=logits, target=target, weight=weight)
     return _row_weight(target, weight) * (1 - F.cosine_similarity(logits.softmax(dim=1), target, dim=1))
 
 
 def weighted_l2(predicted: Tensor, affect: Tensor, row_weight: Tensor) -> Tensor:
     """W ||affect - predicted||^2 (neo2023, eq. 8): (n, 2), (n, 2) and (n,) to (n,), a sum over valence and arousal."""
+    check_shapes("n 2, n 2, n", predicted=predicted, affect=affect, row_weight=row_weight)
     return row_weight * (affect - predicted).square().sum(dim=1)
 
 
@@ -152,14 +163,14 @@ def _row_weight(target: Tensor, weight: Tensor) -> Tensor:
 
 
 def concordance_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """1 - mean over columns of the batch's CCC (toisoul2021, eq. 6): in [0, 2]."""
+    """1 - mean over columns of the batch's CCC (toisoul2021, eq. 6): in [0, 2], of (n, columns) and (n, columns)."""
     covariance, variances, shift = _batch_moments(predicted, target)
     spread = variances.sum(dim=0) + shift.square()
     return 1 - (2 * covariance / torch.where(spread > 0, spread, 1.0)).mean()
 
 
 def correlation_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """1 - mean over columns of the batch's Pearson correlation (toisoul2021, eq. 10): in [0, 2]."""
+    """1 - mean over columns of the batch's Pearson correlation (toisoul2021, eq. 10): shapes and range as in eq. 6."""
     covariance, variances, _ = _batch_moments(predicted, target)
     product = variances.prod(dim=0)
     return (
@@ -169,6 +180,7 @@ def correlation_loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 def squared_error_sum(predicted: Tensor, target: Tensor) -> Tensor:
     """MSE of valence plus MSE of arousal (toisoul2021, eq. 9), a sum where eqs. 6 and 10 take means."""
+    check_shapes("n d, n d", predicted=predicted, target=target)
     return (predicted - target).square().mean(dim=0).sum()
 
 
@@ -177,6 +189,7 @@ def shake_shake(predicted: Tensor, target: Tensor, coefficients: Tensor) -> Tens
 
     `coefficients` (3,) in [0, 1] are drawn anew in every iteration by the caller.
     """
+    check_shapes("3", coefficients=coefficients)
     terms = [loss(predicted, target) for loss in (squared_error_sum, correlation_loss, concordance_loss)]
     return (coefficients * torch.stack(terms)).sum() / coefficients.sum()
 
@@ -187,12 +200,14 @@ def distillation(student: Tensor, teacher: Tensor, *, temperature: float = 1.0) 
     Both are divided by `temperature` before the softmax, and the loss is multiplied by its square, so that its
     gradient keeps its size (Hinton et al. 2015, sec. 2).
     """
+    check_shapes("n K, n K", student=student, teacher=teacher)
     p, q = ((logits / temperature).log_softmax(dim=1) for logits in (teacher, student))
     return F.kl_div(q, p, reduction="batchmean", log_target=True) * temperature**2
 
 
 def _batch_moments(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Covariance (columns,), both variances (2, columns) and the difference of means (columns,), over n."""
+    check_shapes("n d, n d", predicted=predicted, target=target)
     means = predicted.mean(dim=0), target.mean(dim=0)
     x, y = predicted - means[0], target - means[1]
     return (

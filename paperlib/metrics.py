@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 from sklearn.metrics import f1_score
 
+from paperlib.shapes import check_shapes
+
 Values: TypeAlias = NDArray[np.float64]
 PerColumn: TypeAlias = Any  # a float for 1-D input, (columns,) float64 for (n, columns)
 
@@ -81,6 +83,7 @@ def agreement_sums(predicted: ArrayLike, target: ArrayLike, groups: ArrayLike) -
     bootstrap of whole recordings need not touch their frames.
     """
     x, y = _checked(predicted=predicted, target=target)
+    check_shapes("n, n, n", predicted=x, target=y, groups=np.asarray(groups))
     _, group = np.unique(np.asarray(groups), return_inverse=True)
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
     out = np.zeros((int(group.max()) + 1, terms.shape[1]))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from paperlib.metrics import ccc
+from paperlib.shapes import check_shapes
 
 Trace = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ class PostProcessing:
 
     def __call__(self, trace: Trace) -> Trace:
         """(frames,) to (frames,)."""
+        check_shapes("frames", trace=np.asarray(trace))
         x = median_filter(np.asarray(trace, np.float64), self.window, mode="nearest") + self.centre
         x = self.middle + self.scale * (x - self.middle)
         return x[np.clip(np.arange(len(x)) - self.shift, 0, len(x) - 1)]

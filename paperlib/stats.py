@@ -66,6 +66,9 @@ def t_test_from_summary(
 
     Welch's degrees of freedom are Satterthwaite's. Hedges' g divides by the pooled deviation in both tests.
     """
+    _check_finite(mean1=mean1, std1=std1, n1=n1, mean2=mean2, std2=std2, n2=n2)
+    if min(std1, std2) < 0:
+        raise ValueError(f"a standard deviation is not negative; got {std1} and {std2}")
     v1, v2, pooled_df = std1**2 / n1, std2**2 / n2, n1 + n2 - 2
     if min(n1, n2) < 2 or not v1 + v2 > 0:
         raise ValueError(f"need two values a side and some spread; got n {n1}, {n2} and std {std1}, {std2}")
@@ -90,9 +93,8 @@ def compare_correlations(
 
     Correlations measured on the same rows are dependent: bootstrap their difference.
     """
-    _check_correlation(r1)
-    _check_correlation(r2)
-    if min(n1, n2) <= 3 or max(abs(r1), abs(r2)) == 1:
+    _check_finite(r1=r1, n1=n1, r2=r2, n2=n2)
+    if min(n1, n2) <= 3 or max(abs(r1), abs(r2)) >= 1:
         raise ValueError(f"Fisher's z needs more than 3 pairs and |r| < 1; got r {r1}, {r2} and n {n1}, {n2}")
     q = float(np.arctanh(r1) - np.arctanh(r2))
     z = q / np.sqrt(1 / (n1 - 3) + 1 / (n2 - 3))
@@ -109,6 +111,10 @@ def observed_variance(ratings: ArrayLike, ddof: int = 1) -> Values:
     NaN for an item with no more than `ddof` ratings.
     """
     x = to_numpy(ratings)
+    if x.ndim not in (2, 3) or np.isinf(x).any():
+        raise ValueError(
+            f"need (n, K) or (n, K, dimensions) of numbers, NaN where one is missing; got {x.shape}"
+        )
     count = np.sum(~np.isnan(x), axis=1)
     mean = np.nansum(x, axis=1) / np.maximum(count, 1)
     squares = np.nansum((x - mean[:, None]) ** 2, axis=1)
@@ -122,9 +128,9 @@ def variance_ceiling(true_variance: ArrayLike, *, raters: int) -> PerColumn:
     E[s^2 | v] = v and Var(s^2 | v) = 2 v^2 / (K - 1), it reaches sqrt(Var v / (Var v + 2 E[v^2] / (K - 1))).
     """
     v = to_numpy(true_variance)
-    if raters < 2 or len(v) < 2 or not np.all(v >= 0):
+    if raters < 2 or v.ndim not in (1, 2) or len(v) < 2 or not np.all((v >= 0) & np.isfinite(v)):
         raise ValueError(
-            f"need two raters and two items of variance >= 0; got {raters} raters, {len(v)} items"
+            f"need two raters and two items of finite variance >= 0; got {raters} raters, {v.shape} items"
         )
     signal = np.where(v.max(axis=0) == v.min(axis=0), 0, v.var(axis=0, ddof=1))
     noise = 2 * np.mean(v**2, axis=0) / (raters - 1)
@@ -153,15 +159,15 @@ def variance_ceiling_from_ratings(
     variances, and nothing can be said of a correlation with them. At most 1.
     """
     x = to_numpy(ratings)
+    observed = observed_variance(x)
     count = np.sum(~np.isnan(x), axis=1)
     needed = 2 if gaussian else 4
-    if x.ndim not in (2, 3) or len(x) < 2 or count.min() < needed:
+    if len(x) < 2 or count.min() < needed:
         raise ValueError(
             f"need (n, K) or (n, K, dimensions), two items, {needed} ratings an item; got {x.shape}, "
             f"{np.sum(count < needed)} items with fewer: leave them out and count them"
             + ("" if gaussian else ", or pass gaussian=True")
         )
-    observed = observed_variance(x)
     total = observed.var(axis=0, ddof=1)
     if same_raters:
         x = x - np.nanmean(x, axis=0)
@@ -193,6 +199,6 @@ def _sample(name: str, values: ArrayLike, *, at_least: int) -> Values:
     return x
 
 
-def _check_correlation(r: float) -> None:
-    if abs(r) > 1:
-        raise ValueError(f"a correlation lies in [-1, 1]; got {r}")
+def _check_finite(**values: float) -> None:
+    if bad := {name: value for name, value in values.items() if not np.isfinite(value)}:
+        raise ValueError(f"numbers must be finite; got {bad}")

@@ -63,7 +63,7 @@ def test_the_temperature_that_labels_were_drawn_with_is_found(rng):
 
 
 def test_predictions_that_are_never_wrong_want_the_lowest_temperature():
-    assert fit_temperature(np.eye(3), np.arange(3)) == pytest.approx(TEMPERATURES[0], rel=0.01)
+    assert fit_temperature(1.2 * np.eye(3), np.arange(3)) == pytest.approx(TEMPERATURES[0], rel=0.01)
 
 
 @settings(max_examples=30, deadline=None)
@@ -95,6 +95,13 @@ def test_a_class_of_probability_zero_is_no_nan():
         (np.zeros((0, 3)), np.zeros(0, int), "expected log_probability"),
         (np.zeros((2, 3)), np.array([0, 3]), "integers 0 to 2"),
         (np.zeros((2, 3)), np.array([0.0, 1.0]), "integers 0 to 2"),
+        (np.zeros((2, 1)), np.zeros(2, int), "two classes or more"),
+        (
+            softmax([[1.0, 3.0, -2.0]] * 2, axis=1),
+            np.zeros(2, int),
+            "these are probabilities, whose rows sum to 1",
+        ),
+        (torch.eye(2, dtype=torch.bfloat16), np.zeros(2, int), "these are probabilities"),
         (np.array([[0.0, 0], [np.nan, 0]]), np.array([0, 1]), "row 1"),
         (np.array([[0.0, 0], [-np.inf, -np.inf]]), np.array([0, 1]), "row 1"),
     ],
@@ -102,3 +109,22 @@ def test_a_class_of_probability_zero_is_no_nan():
 def test_bad_inputs_say_what_is_wrong(log_p, label, message):
     with pytest.raises(ValueError, match=message):
         nll(log_p, label)
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16, torch.float64])
+def test_tensors_of_any_precision_and_with_gradients_are_read(predicted, precision):
+    logits, label = (torch.from_numpy(x) for x in predicted)
+    given = logits.to(precision).requires_grad_()
+    as_array = given.detach().double().numpy()
+    for measure in (nll, brier, overconfidence, calibration_error, fit_temperature):
+        assert measure(given, label) == measure(as_array, predicted[1])
+
+
+def test_no_temperature_is_fitted_to_a_label_without_a_chance():
+    log_p = np.array([[0.1, 0.3, -np.inf], [-np.inf, 0.0, 0.2]])
+    assert fit_temperature(log_p, [1, 2]) == fit_temperature(log_p, np.eye(3)[[1, 2]]) < 1
+    for label in ([1, 0], np.array([[0.5, 0.5, 0], [0.1, 0.9, 0]])):
+        with pytest.raises(
+            ValueError, match="row 1: log_probability of its label is -inf, as in 1 of 2 rows"
+        ):
+            fit_temperature(log_p, label)

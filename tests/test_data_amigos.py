@@ -1,5 +1,7 @@
 """AMIGOS: round trips in both layouts of action units, how segments are cut and filled, bad files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,6 +90,30 @@ def test_frames_without_a_face_hold_the_last_one_and_are_counted(written, tmp_pa
 def test_recordings_without_action_units_are_counted(written, tmp_path):
     (written / "action_units" / "P02_2.csv").unlink()
     assert load(tmp_path).excluded == {"no action units for the recording": 2}
+
+
+def test_files_that_are_not_read_are_counted(written, tmp_path, sequences):
+    folder = written / "action_units"
+    (folder / "P01_1.csv").rename(folder / "P01_1.CSV")
+    (folder / "P07_1.json").write_text("")
+    for name in ("P01_1_of_details.txt", "first.csv"):
+        (folder / name).touch()
+    read = load(tmp_path)
+    assert_array_equal(read.features, sequences.features)
+    assert read.excluded == {
+        "file that is not named as a recording's": 2,
+        "recording of action units without ratings": 1,
+    }
+
+
+def test_presences_in_place_of_intensities_are_refused(sequences, tmp_path):
+    write_amigos(
+        replace(sequences, features=(sequences.features > 1).astype(np.float32)), tmp_path / "amigos"
+    )
+    with pytest.raises(
+        ValueError, match="action_units: no intensity is above 1, .* Give intensities from 0 to 5."
+    ):
+        load(tmp_path)
 
 
 def test_segments_may_count_from_one_and_users_have_letters_and_files_a_suffix(written, tmp_path, sequences):

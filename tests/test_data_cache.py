@@ -285,7 +285,7 @@ def test_all_broken_pictures_are_listed_and_the_others_are_read_once(layout, wri
     assert all(f"the picture {path.name} cannot be read" in str(error.value) for path in whole)
     opened = []
     real = Image.open
-    monkeypatch.setattr(Image, "open", lambda path: (opened.append(Path(path)), real(path))[1])
+    monkeypatch.setattr(Image, "open", lambda file: (opened.append(Path(file.name)), real(file))[1])
     for path, content in [*whole.items()][:3]:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=f"^(?!4).*the picture {pictures[11].name} cannot be read"):

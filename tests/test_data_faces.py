@@ -217,6 +217,7 @@ def test_frames_left_out_are_counted_and_a_picture_keeps_its_line(put):
     Image.new("RGB", (9, 9)).save(folder / "frames" / "test1" / "7.png")
     read = affwild(folder, every=2)
     assert read.excluded == {
+        "file that is no picture by its ending": 1,
         "picture of a video without annotations": 1,
         "frame without picture": 2,
         "thinned out (every=2)": 5,
@@ -312,6 +313,7 @@ def test_faces_left_out_are_counted(put):
     read = afewva(folder, every=2)
     assert read.excluded == {
         "picture without annotation": 1,
+        "file that is neither picture nor annotation": 1,
         "frame without face": 2,
         "thinned out (every=2)": 5,
     }

@@ -152,6 +152,31 @@ def test_frames_without_a_face_are_interpolated_and_counted(filmed, landmarks):
     assert read.adjusted == {"frames without landmarks: interpolated": 3}
 
 
+def test_frames_whose_detection_failed_are_frames_without_a_face(filmed, landmarks):
+    points = [f"{axis}_{k}" for axis in "xy" for k in range(1, 50)]
+    path = filmed / "landmarks" / "b.csv"
+    cells(success="1")(path)
+    for row in (12, 13):  # the pictures of frame 5
+        cells(row, success="0", **dict.fromkeys(points, "7"))(path)
+    for row in (22, 23):  # of frame 10
+        cells(row, **dict.fromkeys(points, "0"))(path)
+    read = load(filmed)
+    mean = normalise_landmarks(landmarks[1]).reshape(45, 2, 98).mean(axis=1)
+    for frame in (5, 10):
+        between = (mean[frame - 1] + mean[frame + 1]) / 2
+        assert_allclose(read.video[read.rows(1)][frame], between, rtol=1e-4, atol=1e-4)
+    assert read.adjusted == {"frames without landmarks: interpolated": 2}
+
+
+def test_raters_may_have_any_name_and_files_without_a_row_are_counted(record, written):
+    path = written / "ratings" / "a.csv"
+    path.write_text(path.read_text().replace("rater_2_", "Jörg van der Z.-2_"))
+    (written / "ratings" / "a (copy).csv").touch()
+    read = load(written)
+    assert read.excluded == {"file that no row names": 1}
+    assert_array_equal(read.ratings[:60, 1], record.ratings[:60, 1])
+
+
 @pytest.mark.parametrize(
     ("samples", "expected"),
     [

@@ -27,12 +27,18 @@ from wellformed import LAYOUTS
 
 X, Y = "x" * 300, "y/" * 3000 + "x.png"
 POINTS = {f"{axis}_{k}": "" for axis in "xy" for k in range(1, 50)}
+EYES = [f"{axis}_{k}" for axis in "xy" for k in range(20, 32)]
 HEADLESS = b"RIFF" + bytes(4) + b"WAVE"
 NUL = b"path,split,expression\na.png\0b.png,train,fear\n"
 
 
 def slower(table):
     return table.assign(timestamp=table["timestamp"].astype(float) * 25 / 30)
+
+
+def every(factor):
+    """Times in another unit."""
+    return edit(lambda table: table.assign(time=(table["time"].astype(float) * factor).round(6).astype(str)))
 
 
 def elsewhere(whole):
@@ -96,7 +102,8 @@ CASES = {
         (cells(4, arousal="-1.5"), TRAINING + "arousal is '-1.5', outside -1 to 1 and not -2"),
         (cells(4, face_x="NULL"), TRAINING + "face_x is 'NULL', not a number"),
         (cells(4, face_width="0"), TRAINING + "face_width is '0', outside 1 to"),
-        (cells(4, face_x="500"), TRAINING + "the face box (500.0, 0.0, 548.0, 48.0) lies out"),
+        (cells(4, face_x="500"), TRAINING + "the corners of the face box from [500.0, 0.0] to [548.0, 48.0]"),
+        (cells(4, face_x="0.1", face_width="1", face_height="1"), "mark no face in a picture of 48 x 48"),
         (cells(4, facial_landmarks="1;2;3"), TRAINING + "facial_landmarks is not 68 points"),
         (cells(4, facial_landmarks="nan;" * 135 + "nan"), TRAINING + "facial_landmarks is not"),
         (cells(4, facial_landmarks="1_0;" * 135 + "1"), TRAINING + "facial_landmarks is not"),
@@ -167,7 +174,15 @@ CASES = {
         (frame(landmarks=[[1, 2]] * 67 + [[1, 10**400]]), BY_FRAME + "the landmarks are not 68 pairs"),
         (frame(landmarks={"left": 3}), BY_FRAME + "the landmarks are not 68 pairs of finite"),
         (frame(landmarks=[[1, 2]] * 68), BY_FRAME + "the landmarks span 0 x 0 pixels, which"),
-        (frame(landmarks=[[900, 900], [901, 902]] * 34), "lies outside 00001.png, 48 x 48 pix"),
+        (frame(landmarks=[[900, 900], [910, 912]] * 34), "mark no face in a picture of 48 x 48 pixels"),
+        (
+            frame(landmarks=[[0.4, 0.3], [0.7, 0.8]] * 34),
+            BY_FRAME + "the landmarks span 0.3 x 0.5 pixels, which",
+        ),
+        (
+            frame(arousal=0.5),
+            BY_FRAME + "arousal is 0.5, not a whole number; those from -10 to 10 are divided by 10",
+        ),
         (keys(elsewhere), "frame ../../elsewhere: it is not named by a number"),
         (keys(lambda whole: whole["frames"]["00001"].pop("arousal")), BY_FRAME + "it lacks val"),
         (keys(lambda whole: whole["frames"].update({"00001": [1]})), BY_FRAME + "it lacks val"),
@@ -261,7 +276,19 @@ CASES = {
         (cells(5, landmarks="landmarks/gone.npy"), MANIFEST + "there is no gone.npy"),
         (cells(5, landmarks="images/000000.png"), "000000.png is not a .npy of numbers"),
         (cells(rater_3_valence="0.5"), "column rater_3_valence: all 14 ratings are 0.5"),
-        (cells(**{"rater_{0.x}_valence": "0"}), "rater_{0.x}_valence is no rater's column"),
+        (
+            cells(**{"rater_{0.x}_valence": "high", "rater_{0.x}_arousal": "0"}),
+            "rater_{0.x}_valence is 'high', not",
+        ),
+        (cells(**{"rater_dr. no_valence": "0"}), "row 1 (the header): no column rater_dr. no_arousal"),
+        (cells(ben_arousal="0"), "ben_arousal is no rater's column. Name them rater_<name>_valence"),
+        (cells(**{"Valence mean": "0"}), "Valence mean is no rater's column"),
+        (cells(12, path="images/../images/000000.png"), "row 12 ...000000.png is the picture of ...row 2 "),
+        (
+            lambda path: shutil.copy(path.parent / "images/000004.png", path.parent / "images/000009.png"),
+            "row 11 ...: it is the same picture as in ...row 6 ",
+        ),
+        (cells(3, subject="joe"), "subject 'joe' is in two splits, images/000001.png in train and images/"),
         (cells(rater_4="0"), "rater_4 is no rater's column. Name them rater_<name>_valence"),
         (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal"),
         (edit(lambda t: t[["path", "split"]]), "row 1 (the header): no label. Add valence"),
@@ -290,6 +317,14 @@ CASES = {
         (content(NUL), "manifest.csv, row 2 ...: a zero byte, which no"),
     ],
     ("manifest", "landmarks/000003.npy"): [
+        (
+            saved(np.linspace(0.2, 0.8, 136).reshape(68, 2)),
+            MANIFEST + "landmarks from [0.2, 0.2] to [0.8, 0.8] mark no face in a",
+        ),
+        (
+            saved(np.linspace(400, 480, 136).reshape(68, 2)),
+            MANIFEST + "landmarks from [400.0, 400.6] to [479.4, 480.0] mark no",
+        ),
         (saved(np.zeros((5, 2))), "000003.npy has shape (5, 2), or NaN. Save (68, 2)"),
     ],
     ("amigos-openface", "External_Annotations.xlsx"): [
@@ -331,6 +366,9 @@ CASES = {
         (cells(drop=["time"]), f"{AROUSAL}, row 1 (the header): not time and the raters of annotations"),
         (cells(drop=["rater_3"]), "row 1 (the header): not time and the raters ...Name the same"),
     ],
+    ("sewa", "landmarks/Devel_01.csv"): [
+        (every(250), "landmarks/Devel_01.csv, row 3 ...time rises by 25 a row")
+    ],
     ("sewa", LABELS): [
         (line(1, "name;time;valence;arousal;liking"), f"{LABELS}, row 1: 'name;...are not the columns"),
         (swapped(";0.0\n", "\n"), f"{LABELS}, row 1: 'Train_01;...are not the columns"),
@@ -363,6 +401,14 @@ CASES = {
         (cells(3, recording=""), RECORDINGS + "recording is empty"),
         (cells(3, recording="a"), RECORDINGS + "recording 'a' stands in an earlier row"),
         (cells(3, ratings=""), RECORDINGS + "ratings is empty"),
+        (
+            cells(3, ratings="ratings/../ratings/a.csv"),
+            RECORDINGS + "ratings 'ratings/../ratings/a.csv' is an earl",
+        ),
+        (
+            cells(5, landmarks="landmarks/b.csv"),
+            "row 5 ...: landmarks 'landmarks/b.csv' is an earlier row's too",
+        ),
         (cells(3, ratings="../b.csv"), "the file name '../b.csv' leaves the data folder"),
         (cells(3, audio=X), RECORDINGS + "no file can have the name 'xxx"),
         (cells(drop=["split"]), "row 1 (the header): no column split, only recording"),
@@ -379,6 +425,13 @@ CASES = {
         (cells(5, time="0.2"), RATINGS + "time '0.2' is not later than in the row above. Sort"),
         (cells(5, time="0.38"), RATINGS + "time '0.38' does not follow the row above by the usual"),
         (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal, only time, rater_1_v"),
+        (
+            cells(**{"Eva.Arousal": "0"}),
+            "row 1 (the header): Eva.Arousal is no rater's column. Name them <name>_val",
+        ),
+        (cells(valence="0"), "ratings/b.csv, row 1 (the header): valence is no rater's column"),
+        (every(1 / 600), "ratings/b.csv, row 3 ...: time rises by 0.000167 a row"),
+        (every(10), "lasts 4.2 s and ratings/b.csv 41.1 s, of one recording. ...give its times in seconds"),
         (rows([*range(20), *range(21, 42)]), "row 22 ...time '2.1' does not follow ...Resample"),
         (edit(lambda t: t[["time"]]), "ratings/b.csv, row 1 ...no rater. Name"),
         (cells(rater_1_arousal="", rater_2_arousal="", rater_3_arousal=""), "rated by nobody in"),
@@ -393,9 +446,17 @@ CASES = {
         (cells(drop=["time"]), "landmarks/b.csv, row 1 (the header): no column timestamp"),
         (cells(y_7=""), "row 2 ...some landmarks are empty ...Give all of a frame, or none"),
         (cells(**POINTS), "landmarks/b.csv: no frame has landmarks"),
-        (cells(**dict.fromkeys(POINTS, "9")), "landmarks/b.csv, ...both eyes have one centre"),
+        (cells(**dict.fromkeys(EYES, "9")), "landmarks/b.csv, ...both eyes have one centre"),
+        (cells(4, **dict.fromkeys(POINTS, "0.5")), "row 4 ...landmarks span less than 4 pixels. Give pixels"),
+        (cells(success="yes"), "row 2 ...success is 'yes', not a number"),
+        (every(1000), "landmarks/b.csv, row 3 ...: time rises by 100 a row, as milliseconds or num"),
+        (
+            every(10),
+            "landmarks/b.csv, row 3 ...: time rises by 1 a row...Give seconds: a row every 0.002 to 0.5",
+        ),
     ],
     ("recordings-features", "audio_features/b.csv"): [
+        (cells(success="0"), "b.csv, row 2 ...: success is '0': no face was found, and the"),
         (cells(**{"mfcc[1]": "1"}), "not the 3 columns of audio_features/a.csv, in their"),
         (edit(lambda t: t[["time"]]), "audio_features/b.csv, row 1 ...no column but time"),
         (cells(4, feature_1="loud"), FEATURES + "feature_1 is 'loud', not a number"),

@@ -63,6 +63,18 @@ def test_without_labels_and_annotations_a_recording_is_counted(written):
     assert read.excluded == {"recording without labels and annotations": 1}
 
 
+def test_files_and_rows_that_are_not_read_are_counted(written):
+    for name in ("audio/Train_01.WAV", "audio/Train_01.mp3", "landmarks/notes.txt"):
+        (written / name).touch()
+    with (written / "recordings.csv").open("a") as file:
+        file.write("Train_09;p9;nine\n")
+    assert load(written).excluded == {
+        "file of another ending than .wav in audio": 2,
+        "file of another ending than .csv in landmarks": 1,
+        "row of recordings.csv without files": 1,
+    }
+
+
 def test_without_any_labels_there_is_no_gold_standard(written):
     for path in (written / "labels").iterdir():
         path.unlink()

@@ -130,7 +130,7 @@ def test_a_class_without_spread_is_named(rng, affect, reading, left):
     [
         ({"reading": "sigma"}, "reading must be one of all, axis, distance and priors of all, kept"),
         ({"priors": "equal"}, "reading must be one of all, axis, distance and priors of all, kept"),
-        ({"label": np.zeros(3, int)}, "one length; got 4 and 3"),
+        ({"label": np.zeros(3, int)}, r"got \(4, 2\) and \(3,\)"),
         ({"label": np.array([0, 0, 0, 1])}, "integers 0 to 0; 1 of 4 are not"),
         ({"label": np.array([0, 0, 0, -1])}, r"1 of 4 are not .*leave rows without a category \(-1\) out"),
         ({"label": np.zeros(4)}, "categories must be integers .*float64"),

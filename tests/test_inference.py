@@ -94,6 +94,15 @@ def test_landmarks_are_in_pixels_of_the_picture_given(model, pictures, monkeypat
     [
         (np.zeros((2, 64, 64, 3)), "must be uint8"),
         (np.zeros((64, 64), np.uint8), "must be uint8"),
+        (
+            np.zeros((40, 30, 3), np.uint8),
+            r"must be uint8 .* \(40, 30, 3\): of one picture, give picture\[None\]",
+        ),
+        (np.zeros((40, 30, 4), np.uint8), "must be uint8"),
+        ([np.zeros((40, 30, 3)), np.zeros((40, 30, 3))], "or a list of them; one is float64"),
+        (["face.png"], "or a list of them; one is str"),
+        (torch.zeros(2, 64, 64, 3), "or a list of them; one is torch.float32"),
+        ([], "no pictures"),
         (np.zeros((2, 3, 64, 64), np.uint8), "must be uint8"),
         (np.zeros((0, 64, 64), np.uint8), "no pictures"),
     ],
@@ -105,11 +114,21 @@ def test_what_is_no_array_of_pictures_is_refused(model, images, message):
         Predictor(model, batch=0)
 
 
+def test_a_list_of_pictures_of_many_sizes_gives_what_each_gives(model, pictures):
+    given = [pictures[0], pictures[1][:50, :40], pictures[2][..., 0]]
+    predictor = Predictor(model, batch=2)
+    got = predictor.predict(given)
+    for row, picture in enumerate(given):
+        assert_allclose(got.affect[row], predictor.predict(picture[None]).affect[0], atol=1e-5)
+    assert_allclose(predictor.predict_video(given).affect, smooth(got.affect), atol=1e-5)
+
+
 def test_a_folder_gives_what_its_pictures_give(model, pictures, tmp_path):
     for name, picture in zip(("b.png", "a.bmp", "c.PNG"), pictures, strict=False):
         Image.fromarray(picture).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
-    names, got = Predictor(model, batch=2).predict_folder(tmp_path)
+    with pytest.warns(UserWarning, match="1 files are no pictures by their endings, notes.txt first"):
+        names, got = Predictor(model, batch=2).predict_folder(tmp_path)
     assert names == ["a.bmp", "b.png", "c.PNG"]
     same(got, Predictor(model).predict(pictures[[1, 0, 2]]), atol=1e-4)
 
@@ -154,7 +173,10 @@ def test_a_crop_moves_pixels_as_it_moves_points():
     assert (crop[:, at < -3] == 0).all() and (at < -3).sum() > 10
 
 
-@pytest.mark.parametrize("points", [np.zeros((68, 2)), np.full((68, 2), np.nan), np.eye(68, 2) * 50 - 900])
+OFF = [np.eye(68, 2) * 50 - 900, np.eye(68, 2) * 60 + (95, 10), np.eye(68, 2) * (1, 0.75)]
+
+
+@pytest.mark.parametrize("points", [np.zeros((68, 2)), np.full((68, 2), np.nan), *OFF])
 def test_landmarks_that_mark_no_face_are_refused(points):
     with pytest.raises(ValueError, match="mark no face in a picture of 100 x 80 pixels"):
         crop_face(np.zeros((80, 100), np.uint8), points, size=64)

@@ -84,7 +84,7 @@ def test_a_row_that_cannot_be_judged_is_refused():
         is_noisy(np.array([0, 1]), np.array([[0, 0], [-2.0, -2.0]]))
     with pytest.raises(ValueError, match="release, as_printed"):
         is_noisy(np.array([0, 1]), affect, rules="supplement")
-    with pytest.raises(ValueError, match=r"\(n,\) and \(n, 2\)"):
+    with pytest.raises(ValueError, match=r"\(n,\) and affect \(n, 2\)"):
         is_noisy(np.array([0, 1]), affect[:, 0])
 
 

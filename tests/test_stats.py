@@ -24,6 +24,12 @@ def rng():
     return np.random.default_rng(0)
 
 
+def summary(**changed):
+    """`t_test_from_summary` of two groups, changed."""
+    given = {"mean1": 0.3, "std1": 0.1, "n1": 12, "mean2": 0.2, "std2": 0.2, "n2": 9}
+    return t_test_from_summary(**given | changed, equal_variance=False)
+
+
 # Means
 
 
@@ -65,7 +71,15 @@ def test_foteinopoulou2021_table_3_under_both_readings_of_its_spread(clean, nois
         (lambda: compare_correlations(0.3, 3, 0.2, 50), "more than 3 pairs"),
         (lambda: compare_correlations(0.3, 50, 0.2, 3), "more than 3 pairs"),
         (lambda: compare_correlations(0.3, 50, -1.0, 50), r"\|r\| < 1"),
-        (lambda: compare_correlations(0.3, 50, 1.1, 50), r"\[-1, 1\]; got 1.1"),
+        (lambda: compare_correlations(0.3, 50, 1.1, 50), r"\|r\| < 1; got r 0.3, 1.1"),
+        (lambda: compare_correlations(0.3, 50, np.nan, 50), "must be finite; got {'r2': nan}"),
+        (lambda: compare_correlations(0.3, np.inf, 0.2, 50), "must be finite; got {'n1': inf}"),
+        (lambda: summary(mean2=np.inf), "must be finite; got {'mean2': inf}"),
+        (lambda: summary(std1=np.nan), "must be finite; got {'std1': nan}"),
+        (lambda: summary(std2=-0.2), "standard deviation is not negative; got 0.1 and -0.2"),
+        (lambda: variance_ceiling([0.1, np.inf], raters=3), "finite variance"),
+        (lambda: observed_variance([0.1, 0.2]), r"\(n, K\) or .* got \(2,\)"),
+        (lambda: variance_ceiling_from_ratings([[0.1, np.inf], [0.2, 0.3]], gaussian=True), "of numbers"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -10,7 +10,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from paperlib.data.cache import (
     data_root,
     resolve_inside,
 )
+from paperlib.data.pictures import SMALLEST, list_pictures
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import read_json
 from paperlib.labels import AFFECT
@@ -155,7 +156,8 @@ def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: in
     gone = []
     for clip in clips:
         actor, frames = _read_clip(root, clip)
-        pictures = {path.name for path in (root / clip).glob("*.png")}
+        found, others = list_pictures(root / clip)
+        pictures = {path.name.lower(): path for path in found}
         gone += [
             FileNotFoundError(
                 f"{frame.where}: there is no picture {clip}/{frame.picture.name}. Restore it, or take the "
@@ -164,9 +166,11 @@ def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: in
             for frame in frames
             if frame.picture.name not in pictures
         ]
+        frames = [replace(frame, picture=pictures.get(frame.picture.name, frame.picture)) for frame in frames]
         faces = [frame for frame in frames if frame.landmarks is not None]
         stay = [frame for frame in faces if frame.number % every == 0]
-        excluded["picture without annotation"] += len(pictures) - len(frames)
+        excluded["picture without annotation"] += len(found) - len(frames)
+        excluded["file that is neither picture nor annotation"] += len(others) - 1
         excluded["frame without face"] += len(frames) - len(faces)
         excluded[f"thinned out (every={every})"] += len(faces) - len(stay)
         kept += stay
@@ -224,6 +228,11 @@ def _read_frame(root: Path, clip: str, name: str, key: str, entry: Any) -> _Fram
             raise ValueError(
                 f"{where}: {dimension} is {str(value)[:80]}, not a number from -{SCALE} to {SCALE}. {_MEND}"
             )
+        if value % 1:
+            raise ValueError(
+                f"{where}: {dimension} is {value}, not a whole number; those from -{SCALE} to {SCALE} are divided by "
+                f"{SCALE}. {_MEND}"
+            )
     return _Frame(
         number=int(key),
         picture=root / clip / f"{key}.png",
@@ -245,9 +254,9 @@ def _read_landmarks(points: Any, where: str) -> NDArray[np.float64] | None:
         raise ValueError(f"{where}: the landmarks are not 68 pairs of finite x and y. {_MEND}")
     if not landmarks.any():
         return None
-    if not 1 < np.ptp(landmarks, axis=0).sum() < _SPAN:
+    if not SMALLEST <= np.ptp(landmarks, axis=0).sum() < _SPAN:
         raise ValueError(
             f"{where}: the landmarks span {' x '.join(f'{span:g}' for span in np.ptp(landmarks, axis=0))} pixels, "
-            f"which is no face in a film. {_MEND}"
+            f"which is no face in a film; they are in pixels of the frame. {_MEND}"
         )
     return landmarks

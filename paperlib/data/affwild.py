@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib.data.cache import Conversion, convert_pictures, converted, data_root
+from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import is_missing, parse_numbers, read_text
 from paperlib.labels import AFFECT
@@ -25,7 +26,6 @@ FRAMES = "frames"
 HEADER = "valence,arousal"  # the first line of Aff-Wild2's files
 NO_VALUE = -5  # stands there where a frame has no annotation
 
-_SUFFIXES = (".png", ".jpg", ".jpeg")
 _PERSON = re.compile(r"_(left|right)$")  # two people of one video are annotated apart
 
 
@@ -79,10 +79,12 @@ def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
 
 def _convert(folder: Path, root: Path, size: int, channels: int, every: int) -> Conversion:
     labels = _read_annotations(root)
-    frames = {path.name: _list_frames(path) for path in sorted((root / FRAMES).glob("*/"))}
+    excluded: Counter[str] = Counter()
+    frames = {path.name: _list_frames(path, excluded) for path in sorted((root / FRAMES).glob("*/"))}
     first = _first_number(labels, frames)
     others = sum(len(frames[video]) for video in set(frames) - set(labels))
-    excluded = Counter({"picture of a video without annotations": others})
+    excluded["picture of a video without annotations"] = others
+    excluded["file that is no annotation by its ending"] = len(_unread(root))
     files, stays = [], {}
     for video, affect in labels.items():
         numbers = np.arange(first, first + len(affect))
@@ -160,10 +162,18 @@ def _read_numbers(root: Path, name: str, *, columns: int) -> NDArray[np.float64]
     return values
 
 
-def _list_frames(folder: Path) -> dict[int, str]:
-    """The pictures of a video, by frame number; other files are not read."""
+def _unread(root: Path) -> list[Path]:
+    """The files among the annotations that are not read."""
+    folders = [root / ANNOTATIONS, *(root / ANNOTATIONS / dimension for dimension in AFFECT)]
+    return [path for d in folders for path in d.glob("[!.]*") if path.is_file() and path.suffix != ".txt"]
+
+
+def _list_frames(folder: Path, excluded: Counter[str]) -> dict[int, str]:
+    """The pictures of a video, by frame number; other files are counted."""
     frames: dict[int, str] = {}
-    for name in sorted(path.name for path in folder.glob("[!.]*") if path.suffix.lower() in _SUFFIXES):
+    pictures, others = list_pictures(folder)
+    excluded["file that is no picture by its ending"] += len(others)
+    for name in (path.name for path in pictures):
         place, stem = f"{FRAMES}/{folder.name}/{name}", os.path.splitext(name)[0].strip()
         if not stem.isdecimal():
             raise ValueError(f"{place} is not named by a frame number. Rename it, as 00001.jpg.")

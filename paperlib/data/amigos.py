@@ -46,7 +46,7 @@ def load_amigos(
     action_units (names) and frames (a row of intensities each). Ratings beyond [-1, 1] are clipped; frames in
     which OpenFace found no face hold the last intensities found; a last segment of at least ten seconds is
     filled up by holding its last frame. All are counted in `adjusted`. Shorter segments, ones without any
-    face and recordings without a file are counted in `excluded`.
+    face, recordings without a file, files without ratings and files named otherwise are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the annotations or all action units are missing.
@@ -75,7 +75,7 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
         "user {UserID}, video {VideoID}, segment {Segment_Index} was rated in an earlier row",
         "Take one of the two rows out.",
     )
-    files = _files(root / FOLDER)
+    files, others = _files(root / FOLDER)
     counts: dict[str, int] = {}
     features: dict[int, NDArray[np.float32]] = {}
 
@@ -88,7 +88,10 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
         "less than half of the segment on film",
         "no face found in the segment",
     )
+    unread, unrated = "file that is not named as a recording's", "recording of action units without ratings"
     groups = keys.groupby("recording", sort=False).indices
+    count(unread, others)
+    count(unrated, len(set(files) - set(groups)))
     for name, rows in tqdm(groups.items(), desc="reading action units", delay=5):
         if name not in files:
             count(missing, len(rows))
@@ -111,6 +114,10 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
             f"<UserID>_<VideoID>.csv (OpenFace) or .json, for example {recording[0]}.csv."
         )
     kept = np.array(sorted(features))
+    if max(segment.max() for segment in features.values()) <= 1:
+        raise ValueError(
+            f"{FOLDER}: no intensity is above 1, as if these were presences or shares. Give intensities from 0 to 5."
+        )
     arrays: dict[str, Any] = {
         "features": np.stack([features[row] for row in kept]),
         "affect": ratings[kept].mean(axis=1, dtype=np.float64).astype(np.float32),
@@ -119,7 +126,9 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
         "recording": recording[kept],
     }
     count("ratings clipped to -1 to 1", clipped)
-    excluded = {what: counts.pop(what) for what in (missing, short, faceless) if what in counts}
+    excluded = {
+        what: counts.pop(what) for what in (missing, short, faceless, unread, unrated) if what in counts
+    }
     return arrays, {"excluded": excluded, "adjusted": counts}
 
 
@@ -157,11 +166,14 @@ def _subject(user: str) -> str:
     return f"P{int(user.removeprefix('P')):02d}"
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Recording -> its file of action units."""
+def _files(folder: Path) -> tuple[dict[str, Path], int]:
+    """Recording -> its file of action units, and how many files are named otherwise."""
     files: dict[str, Path] = {}
-    for path in sorted(folder.glob("*")):
-        if path.suffix not in (".csv", ".json") or not (name := re.match(r"(P?\d+)_([^_]+)", path.stem)):
+    others = 0
+    for path in sorted(path for path in folder.glob("[!.]*") if path.is_file()):
+        name = re.match(r"(P?\d+)_([^_]+)", path.stem)
+        if path.suffix.lower() not in (".csv", ".json") or not name:
+            others += 1
             continue
         recording = f"{_subject(name[1])}_{name[2]}"
         if recording in files:
@@ -169,12 +181,12 @@ def _files(folder: Path) -> dict[str, Path]:
                 f"{folder.name}: {files[recording].name} and {path.name} are one recording. Keep one."
             )
         files[recording] = path
-    return files
+    return files, others
 
 
 def _action_units(path: Path, names: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Intensities (frames, names), and (frames,) whether a face was found."""
-    values, found, fps = (_read_json if path.suffix == ".json" else _read_openface)(path, names)
+    values, found, fps = (_read_json if path.suffix.lower() == ".json" else _read_openface)(path, names)
     if not np.isclose(fps, FRAMES_PER_SECOND, rtol=0.01):
         raise ValueError(
             f"{path.name}: {fps:.4g} frames a second, not {FRAMES_PER_SECOND}. Resample the recording."

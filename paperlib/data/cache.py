@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from paperlib.data import pictures
+from paperlib.data.pictures import misplaced, open_picture
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Conversion = tuple[
     dict[str, Any], dict[str, Any]
@@ -261,13 +264,14 @@ def convert_pictures(
     """Decode picture files, by threads, into images.npy of `folder`; cut to `boxes` first where given.
 
     Returns the mapped images and (n, 2) float32, the width and height in pixels of what each was scaled from.
-    A box may reach over the picture's edge: what lies outside is black. `where` names each picture's row in a
+    Pictures are turned upright first (`open_picture`), and boxes are of the turned picture. A box may reach over the
+    picture's edge: what lies outside is black. `where` names each picture's row in a
     message.
 
     Raises:
         FileNotFoundError: pictures are missing; the message lists them.
-        ValueError: pictures cannot be read, or their boxes lie outside them: the message lists them, and the others
-            are kept for the next conversion; or `channels` is neither 1 nor 3.
+        ValueError: pictures are there twice, cannot be read, or their boxes mark no face in them: the message lists
+            them, and the others are kept for the next conversion; or `channels` is neither 1 nor 3.
     """
     if channels not in (1, 3) or size < 1:
         raise ValueError(f"channels must be 1 or 3 and size positive; got channels={channels}, size={size}")
@@ -277,6 +281,7 @@ def convert_pictures(
         if not path.is_file()
     ]
     all_or_none(missing)
+    _refuse_twice(paths, where, boxes)
     images = open_pictures(folder, len(paths), size=size, channels=channels)
     scaled_from = np.empty((len(paths), 2), np.float32)
     cut: Sequence[Box | None] = boxes or [None] * len(paths)
@@ -307,6 +312,18 @@ def convert_pictures(
     return images, scaled_from
 
 
+def _refuse_twice(paths: Sequence[Path], where: Sequence[str], boxes: Sequence[Box] | None) -> None:
+    faces = zip(paths, boxes if boxes is not None else [None] * len(paths), strict=True)
+    first: dict[Any, int] = {}
+    earlier = [first.setdefault(face, row) for row, face in enumerate(faces)]
+    mend = "Take one of the two rows out."
+    all_or_none(
+        ValueError(f"{where[row]}: {paths[row].name} is the picture of {where[other]} too. {mend}")
+        for row, other in enumerate(earlier)
+        if other != row
+    )
+
+
 def tried(function: Callable[..., Found], *arguments: Any) -> Found | Exception:
     """What a function returns, or the ValueError or FileNotFoundError that it raises."""
     try:
@@ -335,7 +352,12 @@ class _Kept:
     """The pictures of a conversion that failed for others, beside the folder of the one that tries again."""
 
     def __init__(self, folder: Path, known_by: Sequence[str], form: tuple[int, int]) -> None:
-        version = [*form, inspect.getsource(_decode), importlib.metadata.version("pillow")]
+        version = [
+            *form,
+            inspect.getsource(_decode),
+            inspect.getsource(pictures),
+            importlib.metadata.version("pillow"),
+        ]
         mark = hashlib.sha256(json.dumps(version).encode()).hexdigest()[:16]
         self.folder = folder.parent / f"{folder.name.rpartition('-')[0]}-{mark}.kept"
         self.made, self.known_by = folder / "images.npy", known_by
@@ -369,19 +391,14 @@ class _Kept:
 def _decode(
     path: Path, where: str, size: int, channels: int, box: Box | None
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    try:
-        with Image.open(path) as file:
-            picture = file.convert("L" if channels == 1 else "RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        problem = f"{where}: the picture {path.name} cannot be read ({type(error).__name__})"
-        raise ValueError(f"{problem}. Replace it, or take its row out.") from error
+    mend = "Replace it, or take its row out."
+    picture = open_picture(path, mode="L" if channels == 1 else "RGB", where=where, mend=mend)
     if box is not None:
-        left, top, right, bottom = box
-        if left >= picture.width or top >= picture.height or right <= 0 or bottom <= 0:
+        if problem := misplaced([box[:2], box[2:]], picture.size):
             raise ValueError(
-                f"{where}: the face box {box} lies outside {path.name}, {picture.width} x {picture.height} "
-                "pixels. Correct the box, or take the row out."
+                f"{where}: the corners of the face box {problem} ({path.name}), or take the row out."
             )
+        left, top, right, bottom = box
         picture = picture.crop((round(left), round(top), round(right), round(bottom)))
     scaled = picture.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(scaled), picture.size

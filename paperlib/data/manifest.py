@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from paperlib.data.cache import (
     resolve_inside,
     tried,
 )
-from paperlib.data.records import FaceSet
+from paperlib.data.pictures import list_pictures, misplaced
+from paperlib.data.records import FaceSet, refuse_two_splits
 from paperlib.data.tables import (
     Table,
     is_missing,
+    raters_of,
     read_header,
     read_numbers,
     read_table,
@@ -40,27 +42,38 @@ def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache
     """Pictures listed in a CSV, or in manifest.csv of a folder or of its folder manifest, scaled to `size`
     pixels and 1 or 3 `channels`.
 
-    Columns, in any order; others are not read:
-        path: the picture, relative to the CSV's folder and inside it; pictures show the cropped face split:
-        train, validation or test subject: who is shown, if known expression: a name of labels.EXPRESSIONS, or
-        empty valence, arousal: -1 to 1, both or neither in a row; without these columns, the mean of the
-        raters rater_<name>_valence, rater_<name>_arousal: one pair of columns for each rater, both or neither
-        in a row landmarks: a .npy of (68, 2) x and y in the picture's pixels, or empty
+    Columns, in any order; others are not read, and one that speaks of valence or arousal is refused:
+        path: the picture, relative to the CSV's folder and inside it; pictures show the cropped face
+        split: train, validation or test
+        subject: who is shown, if known; nobody is in two splits
+        expression: a name of labels.EXPRESSIONS, or empty
+        valence, arousal: -1 to 1, both or neither in a row; without these columns, the mean of the raters
+        rater_<name>_valence, rater_<name>_arousal: one pair of columns for each rater, both or neither in a row
+        landmarks: a .npy of (68, 2) x and y in the picture's pixels, or empty
+    A picture is turned upright by its orientation tag, and its landmarks are those of the turned one. Pictures that lie
+    beside those named, and that no row names, are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the CSV, a picture or a landmark file is missing.
-        ValueError: a value, a name or a picture that cannot be: the message names file, row and mend.
+        ValueError: a value, a name or a picture that cannot be, or the same picture with two labels or in two splits:
+            the message names file, row and mend.
     """
     path = data_root("manifest", path) / NAME if Path(path).is_dir() else Path(path)
+    listed = _read(path)
     arrays, notes = converted(
         cache,
         name="manifest",
-        sources=[path, *_read(path).files],
+        sources=[path, *listed.files],
         settings={"size": size, "channels": channels},
         convert=lambda folder: _convert(folder, _read(path), size, channels),
         root=path.parent,
     )
-    return FaceSet(name=path.parent.resolve().name, **arrays, **notes)
+    beside = {
+        picture for folder in {p.parent for p in listed.pictures} for picture in list_pictures(folder)[0]
+    }
+    unnamed = len(beside - set(listed.pictures))  # counted anew, since files without a row are no source
+    excluded = {"picture that no row names": unnamed} if unnamed else {}
+    return FaceSet(name=path.parent.resolve().name, excluded=excluded, **arrays, **notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +93,7 @@ class _Listed:
 def _read(path: Path) -> _Listed:
     resolve_inside(path.parent, path.name, where=path.name)
     header = read_header(path)
-    raters = _raters(path, header)
+    raters = raters_of(header, path.name, prefix="rater_")
     pairs = [f"rater_{name}_{dimension}" for name in raters for dimension in AFFECT]
     given = [*AFFECT] if set(AFFECT) & set(header) else []
     if not (given or raters or "expression" in header):
@@ -94,21 +107,6 @@ def _read(path: Path) -> _Listed:
     pictures = [file for file in _inside(table, "path") if file is not None]
     landmarks = _inside(table, "landmarks") if "landmarks" in table.frame else []
     return _Listed(table=table, raters=raters, pictures=pictures, landmarks=landmarks)
-
-
-def _raters(path: Path, header: list[str]) -> list[str]:
-    """The names of the raters, in the order of their columns."""
-    matches = {
-        name: re.fullmatch(r"rater_(\w+)_(valence|arousal)", name)
-        for name in header
-        if name.startswith("rater")
-    }
-    if odd := [name for name, match in matches.items() if match is None]:
-        raise ValueError(
-            f"{path.name}, row 1 (the header): {', '.join(odd)} is no rater's column. "
-            "Name them rater_<name>_valence and rater_<name>_arousal; a name has letters, digits and _."
-        )
-    return list(dict.fromkeys(match[1] for match in matches.values() if match))
 
 
 def _inside(table: Table, column: str) -> list[Path | None]:
@@ -127,6 +125,8 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
         subject = table.frame["subject"].str.strip()
         table.refuse((subject == "").to_numpy(), "subject is empty", "Name it, or leave the whole column out")
         arrays["subject"] = np.array(subject.tolist())
+        items = table.frame["path"].tolist()
+        refuse_two_splits(table.path.name, "subject", names=subject, split=arrays["split"], items=items)
     if "expression" in table.frame:
         numbers = {name: number for number, name in enumerate(EXPRESSIONS)} | {"": -1}
         arrays["expression"] = table.choices("expression", numbers).astype(np.int8)
@@ -150,9 +150,27 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
     images, scaled_from = convert_pictures(
         folder, listed.pictures, where=places, size=size, channels=channels
     )
+    _refuse_copies(
+        table, images, [arrays[name] for name in ("split", "expression", "affect") if name in arrays]
+    )
     if points:
+        for row, (marks, shape) in enumerate(zip(points, scaled_from.tolist(), strict=True)):
+            if np.isfinite(marks).all() and (problem := misplaced(marks, shape)):
+                raise ValueError(f"{places[row]}: landmarks {problem}.")
         arrays["landmarks"] = (np.stack(points) * (size / scaled_from[:, None, :])).astype(np.float32)
     return {"images": images, **arrays}, {}
+
+
+def _refuse_copies(table: Table, images: NDArray[np.uint8], labels: list[NDArray]) -> None:
+    """ValueError for two files that hold the same picture under other labels, or in other splits."""
+    first: dict[bytes, int] = {}
+    for row, image in enumerate(images):
+        other = first.setdefault(hashlib.sha256(image.tobytes()).digest(), row)
+        if not all(np.array_equal(x[row], x[other], equal_nan=x.dtype.kind == "f") for x in labels):
+            raise ValueError(
+                f"{table.where(row)}: it is the same picture as in {table.where(other)}, with another label or in "
+                "another split. Take one of the two rows out."
+            )
 
 
 def _affect(table: Table, prefix: str) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from paperlib.data.affwild import split_by_group
 from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_each
+from paperlib.data.pictures import unnamed
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import read_table
 from paperlib.labels import EXPRESSIONS
@@ -38,7 +39,8 @@ def load_morphset(root: Path | str, *, size: int = 224, channels: int = 3, cache
 
     `root`, or its folder morphset, holds Morphset.csv as its authors released it, of which the columns Filename,
     Subject, Emotion Label, Valence and Arousal are read, and images/ with the pictures of Filename. A fifth of the
-    subjects is the split "test", the others are "train", drawn once; nobody is in both. Nothing is left out.
+    subjects is the split "test", the others are "train", drawn once; nobody is in both. Files of
+    images/ that no row names are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the table or a picture is missing.
@@ -79,4 +81,4 @@ def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
         "split": split_by_group(subject),
         "expression": expression.astype(np.int8),
         "subject": subject,
-    }, {}
+    }, {"excluded": unnamed(root / PICTURES, paths)}

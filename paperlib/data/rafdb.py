@@ -13,6 +13,7 @@ import numpy as np
 
 from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, first_of, resolve_inside
 from paperlib.data.categories import PSEUDO, pseudo_affect
+from paperlib.data.pictures import unnamed
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import read_text
 from paperlib.labels import EXPRESSIONS
@@ -31,7 +32,7 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
     `root`, or its folder rafdb, or the folder basic in either, holds EmoLabel/list_patition_label.txt and the
     aligned pictures, Image/aligned/<name>_aligned.jpg. A name's prefix is its split, train or test. `affect`
     is NaN, or what valence_arousal.csv beside EmoLabel/ says of the list's names (`pseudo_affect`). Who is
-    shown is not known.
+    shown is not known. Files of Image/aligned that no line names are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the list, the folder of pictures or a picture is missing.
@@ -70,7 +71,7 @@ def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
         "affect": affect,
         "split": split,
         "expression": np.array(expression, np.int8),
-    }, {}
+    }, {"excluded": unnamed(pictures, paths)}
 
 
 def _read_list(path: Path) -> dict[str, re.Match[str]]:

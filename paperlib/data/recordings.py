@@ -24,8 +24,9 @@ from tqdm import tqdm
 
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
 from paperlib.data.manifest import SPLITS
-from paperlib.data.records import RecordingSet
-from paperlib.data.tables import NOT_CSV, Table, form_of, is_missing, parse_numbers
+from paperlib.data.pictures import SMALLEST
+from paperlib.data.records import RecordingSet, refuse_two_splits
+from paperlib.data.tables import NOT_CSV, Table, form_of, is_missing, parse_numbers, raters_of
 from paperlib.labels import AFFECT
 
 NAME = "recordings.csv"
@@ -35,6 +36,8 @@ MODALITIES = {"audio": ("audio", "audio_features"), "video": ("landmarks", "vide
 
 _CANCELLED = 0.01  # share of the channels' power that their mean has; half, where they have nothing in common
 _LONGEST = 1e5  # seconds; a slip in a time must not fill the memory
+_SLOWEST, _SLOWEST_FILM = 10.0, 0.5  # seconds from row to row of ratings, and of landmarks
+_FASTEST = 2e-3
 _MEND = "Correct the cell, or take the recording out."
 
 
@@ -64,11 +67,21 @@ class NamedTable(Table):
                 raise ValueError(f"{self.where(row)}: {cell}, {problem}{more}. {mend}")
         return values
 
-    def times(self, column: str = "time") -> NDArray[np.float64]:
-        """The column of times in seconds, (rows,), which must increase from 0 or later."""
+    def times(self, column: str = "time", *, slowest: float = _SLOWEST) -> NDArray[np.float64]:
+        """The column of times in seconds, (rows,), which must increase from 0 or later.
+
+        ValueError too where a usual row comes more than `slowest` seconds after the one above, as milliseconds and
+        numbers of frames would have it, or less than two thousandths.
+        """
         (time,) = self.matrix([column], low=0, high=_LONGEST).T
         problem = f"{column} {{{column}}} is not later than in the row above"
         self.refuse(np.diff(time, prepend=-1) <= 0, problem, "Sort the rows, and keep one for each time.")
+        usual = float(np.median(np.diff(time))) if len(time) > 1 else 1 / RATE
+        if not _FASTEST <= usual <= slowest:
+            raise ValueError(
+                f"{self.where(min(1, len(time) - 1))}: {column} rises by {usual:.3g} a row, as milliseconds or "
+                f"numbers of frames do. Give seconds: a row every {_FASTEST:g} to {slowest:g}."
+            )
         return time
 
 
@@ -93,20 +106,21 @@ class Recording:
 def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
     """Recordings listed in a CSV, or in recordings.csv of a folder or of its folder recordings, at 10 frames a second.
 
-    All CSVs are read as `tables.form_of` says. Columns, in any order; others are not
-    read, and files lie in the CSV's folder or below it:
+    All CSVs are read as `tables.form_of` says. Columns, in any order; others are not read (among ratings, one that
+    speaks of valence or arousal is refused), and files lie in the CSV's folder or below:
         recording: its name; split: train, validation or test
         ratings: a CSV with `time` in seconds and a pair of columns <rater>_valence, <rater>_arousal for each
             rater, -1 to 1, empty or NaN where one gave none, at any constant rate
         subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
         audio: a .wav; or audio_features: a CSV of `time`, every 0.1 s from 0, and any numeric columns
         landmarks: a CSV of `time` or `timestamp` and x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, at the
-            video's rate, empty where no face was found; or video_features: as audio_features
+            video's rate, empty, zero or with `success` 0 where no face was found; or video_features: as audio_features
     One of the last four is needed. A column that is there is filled for every recording. With features of one's
     own `audio` and `video` have as many columns as these, the same in every recording, not 130 and 98.
 
     The raters are all those named anywhere, NaN in recordings that they did not rate. What was resampled, cut or
-    interpolated, and raters who never varied in a recording and dimension, are counted in `adjusted`.
+    interpolated, and raters who never varied in a recording and dimension, are counted in `adjusted`; files that lie
+    beside those named, and that no row names, in `excluded`.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -114,14 +128,20 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
             a subject or a pair in two splits, no training recording: the message names file, row and mend.
     """
     path = data_root("recordings", path) / NAME if Path(path).is_dir() else Path(path)
+    files = [file for row in _read_list(path)[1] for file in row.values()]
     arrays, notes = converted(
         cache,
         name="recordings",
-        sources=[path, *(file for row in _read_list(path)[1] for file in row.values())],
+        sources=[path, *files],
         settings=feature_settings(),
         convert=lambda _: _convert(*_read_list(path)),
         root=path.parent,
     )
+    beside = {file for folder in {f.parent for f in files} for file in folder.glob("[!.]*") if file.is_file()}
+    if unnamed := len(
+        beside - {*files, path.resolve()}
+    ):  # counted anew, since files without a row are no source
+        notes["excluded"] = {**notes["excluded"], "file that no row names": unnamed}
     return RecordingSet(name=path.parent.resolve().name, **arrays, **notes)
 
 
@@ -146,6 +166,11 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
         {column: resolve_inside(path.parent, name, where=table.where(row)) for column, name in cells.items()}
         for row, cells in enumerate(_rows(table.frame[["ratings", *given]]))
     ]
+    for column in {"ratings", *given} - {"audio"}:  # people in one room may share a microphone
+        again = pd.Series([named[column] for named in files]).duplicated().to_numpy(bool)
+        table.refuse(
+            again, f"{column} {{{column}}} is an earlier row's too", "Name each recording's own file."
+        )
     for row, named in enumerate(files):
         for column, file in named.items():
             if not file.is_file():
@@ -202,12 +227,10 @@ def _read_ratings(
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Raters, and their valence and arousal, each (frames, raters)."""
     table = read_named_table(path, name=name)
-    matches = [re.fullmatch(r"(\w+)_(valence|arousal)", column) for column in table.columns]
-    raters = list(dict.fromkeys(match[1] for match in matches if match))
+    raters = raters_of(table.columns, name)
     if not raters:
         raise ValueError(
-            f"{name}, row 1 (the header): no rater. Name columns <rater>_valence and <rater>_arousal; a rater's name "
-            "has letters, digits and _."
+            f"{name}, row 1 (the header): no rater. Name columns <rater>_valence and <rater>_arousal."
         )
     columns = [f"{rater}_{dimension}" for dimension in AFFECT for rater in raters]
     need_columns(table, ["time", *columns])
@@ -219,6 +242,10 @@ def _read_features(path: Path, *, name: str) -> tuple[list[str], NDArray[np.floa
     """The names of all columns but `time`, and (frames, columns)."""
     table = read_named_table(path, name=name)
     need_columns(table, ["time"])
+    found = "success is {success}: no face was found, and the row's features mean nothing"
+    table.refuse(
+        ~_detected(table), found, "Fill the row from its neighbours, and leave the column success out."
+    )
     columns = [column for column in table.columns if column != "time"]
     if not columns:
         raise ValueError(f"{name}, row 1 (the header): no column but time. Add the features.")
@@ -345,7 +372,10 @@ def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
 
 
 def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np.float64]:
-    """features.normalise_landmarks of the faces in each 100 ms, averaged, (frames, 98); gaps are interpolated."""
+    """features.normalise_landmarks of the faces in each 100 ms, averaged, (frames, 98); gaps are interpolated.
+
+    A frame has no face where its landmarks are empty or all zero, or `success`, where there is such a column, is 0.
+    """
     from paperlib.features import LANDMARKS, normalise_landmarks
 
     table = read_named_table(path, name=name)
@@ -358,29 +388,41 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
     columns = [f"{axis}_{k}" for axis in "xy" for k in range(1, points + 1)]
     clock = "time" if "time" in table.frame else "timestamp"
     need_columns(table, [clock, *columns])
-    time = table.times(clock)
+    time = table.times(clock, slowest=_SLOWEST_FILM)
     place = table.matrix(columns, low=-1e5, high=1e5, blank=True).reshape(-1, 2, points).transpose(0, 2, 1)
-    lost = np.isnan(place).sum(axis=(1, 2))
-    table.refuse(
-        (lost > 0) & (lost < 2 * points), "some landmarks are empty", "Give all of a frame, or none."
-    )
-    if (lost > 0).all():
+    missing, found = np.isnan(place).sum(axis=(1, 2)), _detected(table)
+    partly = (missing > 0) & (missing < 2 * points) & found
+    table.refuse(partly, "some landmarks are empty", "Give all of a frame, or none.")
+    lost = ~found | (missing > 0) | ~place.any(axis=(1, 2))
+    if lost.all():
         raise ValueError(f"{name}: no frame has landmarks. Detect them again, or take its recording out.")
-    faces = place[lost == 0] if points == len(LANDMARKS) else place[lost == 0][:, LANDMARKS]
+    faces = place[~lost] if points == len(LANDMARKS) else place[~lost][:, LANDMARKS]
+    tiny = np.zeros(len(table), bool)
+    tiny[~lost] = np.ptp(faces, axis=1).max(axis=1) < SMALLEST
+    table.refuse(
+        tiny, f"the landmarks span less than {SMALLEST} pixels", "Give pixels, not shares of the picture."
+    )
     try:
         normalised = normalise_landmarks(faces)
     except ValueError as error:
         raise ValueError(f"{name}, of its frames with landmarks: {error}") from error
     slot = (time * RATE + 1e-6).astype(int)
     total = np.zeros((slot[-1] + 1, normalised.shape[1]))
-    np.add.at(total, slot[lost == 0], normalised)
-    number = np.bincount(slot[lost == 0], minlength=len(total))
+    np.add.at(total, slot[~lost], normalised)
+    number = np.bincount(slot[~lost], minlength=len(total))
     seen, gaps = np.flatnonzero(number), np.flatnonzero(number == 0)
     mean = total / np.maximum(number, 1)[:, None]
     for column in mean.T:
         column[gaps] = np.interp(gaps, seen, column[seen])
     counts["frames without landmarks: interpolated"] += len(gaps)
     return mean
+
+
+def _detected(table: NamedTable) -> NDArray[np.bool_]:
+    """In which rows a face was found, (rows,): OpenFace says so in `success`; without that column, in all."""
+    if "success" not in table.frame:
+        return np.ones(len(table), bool)
+    return table.numbers("success", low=0, high=1, whole=True, mend=_MEND) == 1
 
 
 def assemble(
@@ -422,16 +464,10 @@ def assemble(
 def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
     if not any(recording.split == "train" for recording in recordings):
         raise ValueError(f"{listed}: no recording is of the split train. Add one.")
+    split, items = [r.split for r in recordings], [r.name for r in recordings]
     for who in ("subject", "pair"):
-        first: dict[str, Recording] = {}
-        for recording in recordings:
-            name = getattr(recording, who)
-            other = first.setdefault(name, recording)
-            if other.split != recording.split:
-                raise ValueError(
-                    f"{listed}: {who} {name!r} is in two splits, {other.name} in {other.split} and {recording.name} "
-                    f"in {recording.split}. Who is tested must be unknown in training: put both in one split."
-                )
+        names = [getattr(recording, who) for recording in recordings]
+        refuse_two_splits(listed, who, names=names, split=split, items=items)
 
 
 def _cut(
@@ -451,7 +487,7 @@ def _cut(
     if lengths[long] - frames > RATE:
         raise ValueError(
             f"{short} lasts {frames / RATE:g} s and {long} {lengths[long] / RATE:g} s, of one recording. Restore the "
-            "wrong one, or cut both to the same time."
+            "wrong one, give its times in seconds, or cut both to the same time."
         )
     if frames <= SHORTEST:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -94,6 +95,20 @@ class RecordingSet:
         """The frames of recording i."""
         end = int(self.frames[: i + 1].sum())
         return slice(end - int(self.frames[i]), end)
+
+
+def refuse_two_splits(
+    listed: str, who: str, *, names: Sequence[str], split: Sequence[str], items: Sequence[str]
+) -> None:
+    """ValueError if one of `names` (n,), such as a person's, has items (n,) in two splits; `listed` is their file."""
+    first: dict[str, int] = {}
+    for row, name in enumerate(names):
+        other = first.setdefault(name, row)
+        if split[other] != split[row]:
+            raise ValueError(
+                f"{listed}: {who} {name!r} is in two splits, {items[other]} in {split[other]} and {items[row]} in "
+                f"{split[row]}. Who is tested must be unknown in training: put both in one split."
+            )
 
 
 Record = TypeVar("Record", FaceSet, SequenceSet)

@@ -46,14 +46,14 @@ def load_sewa(root: Path | str, *, cache: Path | str) -> RecordingSet:
             1, empty where one gave none
         audio/<recording>.wav
         landmarks/<recording>.csv: `time` or `timestamp`, x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, at the
-            video's rate, empty where no face was found
+            video's rate, empty, zero or with `success` 0 where no face was found
         labels/<recording>.csv, where there are any: the challenge's gold standard, without header: name; time;
             arousal; valence; liking. It is `gold`, NaN in recordings without; liking is not read
     and recordings.csv, which may be left out: recording; subject; pair. Without it, who talks to whom is unknown.
 
     The split is that of the name. Recordings in another language, and ones with neither labels nor annotations, are
-    counted in `excluded`. What was resampled, cut or interpolated, and raters who never varied in a recording and
-    dimension, are counted in `adjusted`.
+    counted in `excluded`, and so are files of other endings. What was resampled, cut or interpolated, and raters who
+    never varied in a recording and dimension, are counted in `adjusted`.
 
     Raises:
         FileNotFoundError: there is no recording, or one lacks a file.
@@ -75,7 +75,8 @@ def load_sewa(root: Path | str, *, cache: Path | str) -> RecordingSet:
 def _convert(root: Path) -> Conversion:
     excluded: Counter[str] = Counter()
     usable = []
-    for name in _names(root):
+    names = _names(root, excluded)
+    for name in names:
         labelled = (root / LABELS / f"{name}.csv").is_file()
         rated = [(root / ANNOTATIONS / f"{name}_{dimension}.csv").is_file() for dimension in AFFECT]
         if _match(name)[2] not in (None, "DE"):
@@ -96,15 +97,22 @@ def _convert(root: Path) -> Conversion:
             "and belongs."
         )
     who = _read_who(root)
+    excluded[f"row of {NAME} without files"] += len(set(who) - set(names))
     recordings = [_read(root, name, who) for name in usable]
-    return assemble(recordings, listed=NAME if who else "sewa", excluded=excluded)
+    return assemble(recordings, listed=NAME if who else "sewa", excluded=+excluded)
 
 
-def _names(root: Path) -> list[str]:
-    """All recordings that any folder has a file of: those of train, then validation and test, by number."""
+def _names(root: Path, excluded: Counter[str]) -> list[str]:
+    """All recordings that any folder has a file of: those of train, then validation and test, by number.
+
+    Files of another ending than that of their folder are counted in `excluded`.
+    """
     names = set()
     for folder, suffix in ((LABELS, "csv"), (ANNOTATIONS, "csv"), (AUDIO, "wav"), (LANDMARKS, "csv")):
-        for path in sorted((root / folder).glob(f"[!.]*.{suffix}")):
+        for path in sorted(path for path in (root / folder).glob("[!.]*") if not path.is_dir()):
+            if path.suffix != f".{suffix}":
+                excluded[f"file of another ending than .{suffix} in {folder}"] += 1
+                continue
             name = re.sub(f"_({'|'.join(AFFECT)})$", "", path.stem) if folder == ANNOTATIONS else path.stem
             if not _RECORDING.fullmatch(name) or (folder == ANNOTATIONS and name == path.stem):
                 raise ValueError(

@@ -15,6 +15,7 @@ import numpy as np
 
 from paperlib.data.cache import Conversion, convert_pictures, converted, data_root
 from paperlib.data.categories import PSEUDO, pseudo_affect
+from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet
 from paperlib.labels import EXPRESSIONS
 
@@ -40,7 +41,6 @@ CLASSES = {
     "Surprise": "surprise",
 }
 
-_SUFFIXES = (".png", ".jpg", ".jpeg")
 _FRAME = re.compile(r"(.+)_[0-9]+_[0-9]+")  # film, time, frame; a film's name may have underscores and digits
 
 
@@ -49,7 +49,7 @@ def load_sfew(root: Path | str, *, size: int = 224, channels: int = 3, cache: Pa
 
     `root`, or its folder sfew, holds Train_Aligned_Faces/ and Val_Aligned_Faces_new/ (or without _new), each
     in Train/ and Val/ or not, or Train/ and Val/ alone; in these Angry/, Disgust/, Fear/, Happy/, Neutral/,
-    Sad/ and Surprise/ of .png or .jpg pictures (other files are not read). Val is the split "test", since the
+    Sad/ and Surprise/ of pictures (other files are counted in `excluded`). Val is the split "test", since the
     test set's labels are not public. How many pictures there are differs between copies and is not checked,
     and a frame that stands in two classes counts in both.
     `subject` is the film, from names such as AlexEmma_001140240_00000010.png, or None if one does not tell.
@@ -84,8 +84,11 @@ def _class_folders(root: Path, split: str) -> str:
 
 
 def _convert(folder: Path, root: Path, folders: dict[str, str], size: int, channels: int) -> Conversion:
+    others: list[Path] = []
     listed = [
-        (part, top, label, file) for part, top in folders.items() for label, file in _pictures(root / top)
+        (part, top, label, file)
+        for part, top in folders.items()
+        for label, file in _pictures(root / top, others)
     ]
     names = [f"{SPLITS[part]}/{label}/{file}" for part, _, label, file in listed]
     where = [f"{top}/{label}" for _, top, label, _ in listed]
@@ -98,22 +101,24 @@ def _convert(folder: Path, root: Path, folders: dict[str, str], size: int, chann
     if all(films):
         arrays["subject"] = np.array([film[1] for film in films if film])
     arrays["images"], _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
-    return arrays, {}
+    return arrays, {"excluded": {"file that is no picture by its ending": len(others)} if others else {}}
 
 
-def _pictures(folder: Path) -> list[tuple[str, str]]:
-    """Class and file name of every picture of a split, class by class."""
-    if others := sorted({path.name for path in folder.iterdir() if path.is_dir()} - set(CLASSES)):
+def _pictures(folder: Path, others: list[Path]) -> list[tuple[str, str]]:
+    """Class and file name of every picture of a split, class by class; other files are added to `others`."""
+    if unknown := sorted({path.name for path in folder.iterdir() if path.is_dir()} - set(CLASSES)):
         raise ValueError(
-            f"{folder.name}/{others[0]} is no class of SFEW: these are {', '.join(CLASSES)}. Rename the folder, "
+            f"{folder.name}/{unknown[0]} is no class of SFEW: these are {', '.join(CLASSES)}. Rename the folder, "
             "or take it out."
         )
     listed = []
     for label in CLASSES:
-        files = sorted(p.name for p in (folder / label).glob("*") if p.suffix.lower() in _SUFFIXES)
+        files, rest = list_pictures(folder / label)
+        others += rest
         if not files:
             raise FileNotFoundError(
                 f"{folder.name}/{label} holds no picture. Unpack the release there again."
             )
-        listed += [(label, file) for file in files]
+        listed += [(label, file.name) for file in files]
+    others += [path for path in folder.glob("[!.]*") if path.is_file()]
     return listed

@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from paperlib.labels import AFFECT
+
 NOT_CSV = (
     csv.Error,
     pd.errors.ParserError,
@@ -97,9 +99,11 @@ class Table:
         """Raise ValueError for the first bad row; `{column}` in `problem` shows the cell of that column."""
         if bad.any():
             row = int(np.argmax(bad))
-            cells = {str(name): repr(cell) for name, cell in self.frame.iloc[row].items()}
+            cells = {f"{{{name}}}": repr(cell) for name, cell in self.frame.iloc[row].items()}
+            # not str.format, which finds orders in a name such as {0.x}
+            problem = re.sub("|".join(map(re.escape, cells)), lambda found: cells[found[0]], problem)
             more = f" ({bad.sum()} rows like it)" if bad.sum() > 1 else ""
-            raise ValueError(f"{self.where(row)}: {problem.format(**cells)}{more}. {mend}")
+            raise ValueError(f"{self.where(row)}: {problem}{more}. {mend}")
 
     def numbers(
         self, column: str, *, low: float, high: float, whole: bool = False, blank: bool = False, mend: str
@@ -383,6 +387,28 @@ def read_numbers(path: Path) -> NDArray[np.float64]:
         raise ValueError(
             f"{path.name} is not a .npy of numbers ({error}). Save it with numpy.save."
         ) from error
+
+
+def raters_of(header: Sequence[str], name: str, *, prefix: str = "") -> list[str]:
+    """The raters of a table, by its columns <prefix><rater>_valence and <prefix><rater>_arousal, in their order.
+
+    A rater may have any name. ValueError for another column that speaks of valence or arousal, or begins with `prefix`:
+    it would be left out without a word. `name` is the file's, for the message.
+    """
+    form = re.compile(rf"{prefix}(\S|\S.*\S)_(valence|arousal)")
+    matches = {column: form.fullmatch(column) for column in header if not (prefix and column in AFFECT)}
+    odd = [
+        column
+        for column, match in matches.items()
+        if not match
+        and re.search(f"valence|arousal{'|^' + prefix[:-1] if prefix else ''}", column, re.IGNORECASE)
+    ]
+    if odd:
+        raise ValueError(
+            f"{name}, row 1 (the header): {', '.join(odd)} is no rater's column. Name them {prefix}<name>_valence and "
+            f"{prefix}<name>_arousal, or leave them out."
+        )
+    return list(dict.fromkeys(match[1] for match in matches.values() if match))
 
 
 def refuse_constant_raters(path: Path, ratings: Mapping[str, NDArray[np.float64]]) -> None:

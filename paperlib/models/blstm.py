@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from paperlib.shapes import check_shapes
+
 INITIAL = 0.1  # weights start uniform in -0.1 to 0.1 (han2017, sec. 4.2)
 
 
@@ -51,6 +53,7 @@ def multi_task_mse(predicted: Tensor, target: Tensor, lengths: Tensor, *, weight
     Predicted and target are (batch, frames, targets); the paper's two weights sum to two (eq. 8). Frames whose target
     is NaN (nobody rated) do not count.
     """
+    check_shapes("b f t, b f t, b", predicted=predicted, target=target, lengths=lengths)
     if predicted.shape[2] != len(weights):
         raise ValueError(f"{predicted.shape[2]} targets need as many weights; got {len(weights)}")
     real = frame_mask(lengths, predicted.shape[1]).unsqueeze(2) & target.isfinite()

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from paperlib.models.expression import ExpressionNet
+from paperlib.shapes import check_shapes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,7 @@ def aggregate(contribution: Tensor, prediction: Tensor, label: Tensor) -> Tensor
     Where no neighbour contributes (none was seen yet, or all are too far for the exponential) it is the label
     (batch, m) itself.
     """
+    check_shapes("b K, b K m, b m", contribution=contribution, prediction=prediction, label=label)
     total = contribution.sum(dim=1, keepdim=True)
     share = contribution / torch.where(total > 0, total, 1)
     return torch.where(total > 0, (share.unsqueeze(2) * prediction).sum(dim=1), label)
@@ -129,7 +131,8 @@ def repulsion(centres: Tensor, *, scale: str = "sqrt") -> Tensor:
 
 
 def pull(features: Tensor, centres: Tensor, factor: Tensor) -> Tensor:
-    """The first sum of eq. 10, picture by picture: features and their classes' centres (batch, V) to (batch,)."""
+    """The first sum of eq. 10, picture by picture: (batch, V) features, their classes' centres and factors (batch,)."""
+    check_shapes("b V, b V, b", features=features, centres=centres, factor=factor)
     return (1 - factor) * (features - centres).square().sum(dim=1) / 2
 
 
@@ -141,6 +144,7 @@ def move_centres(
     The rate and the division by one plus the class's count are those of Wen et al. (ECCV 2016, eq. 4), whom le2023 says
     it follows; pictures weigh 1 - lambda.
     """
+    check_shapes("m V, b V, b, b", centres=centres, features=features, label=label, factor=factor)
     one_hot = F.one_hot(label, len(centres)).float()
     weight = one_hot * (1 - factor).unsqueeze(1)
     attraction = weight.sum(dim=0).unsqueeze(1) * centres - weight.T @ features

@@ -1,0 +1,196 @@
+"""Pictures of every mode and turn are read by one rule, by all readers and in use."""
+
+import numpy as np
+import pytest
+from damage import cells
+from numpy.testing import assert_array_equal
+from PIL import Image
+from wellformed import LAYOUTS, faces
+
+from paperlib.data.pictures import list_pictures, misplaced, open_picture
+from paperlib.inference import Predictor
+from paperlib.models.emofan import EmoFAN
+
+MEND = "Replace it."
+GREY = np.linspace(0, 255, 40 * 30).round().astype(np.uint8).reshape(30, 40)
+
+
+def opened(path, **options):
+    return np.asarray(open_picture(path, mend=MEND, **options))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_sixteen_bits_are_scaled_to_eight(tmp_path, suffix, mode):
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(path := tmp_path / f"x.{suffix}")
+    expected = np.asarray(Image.fromarray(GREY).convert(mode))
+    assert_array_equal(opened(path, mode=mode), expected)
+
+
+def test_a_pgm_of_sixteen_bits_is_scaled_too(tmp_path):
+    path = tmp_path / "x.pgm"
+    path.write_bytes(b"P5 40 30 65535\n" + (GREY.astype(">u2") * 257).tobytes())
+    assert_array_equal(opened(path, mode="L"), GREY)
+
+
+@pytest.mark.parametrize(
+    "kind, said", [(np.float32, "floating-point numbers"), (np.int32, "numbers of 32 bits")]
+)
+def test_numbers_whose_white_is_unknown_are_refused(tmp_path, kind, said):
+    Image.fromarray(GREY.astype(kind)).save(tmp_path / "x.tif")
+    with pytest.raises(
+        ValueError, match=f"row 3: the picture x.tif holds {said}, whose white is not .* Replace it."
+    ):
+        opened(tmp_path / "x.tif", where="row 3")
+
+
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "RGBA", "CMYK", "YCbCr"])
+def test_other_modes_of_eight_bits_are_what_a_viewer_shows(tmp_path, mode):
+    picture = Image.fromarray(GREY).convert("RGB").convert(mode)
+    path = tmp_path / ("x.tif" if mode in ("CMYK", "YCbCr") else "x.png")
+    picture.save(path)
+    close = np.abs(opened(path).astype(int) - np.asarray(picture.convert("RGB")))
+    assert close.max() <= 2
+
+
+UPRIGHT = {  # orientation -> what is seen, of the pixels as they are stored (TIFF 6.0)
+    1: GREY,
+    2: GREY[:, ::-1],
+    3: GREY[::-1, ::-1],
+    4: GREY[::-1],
+    5: GREY.T,
+    6: np.rot90(GREY, -1),
+    7: GREY[::-1, ::-1].T,
+    8: np.rot90(GREY),
+}
+
+
+def turned(path, orientation, picture, **options):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture).save(path, exif=exif, **options)
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [("png", {}), ("webp", {"lossless": True}), ("tiff", {}), ("tif", {"compression": "tiff_lzw"})],
+)
+def test_a_picture_is_turned_upright_once(tmp_path, suffix, options, orientation):
+    turned(path := tmp_path / f"x.{suffix}", orientation, GREY, **options)
+    assert_array_equal(opened(path, mode="L"), UPRIGHT[orientation])
+
+
+def test_a_broken_tag_turns_nothing(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "x.png", exif=b"Exif\0\0MM\0*\0\0\xff\xff")
+    assert_array_equal(opened(tmp_path / "x.png", mode="L"), GREY)
+
+
+PICTURE = {  # layout -> the file of its first picture
+    "affectnet-csv": "Manually_Annotated_Images/1/000000.png",
+    "affwild": "frames/ann/00001.png",
+    "afewva": "001/00000.png",
+    "morphset": "images/000000.png",
+    "manifest": "images/000000.png",
+}
+
+
+@pytest.mark.parametrize("layout", PICTURE)
+def test_every_reader_turns_and_scales_alike(layout, tmp_path):
+    """A picture that lies on its side with a tag, and one of sixteen bits, give what they gave before."""
+    LAYOUTS[layout].write(tmp_path / "data")
+    plain = LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
+    path = tmp_path / "data" / PICTURE[layout]
+    turned(path, 6, np.rot90(faces().images[0]))
+    read = LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
+    assert_array_equal(read.images, plain.images)
+    grey = np.asarray(Image.fromarray(faces().images[0]).convert("L"))
+    found = []
+    for pixels in (grey, grey.astype(np.uint16) * 257):
+        Image.fromarray(pixels).save(path)
+        found.append(LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache").images[0])
+    assert_array_equal(*found)
+
+
+def test_use_reads_a_folder_as_training_does(tmp_path):
+    upright = faces().images[:2]
+    predictor = Predictor(EmoFAN(classes=7, width=16, depth=3, size=64).eval())
+    turned(tmp_path / "1.TIF", 8, np.rot90(upright[0], 3))
+    Image.fromarray(np.asarray(Image.fromarray(upright[1]).convert("L")).astype(np.uint16) * 257).save(
+        tmp_path / "2.png"
+    )
+    grey = np.asarray(Image.fromarray(upright[1]).convert("L"))
+    names, found = predictor.predict_folder(tmp_path)
+    assert names == ["1.TIF", "2.png"]
+    np.testing.assert_allclose(found.affect, predictor.predict([upright[0], grey]).affect, atol=1e-5)
+
+
+def test_files_are_told_by_their_endings_whatever_their_case(tmp_path):
+    for name in ("b.JPG", "a.Tiff", "c.gif", ".d.png", "e"):
+        (tmp_path / name).touch()
+    (tmp_path / "f.png").mkdir()
+    pictures, others = list_pictures(tmp_path)
+    assert [path.name for path in pictures] == ["a.Tiff", "b.JPG"]
+    assert [path.name for path in others] == ["c.gif", "e"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "fits"),
+    [
+        ((10, 10), (60, 70), True),
+        ((-30, 10), (30, 70), True),  # half of it
+        ((-70, 10), (20, 70), False),
+        ((0.1, 0.2), (0.9, 0.9), False),
+        ((300, 10), (360, 70), False),
+        ((np.nan, 10), (60, 70), False),
+    ],
+)
+def test_a_face_lies_in_its_picture_by_a_quarter_at_least(low, high, fits):
+    assert (misplaced([low, high], (100, 80)) == "") == fits
+
+
+@pytest.mark.parametrize(
+    ("layout", "folder", "reason"),
+    [
+        ("rafdb", "Image/aligned", "picture without annotation"),
+        ("morphset", "images", "picture without annotation"),
+        ("manifest", "images", "picture that no row names"),
+        ("afewva", "002", "picture without annotation"),
+    ],
+)
+def test_a_picture_without_annotation_is_counted(layout, folder, reason, tmp_path):
+    LAYOUTS[layout].write(tmp_path / "data")
+    Image.fromarray(GREY).save(tmp_path / "data" / folder / "surplus.PNG")
+    assert LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache").excluded == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    ("layout", "file"),
+    [
+        ("rafdb", "Image/aligned/train_00001_aligned.jpg.part"),
+        ("morphset", "images/000000.gif"),
+        ("sfew", "Train_Aligned_Faces/Fear/list.xml"),
+        ("sfew", "Val_Aligned_Faces_new/labels.txt"),
+        ("affwild", "frames/joe/00001.png.bak"),
+    ],
+)
+def test_a_file_of_another_ending_is_counted(layout, file, tmp_path):
+    LAYOUTS[layout].write(tmp_path / "data")
+    (tmp_path / "data" / file).touch()
+    assert LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache").excluded == {
+        "file that is no picture by its ending": 1
+    }
+
+
+def test_an_annotation_of_another_ending_is_counted(tmp_path):
+    LAYOUTS["affwild"].write(tmp_path / "data")
+    (tmp_path / "data" / "annotations" / "train" / "arousal" / "zoe.TXT").write_text("0.5\n")
+    read = LAYOUTS["affwild"].load(tmp_path / "data", tmp_path / "cache")
+    assert read.excluded == {"file that is no annotation by its ending": 1}
+
+
+def test_a_rater_may_have_any_name(tmp_path):
+    LAYOUTS["manifest"].write(tmp_path / "data")
+    scores = {f"rater_Dr. No-{k}_{d}": ["0.5", "-0.5"] * 7 for k in (1, 2) for d in ("valence", "arousal")}
+    cells(**scores)(tmp_path / "data" / "manifest.csv")
+    assert LAYOUTS["manifest"].load(tmp_path / "data", tmp_path / "cache").ratings.shape == (14, 5, 2)
