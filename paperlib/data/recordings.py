@@ -241,7 +241,7 @@ def feature_settings() -> dict[str, object]:
 
 
 def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = None) -> NamedTable:
-    """All columns of a CSV, its cells separated by commas, or by semicolons where its first line has one.
+    """All columns of a CSV, its cells separated by commas, or by tabs or semicolons where its first line has one.
 
     `columns` name those of a file that may lack a header; one that is there must end as they do.
 
@@ -255,7 +255,7 @@ def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = N
         )
     try:
         text = path.read_text("utf-8-sig").rstrip("\r\n")
-        separator = ";" if ";" in text.partition("\n")[0] else ","
+        separator = next((sign for sign in "\t;" if sign in text.partition("\n")[0]), ",")
         refuse_ragged(csv.reader(io.StringIO(text, newline=""), delimiter=separator), name)
         options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False}
         cells = pd.read_csv(io.StringIO(text), header=None, sep=separator, **options)
