@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
 from paperlib.data.manifest import SPLITS
-from paperlib.data.records import RecordingSet
+from paperlib.data.records import IN_TURN, RecordingSet
 from paperlib.data.tables import NOT_CSV, Table, refuse_ragged
 from paperlib.labels import AFFECT
 
@@ -87,7 +87,7 @@ class Recording:
     """
 
     name: str
-    split: str
+    split: str  # or IN_TURN, of all
     subject: str
     pair: str
     raters: tuple[str, ...]
@@ -101,7 +101,7 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
 
     Cells of this and all other CSVs are separated by commas or semicolons. Columns, in any order; others are not
     read, and files lie in the CSV's folder or below it:
-        recording: its name; split: train, validation or test
+        recording: its name; split: train, validation or test. Without this column each pair is the test in turn
         ratings: a CSV with `time` in seconds and a pair of columns <rater>_valence, <rater>_arousal for each
             rater, -1 to 1, empty or NaN where one gave none, at any constant rate
         subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
@@ -135,7 +135,7 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
     """The list of recordings, and each one's files by their column."""
     resolve_inside(path.parent, path.name, where=path.name)
     table = read_named_table(path, name=path.name)
-    need_columns(table, ["recording", "split", "ratings"])
+    need_columns(table, ["recording", "ratings"])
     both = [pair for pair in MODALITIES.values() if set(pair) <= set(table.frame)]
     given = [column for pair in MODALITIES.values() for column in pair if column in table.frame]
     if both or not given:
@@ -143,7 +143,8 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
         raise ValueError(
             f"{path.name}, row 1 (the header): {ways}. Give one for speech, one for the face, or both."
         )
-    table.choices("split", {name: name for name in SPLITS})
+    if "split" in table.frame:
+        table.choices("split", {name: name for name in SPLITS})
     for column in ("recording", "ratings", *given):
         table.refuse((table.frame[column] == "").to_numpy(bool), f"{column} is empty", _MEND)
     again = table.frame.duplicated("recording").to_numpy(bool)
@@ -187,7 +188,7 @@ def _convert(table: NamedTable, files: list[dict[str, Path]]) -> Conversion:
         recordings.append(
             Recording(
                 name=name,
-                split=cells["split"],
+                split=cells.get("split", IN_TURN),
                 subject=cells.get("subject") or name,
                 pair=cells.get("pair") or name,
                 raters=raters,
@@ -418,7 +419,9 @@ def assemble(
 
 
 def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
-    if not any(recording.split == "train" for recording in recordings):
+    if all(recording.split == IN_TURN for recording in recordings):
+        _refuse_turns(recordings, listed)
+    elif not any(recording.split == "train" for recording in recordings):
         raise ValueError(f"{listed}: no recording is of the split train. Add one.")
     for who in ("subject", "pair"):
         first: dict[str, Recording] = {}
@@ -430,6 +433,22 @@ def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
                     f"{listed}: {who} {name!r} is in two splits, {other.name} in {other.split} and {recording.name} "
                     f"in {recording.split}. Who is tested must be unknown in training: put both in one split."
                 )
+
+
+def _refuse_turns(recordings: Sequence[Recording], listed: str) -> None:
+    pairs = {recording.pair for recording in recordings}
+    if len(pairs) < 3:
+        raise ValueError(
+            f"{listed}: {len(pairs)} pairs, and a test, a development and a training part need three. Add "
+            "recordings, or name the pairs apart."
+        )
+    for name in {recording.subject for recording in recordings}:
+        own = {recording.pair for recording in recordings if recording.subject == name}
+        if len(own) > 1:
+            raise ValueError(
+                f"{listed}: subject {name!r} is in several pairs, {', '.join(sorted(own))}. Who is tested must be "
+                "unknown in training: give them one pair."
+            )
 
 
 def _cut(recording: Recording, raters: Sequence[str], adjusted: Counter[str]) -> dict[str, NDArray]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from paperlib.data import affectnet, affwild, amigos, manifest, morphset, rafdb, recordings, sewa, sfew, studyforrest
+from paperlib.data import (
+    affectnet,
+    affwild,
+    amigos,
+    manifest,
+    morphset,
+    rafdb,
+    recordings,
+    sewa,
+    sfew,
+    studyforrest,
+)
 from paperlib.data.cache import data_root
 
 # track -> what its folder holds; of several names, one is enough
@@ -24,7 +35,13 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
     "sewa": ((sewa.ANNOTATIONS,), (sewa.AUDIO,), (sewa.LANDMARKS,)),
     "studyforrest": tuple(
-        (name,) for name in (f"{studyforrest.RATINGS}/raw", studyforrest.SEGMENTS, studyforrest.MUSIC, studyforrest.SPEECH)
+        (name,)
+        for name in (
+            f"{studyforrest.RATINGS}/raw",
+            studyforrest.SEGMENTS,
+            studyforrest.MUSIC,
+            studyforrest.SPEECH,
+        )
     ),
     "manifest": ((manifest.NAME,),),
     "recordings": ((recordings.NAME,),),

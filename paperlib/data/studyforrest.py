@@ -1,7 +1,7 @@
 """studyforrest: nine people note the emotions that the characters of *Forrest Gump* show, and what is seen and heard.
 
-Ratings: A. Labs et al., Portrayed emotions in the movie "Forrest Gump", F1000Research 4:92 (2015). What is seen and heard:
-the project's annotations of the same film, which it cut into eight runs that overlap.
+Ratings: A. Labs et al., Portrayed emotions in the movie "Forrest Gump", F1000Research 4:92 (2015). What is seen and
+heard: the project's annotations of the same film, which it cut into eight runs that overlap.
 
 Raters noted episodes of single characters, each of two levels, in whole seconds. So recordings have one frame a second.
 Where an episode begins in one run and ends in the next, both have their part of it.
@@ -9,7 +9,6 @@ Where an episode begins in one run and ends in the next, both have their part of
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +69,7 @@ RESEARCH_CUT = Film(starts=(0, 886, 1752.08, 2612.16, 3572.2, 4480.28, 5342.36, 
 
 
 def load_studyforrest(root: Path | str, *, cache: Path | str, film: Film = RESEARCH_CUT) -> RecordingSet:
-    """The film's eight runs, one frame a second, to be tested in turn: `ratings` (7086, 9, 2), `audio`, `video` (7086, 20).
+    """The film's eight runs, one frame a second, to be tested in turn: ratings (7086, 9, 2), audio, video (7086, 20).
 
     A rater's valence at a moment is the mean of +1 (POS) and -1 (NEG) over the episodes that he noted there, whoever
     shows them; arousal likewise (HIGH, LOW). 0 where there is none: whether nothing was shown or nothing noted cannot
@@ -94,8 +93,8 @@ def load_studyforrest_segments(
 ) -> SequenceSet:
     """Each run cut into segments of 20 s: features (n, 500, 10), those of `AUDIO` and `VIDEO` 25 times a second.
 
-    A rating is the mean of the rater's trace over the segment. `subject` is the run, so that whole runs are left out. The
-    rest of a run that is no whole segment is counted in `excluded`. Files and errors are as in `load_studyforrest`.
+    A rating is the mean of the rater's trace over the segment. `subject` is the run, so that whole runs are left out.
+    The rest of a run that is no whole segment is counted in `excluded`. Files and errors: see `load_studyforrest`.
     """
     arrays, notes = _converted(root, cache, film, "studyforrest-segments", _segments)
     channels = tuple(f"heard: {x}" for x in AUDIO) + tuple(f"seen: {x}" for x in VIDEO)
@@ -154,10 +153,14 @@ def read_ratings(root: Path, film: Film) -> tuple[NDArray[np.float32], dict[str,
             for side in ("start", "end")
         )
         table.refuse(end <= start, "the episode ends at {end}, and starts at {start}", _RESTORE)
-        both = [table.choices(dimension, LEVELS[dimension], mend=_RESTORE).astype(int) for dimension in AFFECT]
+        both = [
+            table.choices(dimension, LEVELS[dimension], mend=_RESTORE).astype(int) for dimension in AFFECT
+        ]
         trace, noted = zip(*(_trace(start, end, level, film.seconds) for level in both), strict=True)
         traces.append(np.stack(trace, axis=1))
-        counts[f"seconds of {film.seconds} for which {rater} noted anything"] = int(np.any(noted, axis=0).sum())
+        counts[f"seconds of {film.seconds} for which {rater} noted anything"] = int(
+            np.any(noted, axis=0).sum()
+        )
     return np.stack(traces, axis=1).astype(np.float32), counts
 
 
@@ -182,7 +185,10 @@ def read_features(root: Path, film: Film) -> tuple[NDArray[np.float64], NDArray[
     picture = _joined(root, film, "visual", ["brmean", "brlr", "brud", "norm_diff"], high=1e4)
     for values in (change, picture[:, 3]):
         values[first] = 0  # a change from another run's last picture
-    said, played = _while(root, SPEECH, ("start", "end"), film), _while(root, MUSIC, ("onset", "duration"), film)
+    said, played = (
+        _while(root, SPEECH, ("start", "end"), film),
+        _while(root, MUSIC, ("onset", "duration"), film),
+    )
     shots = read_named_table(root / SHOTS, name=SHOTS, columns=("time",))
     cut = np.zeros(len(loudness))
     at = (shots.numbers("time", low=0, high=film.seconds - 1 / FPS, mend=_RESTORE) * FPS + 0.5).astype(int)
@@ -225,7 +231,9 @@ def _joined(root: Path, film: Film, kind: str, columns: Sequence[str], *, high: 
         rows = values[int(begin) * FPS - shift :][: int(seconds) * FPS]
         if len(rows) < seconds * FPS:
             missing = f"ends {seconds - len(rows) / FPS:.2f} s too early for the run after it"
-            raise ValueError(f"{name}: its last row, onset {table.frame['onset'].iloc[-1]}, {missing}. {_RESTORE}")
+            raise ValueError(
+                f"{name}: its last row, onset {table.frame['onset'].iloc[-1]}, {missing}. {_RESTORE}"
+            )
         if before is not None and kind == "visual":
             _refuse_shifted(before, (table, values), film.starts[k] - film.starts[k - 1])
         parts, before = [*parts, rows], (table, values)
@@ -238,11 +246,12 @@ def _refuse_shifted(
     """ValueError if two runs are not equally bright where they show the same pictures."""
     low, high = (second * FPS for second in _CLEAN)
     shift = round(later * FPS)
+    at, other = f"{run[0].where(low)} to {high + 2}", before[0].name
     away = np.abs(before[1][low + shift : high + shift, 0] - run[1][low:high, 0]).mean()
     if away > _SAME:
         raise ValueError(
-            f"{run[0].where(low)} to {high + 2}: brmean differs from the same pictures' in {before[0].name} by {away:.3g} on "
-            f"average. The run does not begin {later:g} s after the one before. {_RESTORE}"
+            f"{at}: brmean differs from the same pictures' in {other} by {away:.3g} on average. The run does not begin "
+            f"{later:g} s after the one before. {_RESTORE}"
         )
 
 
