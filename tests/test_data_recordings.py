@@ -98,8 +98,8 @@ def test_who_is_unknown_is_the_recording_itself_and_one_modality_is_enough(writt
     assert read.video is None and read.audio.shape == (sum(FRAMES), 7)
 
 
-def test_without_a_split_each_pair_is_the_test_in_turn(record, written):
-    cells(drop=["split"], subject="", pair="")(written / "recordings.csv")
+def test_with_the_split_in_turn_each_pair_is_the_test_once(record, written):
+    cells(split="in turn", subject="", pair="")(written / "recordings.csv")
     read = load(written)
     assert turns(read) == ["a", "b", "c", "d"]
     assert with_test(read, "c").split.tolist() == ["train", "validation", "test", "train"]
@@ -117,7 +117,7 @@ def test_without_a_split_each_pair_is_the_test_in_turn(record, written):
     ],
 )
 def test_turns_that_cannot_be_are_refused(written, who, message):
-    cells(drop=["split"], **who)(written / "recordings.csv")
+    cells(split="in turn", **who)(written / "recordings.csv")
     with pytest.raises(ValueError, match=message):
         load(written)
 

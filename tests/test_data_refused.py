@@ -390,6 +390,10 @@ CASES = {
         (gone, "audio/a.wav is not there"),
     ],
     ("recordings", "recordings.csv"): [
+        (
+            cells(4, split="in turn"),
+            "row 4 ...split is 'in turn', in the first row 'train'. Give 'in turn' to all rec",
+        ),
         (cells(3, split="devel"), RECORDINGS + "split is 'devel'. Use one of: train, validation"),
         (cells(3, recording=""), RECORDINGS + "recording is empty"),
         (cells(3, recording="a"), RECORDINGS + "recording 'a' stands in an earlier row"),

@@ -209,7 +209,7 @@ def test_recordings_tested_in_turn_are_each_scored_once_by_networks_that_never_s
     rng = np.random.default_rng(5)
     heard = rng.normal(size=(len(record.ratings), 4)).astype(np.float32)
     write_recordings(replace(record, audio=heard, video=None), tmp_path)
-    cells(drop=["split"])(tmp_path / "recordings.csv")
+    cells(split="in turn")(tmp_path / "recordings.csv")
     tables = trained(on_recordings("recordings"))
     frames = tables[""].query("task == 'single' and target == 'E' and dimension == 'valence'")
     kept = sum(record.frames) - 40 * len(record)

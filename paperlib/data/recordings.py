@@ -34,6 +34,7 @@ SHORTEST = 4 * RATE  # frames; labels are shifted by four seconds (han2017, sec.
 MODALITIES = {"audio": ("audio", "audio_features"), "video": ("landmarks", "video_features")}
 
 _LONGEST = 1e5  # seconds; a slip in a time must not fill the memory
+_TURNS = f"Give {IN_TURN!r} to all recordings, or to none."
 _MEND = "Correct the cell, or take the recording out."
 
 
@@ -101,7 +102,7 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
 
     Cells of this and all other CSVs are separated by commas or semicolons. Columns, in any order; others are not
     read, and files lie in the CSV's folder or below it:
-        recording: its name; split: train, validation or test. Without this column each pair is the test in turn
+        recording: its name; split: train, validation or test; or "in turn" in every row: each pair is the test once
         ratings: a CSV with `time` in seconds and a pair of columns <rater>_valence, <rater>_arousal for each
             rater, -1 to 1, empty or NaN where one gave none, at any constant rate
         subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
@@ -135,7 +136,7 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
     """The list of recordings, and each one's files by their column."""
     resolve_inside(path.parent, path.name, where=path.name)
     table = read_named_table(path, name=path.name)
-    need_columns(table, ["recording", "ratings"])
+    need_columns(table, ["recording", "split", "ratings"])
     both = [pair for pair in MODALITIES.values() if set(pair) <= set(table.frame)]
     given = [column for pair in MODALITIES.values() for column in pair if column in table.frame]
     if both or not given:
@@ -143,8 +144,10 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
         raise ValueError(
             f"{path.name}, row 1 (the header): {ways}. Give one for speech, one for the face, or both."
         )
-    if "split" in table.frame:
-        table.choices("split", {name: name for name in SPLITS})
+    in_turn = table.choices("split", {name: name for name in (*SPLITS, IN_TURN)}) == IN_TURN
+    table.refuse(
+        in_turn != in_turn[0], f"split is {{split}}, in the first row {table.frame['split'].iat[0]!r}", _TURNS
+    )
     for column in ("recording", "ratings", *given):
         table.refuse((table.frame[column] == "").to_numpy(bool), f"{column} is empty", _MEND)
     again = table.frame.duplicated("recording").to_numpy(bool)
@@ -188,7 +191,7 @@ def _convert(table: NamedTable, files: list[dict[str, Path]]) -> Conversion:
         recordings.append(
             Recording(
                 name=name,
-                split=cells.get("split", IN_TURN),
+                split=cells["split"],
                 subject=cells.get("subject") or name,
                 pair=cells.get("pair") or name,
                 raters=raters,
