@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from paperlib import tracks
 from paperlib.companion import plan
 from paperlib.companion.plan import lacking, merged, read_plan
+from paperlib.data.records import IN_TURN
 from paperlib.tracks import Track
 
 SMOKE = Track(name="twin", profile="smoke")
@@ -41,6 +43,20 @@ def test_a_plan_is_the_product_of_its_choices(folder):
     assert blocks[0].runs[0].settings == {"schedule": {"epochs": 1, "batch": 8}, "loss": "mse"}
     assert blocks[3].runs[0].settings == {"schedule": {"epochs": 2, "batch": 8}, "loss": "kl"}
     assert len(read_plan("x", SMOKE, seeds=1)[0].runs) == 1
+
+
+def test_recordings_that_are_tested_in_turn_have_each_block_once_a_turn(folder, monkeypatch):
+    record = replace(SMOKE.recordings(), truth=None)
+    record = replace(record, split=np.array([IN_TURN] * len(record)))
+    monkeypatch.setattr("paperlib.twin_recordings.make_recordings", lambda *args, **sizes: record)
+    tracks._recordings.cache_clear()
+    (folder / "x.yaml").write_text("- {task: m:f, data: recordings, seeds: 2, labels: {network: n}}")
+    blocks = read_plan("x", SMOKE)
+    tracks._recordings.cache_clear()
+    pairs = list(dict.fromkeys(record.pair))
+    assert [dict(b.labels) for b in blocks] == [{"network": "n", "tested": p} for p in pairs]
+    assert [{r.track.tested for r in b.runs} for b in blocks] == [{p} for p in pairs]
+    assert len({r.identity for b in blocks for r in b.runs}) == 2 * len(pairs)
 
 
 def test_a_field_that_nobody_reads_is_refused(folder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from paperlib.companion.runs import Run, UnsuitedError
-from paperlib.data.records import FaceSet, RecordingSet
+from paperlib.data.records import FaceSet, RecordingSet, turns
 from paperlib.labels import EXPRESSIONS
 from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
@@ -67,7 +67,8 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     also: what lies under the block: a list (of lists too) of when, needs, seeds and settings.
     across: for each label the choices: a name and what it adds to the settings, perhaps with `when` and `needs`.
 
-    Settings inside settings are merged.
+    Settings inside settings are merged. Of recordings that are tested in turn each block is there once for each turn,
+    and has the label "tested".
 
     Raises:
         ValueError: a block has an unknown field.
@@ -134,6 +135,12 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
     if _unmet(entry, layers, data):
         return
     _refuse_missing_classes(entry, data, track)
+    for turn in turns(data) or [track.tested]:
+        in_turn = replace(track, tested=turn)
+        yield from _blocks_of(entry, layers, in_turn, _data(in_turn, entry["data"]) if turn else data, seeds)
+
+
+def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, seeds: int) -> Iterator[Block]:
     given: dict[str, Any] = {}
     for layer in layers:
         given = merged(given, {k: layer[k] for k in ("seeds", "settings") if k in layer})
@@ -156,6 +163,7 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
     for choice in product(*allowed):
         chosen = _chosen(settings, [more for _, more in choice])
         labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
+        labels |= {"tested": track.tested} if track.tested else {}
         yield Block(labels=labels, runs=[Run(**of, settings=chosen, seed=s) for s in numbers])
 
 

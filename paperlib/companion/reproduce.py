@@ -47,7 +47,7 @@ PAPERS = {
     "same_faces": "06_same_faces",
 }
 SCOREBOARD = "scoreboard"  # of the ledgers of the pages beside it
-KEPT = ("twin", "ferplus")  # tracks whose samples and pages are kept with the code
+KEPT = ("twin", "ferplus", "studyforrest")  # tracks whose samples and pages are kept with the code
 # Below the cache: names that a file or folder has while it is written, which takes seconds.
 PARTIAL, WRITTEN_WITHIN = ("runs/*.*", "checkpoints/*.ckpt.*", "stamps/*/.*"), 3600
 
