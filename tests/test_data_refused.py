@@ -153,6 +153,10 @@ CASES = {
         (cells(4, face_width="0"), TRAINING + "face_width is '0', outside 1 to"),
         (cells(4, face_x="500"), TRAINING + "the corners of the face box from [500.0, 0.0] to [548.0, 48.0]"),
         (cells(4, face_x="0.1", face_width="1", face_height="1"), "mark no face in a picture of 48 x 48"),
+        (
+            cells(4, facial_landmarks=";".join(["0.5"] * 136)),
+            TRAINING + "landmarks from [0.5, 0.5] to [0.5, 0.5] mark",
+        ),
         (cells(4, facial_landmarks="1;2;3"), TRAINING + "facial_landmarks is not 68 points"),
         (cells(4, facial_landmarks="nan;" * 135 + "nan"), TRAINING + "facial_landmarks is not"),
         (cells(4, facial_landmarks="1_0;" * 135 + "1"), TRAINING + "facial_landmarks is not"),

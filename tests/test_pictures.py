@@ -152,6 +152,7 @@ def test_a_face_lies_in_its_picture_by_a_quarter_at_least(low, high, fits):
 @pytest.mark.parametrize(
     ("layout", "folder", "reason"),
     [
+        ("affectnet-csv", "Manually_Annotated_Images/1", "picture without annotation"),
         ("rafdb", "Image/aligned", "picture without annotation"),
         ("morphset", "images", "picture without annotation"),
         ("manifest", "images", "picture that no row names"),
@@ -167,6 +168,7 @@ def test_a_picture_without_annotation_is_counted(layout, folder, reason, tmp_pat
 @pytest.mark.parametrize(
     ("layout", "file"),
     [
+        ("affectnet-folders", "val_set/images/list.txt"),
         ("rafdb", "Image/aligned/train_00001_aligned.jpg.part"),
         ("morphset", "images/000000.gif"),
         ("sfew", "Train_Aligned_Faces/Fear/list.xml"),
@@ -180,6 +182,16 @@ def test_a_file_of_another_ending_is_counted(layout, file, tmp_path):
     assert LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache").excluded == {
         "file that is no picture by its ending": 1
     }
+
+
+def test_an_annotation_without_picture_is_counted_and_an_ending_may_be_in_capitals(tmp_path):
+    LAYOUTS["affectnet-folders"].write(tmp_path / "data")
+    (tmp_path / "data/train_set/images/000000.jpg").unlink()
+    path = tmp_path / "data/train_set/images/000003.jpg"
+    path.rename(path.with_suffix(".JPG"))
+    read = LAYOUTS["affectnet-folders"].load(tmp_path / "data", tmp_path / "cache")
+    assert read.excluded == {"annotation without picture": 1}
+    assert_array_equal(read.expression, faces().expression[1:])
 
 
 def test_an_annotation_of_another_ending_is_counted(tmp_path):

@@ -7,6 +7,7 @@ arousal computing in the wild, IEEE Transactions on Affective Computing 10 (2019
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,9 +26,12 @@ from paperlib.data.cache import (
     converted,
     data_root,
     first_of,
+    refuse_misplaced,
     resolve_each,
     tried,
 )
+from paperlib.data.pictures import PICTURES as ENDINGS
+from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import Table, read_numbers, read_table
 from paperlib.labels import EXPRESSIONS
@@ -66,7 +70,8 @@ def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cach
     Manually_Annotated_compressed/), whose pictures are cut to the face box; or train_set/ and val_set/, each
     with images/<id>.jpg and annotations/<id>_exp, _val, _aro and _lnd.npy. Their validation set is the split
     "test" here, since it is what papers test on; no picture is "validation". The categories none, uncertain and
-    no face, and pictures without valence or arousal, are counted in `excluded`.
+    no face, pictures without valence or arousal, pictures without annotation (and annotations without picture), and
+    files of other endings are counted in `excluded`.
 
     Raises:
         FileNotFoundError: neither packaging is there, or one of its files is missing.
@@ -112,6 +117,7 @@ def _convert(folder: Path, rows: _Rows, size: int, channels: int) -> Conversion:
     images, scaled_from = convert_pictures(
         folder, rows.paths, where=rows.where, size=size, channels=channels, boxes=rows.boxes
     )
+    refuse_misplaced(rows.landmarks, scaled_from, rows.where)
     arrays = {
         "images": images,
         "affect": rows.affect,
@@ -161,6 +167,8 @@ def _read_csvs(root: Path) -> _Rows:
         landmarks.append(_landmarks(faces) - np.stack([left, top], axis=1)[:, None, :])
         where += places
     split = np.repeat(list(CSV_SPLITS), [len(table) for table in tables])
+    if unnamed := _unnamed(root / first_of(root, PICTURES), tables):
+        excluded |= {"picture without annotation": unnamed}
     return _Rows(
         paths=paths,
         where=where,
@@ -171,6 +179,13 @@ def _read_csvs(root: Path) -> _Rows:
         landmarks=np.concatenate(landmarks).astype(np.float32),
         excluded=excluded,
     )
+
+
+def _unnamed(folder: Path, tables: list[Table]) -> int:
+    """How many pictures below a folder no row names."""
+    named = {name.strip() for table in tables for name in table.frame["subDirectory_filePath"]}
+    below = (path for path in folder.rglob("[!.]*") if path.suffix.lower() in ENDINGS)
+    return sum(path.relative_to(folder).as_posix() not in named for path in below)
 
 
 def _valued(table: Table, column: str) -> NDArray[np.float64]:
@@ -193,22 +208,22 @@ def _landmarks(table: Table) -> NDArray[np.float64]:
 
 
 def _read_folders(root: Path) -> _Rows:
-    listed, split = [], []
+    listed, split, unread = [], [], Counter[str]()
     for name, folder in FOLDER_SPLITS.items():
-        pictures = sorted(
-            (root / folder / "images").glob("*.jpg"), key=lambda path: (len(path.stem), path.stem)
-        )
+        found, others = list_pictures(root / folder / "images")
+        pictures = sorted(found, key=lambda path: (len(path.stem), path.stem))
         if not pictures:
-            raise FileNotFoundError(
-                f"{root / folder / 'images'} holds no .jpg picture. Unpack the release there."
-            )
+            raise FileNotFoundError(f"{root / folder / 'images'} holds no picture. Unpack the release there.")
+        annotated = {path.stem[:-4] for path in (root / folder / "annotations").glob("[!.]*_exp.npy")}
+        unread["annotation without picture"] += len(annotated - {path.stem for path in pictures})
+        unread["file that is no picture by its ending"] += len(others)
         listed += pictures
         split += [name] * len(pictures)
     read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
         joblib.delayed(tried)(_annotations, path) for path in listed
     )
-    found = tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)
-    labels = np.stack(all_or_none(found))
+    labelled = tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)
+    labels = np.stack(all_or_none(labelled))
     expression, valence, arousal = labels[:, :3].T
     keep, excluded = _exclusions(expression, valence, arousal)
     kept = [listed[row] for row in np.flatnonzero(keep)]
@@ -220,7 +235,7 @@ def _read_folders(root: Path) -> _Rows:
         expression=expression[keep].astype(np.int8),
         affect=labels[keep, 1:3],
         landmarks=labels[keep, 3:].reshape(-1, 68, 2),
-        excluded=excluded,
+        excluded=excluded | dict(+unread),
     )
 
 

@@ -312,6 +312,13 @@ def convert_pictures(
     return images, scaled_from
 
 
+def refuse_misplaced(points: NDArray, sizes: NDArray, where: Sequence[str]) -> None:
+    """ValueError for landmarks (n, 68, 2) that mark no face in their pictures of `sizes` (n, 2); NaN are none."""
+    rows = [row for row in range(len(points)) if np.isfinite(points[row]).all()]
+    problems = {row: misplaced(points[row], sizes[row].tolist()) for row in rows}
+    all_or_none(ValueError(f"{where[row]}: landmarks {said}.") for row, said in problems.items() if said)
+
+
 def _refuse_twice(paths: Sequence[Path], where: Sequence[str], boxes: Sequence[Box] | None) -> None:
     faces = zip(paths, boxes if boxes is not None else [None] * len(paths), strict=True)
     first: dict[Any, int] = {}

@@ -16,11 +16,12 @@ from paperlib.data.cache import (
     convert_pictures,
     converted,
     data_root,
+    refuse_misplaced,
     resolve_each,
     resolve_inside,
     tried,
 )
-from paperlib.data.pictures import list_pictures, misplaced
+from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet, refuse_two_splits
 from paperlib.data.tables import (
     Table,
@@ -154,9 +155,7 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
         table, images, [arrays[name] for name in ("split", "expression", "affect") if name in arrays]
     )
     if points:
-        for row, (marks, shape) in enumerate(zip(points, scaled_from.tolist(), strict=True)):
-            if np.isfinite(marks).all() and (problem := misplaced(marks, shape)):
-                raise ValueError(f"{places[row]}: landmarks {problem}.")
+        refuse_misplaced(np.stack(points), scaled_from, places)
         arrays["landmarks"] = (np.stack(points) * (size / scaled_from[:, None, :])).astype(np.float32)
     return {"images": images, **arrays}, {}
 
