@@ -115,7 +115,8 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
         subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
         audio: a .wav; or audio_features: a CSV of `time`, every 0.1 s from 0, and any numeric columns
         landmarks: a CSV of `time` or `timestamp` and x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, also
-            numbered from 0, at the video's rate, empty, zero or with `success` 0 where no face was found; or video_features: as audio_features
+            numbered from 0, at the video's rate, empty, zero or with `success` 0 where no face was found; or
+            video_features: as audio_features
     One of the last four is needed. A column that is there is filled for every recording. With features of one's
     own `audio` and `video` have as many columns as these, the same in every recording, not 130 and 98.
 
