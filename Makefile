@@ -80,7 +80,7 @@ clean:  ## remove generated data, cached runs and the environment
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed; this is {v[0]}.{v[1]}: name another, make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "on Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 	.venv/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

@@ -1,5 +1,7 @@
 """One's own recordings: round trips of files and features, how series meet the frames, bad files."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -161,6 +163,15 @@ def test_of_68_landmarks_the_49_are_taken(filmed, rng):
     table.insert(1, "timestamp", np.arange(60) / 10)
     table.to_csv(filmed / "landmarks" / "a.csv", index=False)
     assert_allclose(load(filmed).video[:60], normalise_landmarks(points[:, LANDMARKS]), rtol=1e-5, atol=1e-5)
+
+
+def test_landmarks_may_be_counted_from_nought(filmed):
+    expected = load(filmed)
+    for path in (filmed / "landmarks").iterdir():
+        table = pd.read_csv(path, sep=";")
+        table.columns = [re.sub(r"_(\d+)$", lambda m: f"_{int(m[1]) - 1}", name) for name in table.columns]
+        table.to_csv(path, index=False)
+    assert_array_equal(load(filmed).video, expected.video)
 
 
 def test_frames_without_a_face_are_interpolated_and_counted(filmed, landmarks):

@@ -41,6 +41,10 @@ def every(factor):
     return edit(lambda table: table.assign(time=(table["time"].astype(float) * factor).round(6).astype(str)))
 
 
+def both(*damages):
+    return lambda path: [damage(path) for damage in damages]
+
+
 def elsewhere(whole):
     whole["frames"]["../../elsewhere"] = whole["frames"].pop("00001")
 
@@ -397,6 +401,9 @@ CASES = {
         (cells(9, AU12_r="7"), UNITS + "AU12_r is '7', outside 0 to 5. Run OpenFace"),
         (cells(9, AU12_r=""), UNITS + "AU12_r is '', not a number. Run OpenFace"),
         (cells(9, frame="3"), UNITS + "frame '3' does not follow the row above (2 rows"),
+        (cells(9, timestamp="0.2"), UNITS + "timestamp '0.2' is not later than in the row above"),
+        (cells(timestamp="0"), "P01_1.csv, row 3 ...timestamp '0' is not later ...rows like it). Run"),
+        (rows(slice(1)), "P01_1.csv has one frame"),
         (edit(slower), "P01_1.csv: 30 frames a second, not 25. Resample"),
     ],
     ("amigos-openface", "action_units/1_1.json"): [
@@ -503,10 +510,14 @@ CASES = {
         (cells(drop=["time"]), "landmarks/b.csv, row 1 (the header): no column timestamp"),
         (cells(y_7=""), "row 2 ...some landmarks are empty ...Give all of a frame, or none"),
         (cells(**POINTS), "landmarks/b.csv: no frame has landmarks"),
-        (cells(**dict.fromkeys(EYES, "9")), "landmarks/b.csv, ...both eyes have one centre"),
+        (cells(**dict.fromkeys(EYES, "9")), "landmarks/b.csv, row 2 ...both eyes have one centre"),
         (cells(4, **dict.fromkeys(POINTS, "0.5")), "row 4 ...landmarks span less than 4 pixels. Give pixels"),
         (cells(success="yes"), "row 2 ...success is 'yes', not a number"),
         (every(1000), "landmarks/b.csv, row 3 ...: time rises by 100 a row, as milliseconds or num"),
+        (
+            both(cells(3, **POINTS), cells(7, **dict.fromkeys(EYES, "9"))),
+            "landmarks/b.csv, row 7 ...one centre. Cor",
+        ),
         (
             every(10),
             "landmarks/b.csv, row 3 ...: time rises by 1 a row...Give seconds: a row every 0.002 to 0.5",

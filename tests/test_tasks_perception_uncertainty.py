@@ -1,5 +1,6 @@
 """What han2017's networks are given to learn from, and that they learn it."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -224,3 +225,41 @@ def test_the_search_finds_the_delay_that_was_put_in(on, tmp_path):
     # the voice tells arousal alone, the face valence
     assert delays[r[0, :, 1].argmax()] == delays[r[1, :, 0].argmax()] == DELAY
     assert r[0, 2, 1] > 0.95 and r[1, 2, 0] > 0.95 and abs(r[0, 2, 0]) < 0.5
+
+
+def alone(ratings):
+    ratings[3:, 1:] = np.nan  # two leave after three frames
+
+
+@pytest.mark.parametrize(
+    ("i", "change", "said"),
+    [
+        (3, alone, "recording 3: one rater rates valence after its first 1 s, labels are moved back by 1 s"),
+        (6, lambda r: r[:, :, 1].fill(np.nan), "recording 6: nobody rates arousal after its first 1 s"),
+        (
+            slice(4, 6),
+            lambda r: r[:, :, 0].fill(0.2),
+            "valence, split validation (recordings 4, 5): the raters' mean",
+        ),
+        (
+            slice(0, 4),
+            lambda r: r[:, 1:, 1].__iadd__(r[:, :1, 1] + 0.1 - r[:, 1:, 1]),
+            "arousal, split train",
+        ),
+    ],
+)
+def test_recordings_that_cannot_be_learnt_are_named_with_their_dimension(made, i, change, said):
+    record = made[0]
+    task.check(record, DELAY)
+    for k in np.arange(8)[i].ravel():
+        change(record.ratings[record.rows(int(k))])
+    with pytest.raises(ValueError, match=re.escape(said)):
+        task.check(record, DELAY)
+
+
+def test_the_search_leaves_out_delays_that_a_recording_does_not_reach(on, made, tmp_path):
+    with pytest.raises(ValueError, match=r"recording 5 lasts 7.5 s, and labels are moved back by 7.5 s"):
+        task.check(made[0], 75)
+    settings = {"modalities": ["audio"], "delays": [0, 75, 10]}
+    found = task.search_delay(on(), settings, 0, tmp_path)["correlation"]
+    assert np.isfinite(found[:, [0, 2]]).all() and np.isnan(found[:, 1]).all()

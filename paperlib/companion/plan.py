@@ -135,6 +135,17 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
     if _unmet(entry, layers, data):
         return
     _refuse_missing_classes(entry, data, track)
+    if (
+        isinstance(data, RecordingSet)
+        and data.truth is None
+        and (delay := entry.get("settings", {}).get("delay"))
+    ):
+        from paperlib.tasks.perception_uncertainty import check
+
+        try:
+            check(data, delay)
+        except ValueError as error:
+            raise UnsuitedError(f"{data.name}: {error}") from None
     for turn in turns(data) or [track.tested]:
         in_turn = replace(track, tested=turn)
         yield from _blocks_of(entry, layers, in_turn, _data(in_turn, entry["data"]) if turn else data, seeds)

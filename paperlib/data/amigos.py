@@ -204,9 +204,12 @@ def _read_openface(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[n
     table.refuse(
         np.diff(frame, prepend=frame[0] - 1) != 1, "frame {frame} does not follow the row above", mend
     )
+    rises = np.diff(time, prepend=-1) > 0
+    table.refuse(~rises, "timestamp {timestamp} is not later than in the row above", mend)
+    if len(time) < 2:
+        raise ValueError(f"{path.name} has one frame, which tells no frames a second. {mend}")
     values = np.stack([table.numbers(f"{name}_r", low=0, high=5, mend=mend) for name in names], axis=1)
-    seconds = time[-1] - time[0]
-    return values, found, (len(time) - 1) / seconds if seconds > 0 else np.nan
+    return values, found, (len(time) - 1) / (time[-1] - time[0])
 
 
 def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bool_], float]:

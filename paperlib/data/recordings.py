@@ -22,7 +22,7 @@ from scipy.io import wavfile
 from scipy.signal import resample_poly
 from tqdm import tqdm
 
-from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
+from paperlib.data.cache import Conversion, converted, data_root, resolve_inside, tried
 from paperlib.data.manifest import SPLITS
 from paperlib.data.pictures import SMALLEST
 from paperlib.data.records import IN_TURN, RecordingSet, refuse_two_splits
@@ -114,8 +114,9 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
             rater, -1 to 1, empty or NaN where one gave none, at any constant rate
         subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
         audio: a .wav; or audio_features: a CSV of `time`, every 0.1 s from 0, and any numeric columns
-        landmarks: a CSV of `time` or `timestamp` and x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, at the
-            video's rate, empty, zero or with `success` 0 where no face was found; or video_features: as audio_features
+        landmarks: a CSV of `time` or `timestamp` and x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, also
+            numbered from 0, at the video's rate, empty, zero or with `success` 0 where no face was found; or
+            video_features: as audio_features
     One of the last four is needed. A column that is there is filled for every recording. With features of one's
     own `audio` and `video` have as many columns as these, the same in every recording, not 130 and 98.
 
@@ -389,7 +390,8 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
             f"{name}, row 1 (the header): {points} columns x_1, x_2, ..., not {len(LANDMARKS)} or 68. Give the "
             "landmarks that data/README.md names."
         )
-    columns = [f"{axis}_{k}" for axis in "xy" for k in range(1, points + 1)]
+    first = 0 if "x_0" in table.frame else 1  # OpenFace counts from 0
+    columns = [f"{axis}_{k}" for axis in "xy" for k in range(first, points + first)]
     clock = "time" if "time" in table.frame else "timestamp"
     need_columns(table, [clock, *columns])
     time = table.times(clock, slowest=_SLOWEST_FILM)
@@ -400,16 +402,18 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
     lost = ~found | (missing > 0) | ~place.any(axis=(1, 2))
     if lost.all():
         raise ValueError(f"{name}: no frame has landmarks. Detect them again, or take its recording out.")
-    faces = place[~lost] if points == len(LANDMARKS) else place[~lost][:, LANDMARKS]
+    faces = place if points == len(LANDMARKS) else place[:, LANDMARKS]
     tiny = np.zeros(len(table), bool)
-    tiny[~lost] = np.ptp(faces, axis=1).max(axis=1) < SMALLEST
+    tiny[~lost] = np.ptp(faces[~lost], axis=1).max(axis=1) < SMALLEST
     table.refuse(
         tiny, f"the landmarks span less than {SMALLEST} pixels", "Give pixels, not shares of the picture."
     )
     try:
-        normalised = normalise_landmarks(faces)
-    except ValueError as error:
-        raise ValueError(f"{name}, of its frames with landmarks: {error}") from error
+        normalised = normalise_landmarks(faces[~lost])
+    except ValueError:
+        flat = np.array([isinstance(tried(normalise_landmarks, face[None]), ValueError) for face in faces])
+        table.refuse(flat & ~lost, "both eyes have one centre", "Correct its landmarks, or empty them.")
+        raise
     slot = (time * RATE + 1e-6).astype(int)
     total = np.zeros((slot[-1] + 1, normalised.shape[1]))
     np.add.at(total, slot[~lost], normalised)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,42 @@ def gold_standard(record: RecordingSet) -> NDArray[np.float64]:
         ]
         parts.append(np.array(both).transpose(2, 0, 1))
     return np.concatenate(parts)
+
+
+def check(record: RecordingSet, delay: int) -> None:
+    """Whether the gold standard, moved back by `delay` frames, can be learnt and tested, in the order of what is lost.
+
+    Raises:
+        ValueError: a recording is no longer than the delay, or nobody's disagreement is left of it; or, in the
+            recordings of a split, E or sigma never changes: the message names recording and dimension.
+    """
+    after = f"labels are moved back by {delay / record.rate:g} s"
+    for i, name in enumerate(record.recording):
+        if record.frames[i] <= delay:
+            raise ValueError(
+                f"recording {name} lasts {record.frames[i] / record.rate:g} s, and {after}. Take it out."
+            )
+        number = np.isfinite(record.ratings[record.rows(i)][delay:]).sum(axis=1).max(axis=0)
+        for dimension, most in zip(AFFECT, number, strict=True):
+            if most < 2:
+                who = "one rater rates" if most else "nobody rates"
+                raise ValueError(
+                    f"recording {name}: {who} {dimension} after its first {delay / record.rate:g} s, {after}, and a "
+                    "spread needs two raters. Add ratings, or take the recording out."
+                )
+    gold = gold_standard(record)
+    for split in dict.fromkeys(record.split):
+        own = np.flatnonzero(record.split == split).tolist()
+        moved = np.concatenate([gold[record.rows(i)][delay:] for i in own])
+        for target, d in product(range(len(TARGETS)), range(len(AFFECT))):
+            values = moved[:, target, d]
+            if np.nanmax(values) - np.nanmin(values) < 1e-6:  # ratings are single precision
+                names = ", ".join(record.recording[own[:3]])
+                what = ("the raters' mean", "their disagreement")[target]
+                raise ValueError(
+                    f"{AFFECT[d]}, split {split} (recordings {names}): {what} is the same in every frame, so "
+                    "nothing is learnt or tested. Restore the ratings, or add recordings."
+                )
 
 
 @lru_cache(maxsize=4)
@@ -198,11 +235,16 @@ def search_delay(
     `delays` in frames.
 
     Returns:
-        correlation (modalities, delays, 2): Pearson's, of valence and arousal.
+        correlation (modalities, delays, 2): Pearson's, of valence and arousal; NaN where a recording is no longer than
+        the delay.
     """
+    record = track.recordings()
+    assert record is not None
     found = np.full((len(settings["modalities"]), len(settings["delays"]), len(AFFECT)), np.nan)
     for m, modality in enumerate(settings["modalities"]):
         for j, delay in enumerate(settings["delays"]):
+            if delay >= record.frames.min():
+                continue
             parts = problem(track, delay)
             x, train, held = (
                 standardised(track, modality, parts),
