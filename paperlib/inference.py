@@ -48,8 +48,8 @@ class Predictor:
         fold: see `fold_batch_norm`.
         channels_last: colours of a pixel side by side in memory.
         bf16: convolve in bfloat16, whose rounding moves affect by some 0.01.
-        mirror: average the outputs for a picture and for its mirror image, as the release does: logits, affect and
-            landmarks, which change sides first.
+        mirror: average the outputs for a picture and for its mirror image: logits, affect and landmarks, which
+            change sides first. The release averages affect alone, and takes the expression from the picture as it is.
         batch: pictures that go through the network at once; some 4 on a processor, many on a GPU.
     """
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib import files
-from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset
+from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset, tested_in_turn
 
 Data = TypeVar("Data")
 
@@ -28,6 +28,7 @@ TRACKS = (
     "amigos",
     "sewa",
     "recordings",
+    "studyforrest",
     "manifest",
 )
 PROFILES = ("smoke", "full", "paper")
@@ -55,6 +56,8 @@ PICTURE_SIZE = {"smoke": (48, 1), "full": (64, 1), "paper": (224, 3)}  # pixels,
 class Track:
     """A data set, where it lies, and how much of it a profile uses.
 
+    `tested` is the pair whose recordings are the test, of recordings that are tested in turn.
+
     Raises:
         ValueError: the name or the profile does not exist, or a track other than the twin has no folder.
     """
@@ -62,6 +65,7 @@ class Track:
     name: str = "twin"
     root: str = ""
     profile: str = "full"
+    tested: str = ""
 
     def __post_init__(self) -> None:
         if self.name not in TRACKS:
@@ -273,19 +277,25 @@ def _sequences(track: Track) -> SequenceSet | None:
             return twin.make_sequences(seed=0, recordings=TWIN_SIZE[track.profile][3])
         case "amigos":
             return data.load_amigos(Path(track.root), cache=_cache())
+        case "studyforrest":
+            return data.load_studyforrest_segments(Path(track.root), cache=_cache())
     return None
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 @_of_one_version
 def _recordings(track: Track) -> RecordingSet | None:
     from paperlib import data, twin_recordings
 
+    if track.tested:
+        everything = _recordings(replace(track, tested=""))
+        assert everything is not None
+        return tested_in_turn(everything, track.tested)
     match track.name:
         case "twin":
             pairs, seconds = TWIN_CHATS[track.profile]
             return twin_recordings.make_recordings(pairs, seconds=seconds)
-        case "sewa" | "recordings":
+        case "sewa" | "recordings" | "studyforrest":
             load: Callable[..., RecordingSet] = getattr(data, f"load_{track.name}")
             return load(Path(track.root), cache=_cache())
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from paperlib.data import (
     recordings,
     sewa,
     sfew,
+    studyforrest,
 )
 from paperlib.data.categories import PSEUDO
 from paperlib.data.records import FaceSet, RecordingSet, SequenceSet
@@ -325,6 +326,43 @@ def write_recordings(
             features = pd.DataFrame(values[record.rows(i)]).add_prefix("feature_")  # type: ignore[index]
             _write_series(features, path, rate=record.rate)
     table.to_csv(top / recordings.NAME, index=False)
+
+
+def write_studyforrest(
+    root: Path | str,
+    *,
+    episodes: Mapping[str, pd.DataFrame],
+    pictures: pd.DataFrame,
+    sound: pd.DataFrame,
+    film: studyforrest.Film,
+    overlap: float = 16.2,
+) -> None:
+    """The two repositories: each rater's episodes (start, end, arousal, valence), what is seen and heard in each run.
+
+    `pictures` (brmean, brlr, brud, norm_diff) and `sound` (rms, lrdiff) are of the whole film, 25 rows a second. A run
+    goes on for `overlap` seconds after the start of the next. In the first two and last three of them, one is grey.
+    """
+    top = Path(root)
+    for rater, table in episodes.items():
+        path = top / studyforrest.RATINGS / "raw" / f"{rater}.csv"
+        _folder(path.parent)
+        table.assign(character="JENNY", emotion="").to_csv(path, index=False)
+    for k, start in enumerate(film.starts):
+        first = round(start * 25)
+        last = len(pictures) if k + 1 == len(film.starts) else round((film.starts[k + 1] + overlap) * 25)
+        seen = pictures.iloc[first:last].reset_index(drop=True)
+        faded = [*seen.index[: 50 * (k > 0)], *seen.index[len(seen) - 75 * (last < len(pictures)) :]]
+        seen.loc[faded, "brmean"] = 128.0
+        for kind, table in (("audio", sound.iloc[first:last].reset_index(drop=True)), ("visual", seen)):
+            onset = [f"{i / 25:.2f}" for i in range(len(table))]
+            path = top / studyforrest.SEGMENTS / f"conf_{kind}_run-{k + 1}_events.tsv"
+            _folder(path.parent)
+            table.assign(onset=onset, duration=0.04, phash="80").to_csv(path, sep="\t", index=False)
+    for name in (studyforrest.MUSIC, studyforrest.SPEECH, studyforrest.SHOTS):
+        _folder((top / name).parent)
+    (top / studyforrest.MUSIC).write_text("onset\tduration\tfg\n10.000\t5.000\t1\n100.000\t60.000\t0\n")
+    (top / studyforrest.SPEECH).write_text('"start","end","person","text"\n3.0,4.52,"JENNY","Run, run!"\n')
+    (top / studyforrest.SHOTS).write_text("0.0\r\n50.4\r\n")
 
 
 def _rating_columns(ratings: NDArray[np.float32], suffix: str = "") -> pd.DataFrame:

@@ -10,6 +10,8 @@ from scipy.io import wavfile
 
 from paperlib.data import RecordingSet, load_recordings
 from paperlib.data.recordings import read_wave
+from paperlib.data.records import tested_in_turn as with_test
+from paperlib.data.records import turns
 from paperlib.features import LANDMARKS, normalise_landmarks, speech_features
 
 FRAMES = [60, 45, 52, 48]
@@ -94,6 +96,30 @@ def test_who_is_unknown_is_the_recording_itself_and_one_modality_is_enough(writt
     read = load(written)
     assert read.subject.tolist() == read.pair.tolist() == ["a", "b", "c", "d"]
     assert read.video is None and read.audio.shape == (sum(FRAMES), 7)
+
+
+def test_with_the_split_in_turn_each_pair_is_the_test_once(record, written):
+    cells(split="in turn", subject="", pair="")(written / "recordings.csv")
+    read = load(written)
+    assert turns(read) == ["a", "b", "c", "d"]
+    assert with_test(read, "c").split.tolist() == ["train", "validation", "test", "train"]
+    assert_array_equal(read.ratings, record.ratings)
+
+
+@pytest.mark.parametrize(
+    ("who", "message"),
+    [
+        (
+            {"pair": "x"},
+            "recordings.csv: 1 pairs, and a test, a development and a training part need three. Add",
+        ),
+        ({}, "recordings.csv: subject 'ana' is in several pairs, a, b. .* give them one pair"),
+    ],
+)
+def test_turns_that_cannot_be_are_refused(written, who, message):
+    cells(split="in turn", **who)(written / "recordings.csv")
+    with pytest.raises(ValueError, match=message):
+        load(written)
 
 
 def test_another_rate_is_interpolated_and_counted(written):

@@ -74,7 +74,56 @@ RATINGS = "ratings/b.csv, row 5 (the header is row 1): "
 FEATURES = "audio_features/b.csv, row 4 (the header is row 1): "
 AROUSAL, LABELS = "annotations/Devel_01_arousal.csv", "labels/Train_01.csv"
 
+EPISODES = "studyforrest-paper-emotionannotation/data/raw/av1o05.csv"
+SEEN = "studyforrest-data-annotations/segments/avmovie/conf_visual_run-2_events.tsv"
+HEARD = SEEN.replace("visual_run-2", "audio_run-1")
+DIALOGUE = "studyforrest-data-annotations/old/speech/english_dialog.csv"
+
+
+def later(path):
+    """The run begins three pictures later than it should: its rows move up, its onsets stay."""
+    first, *rest = path.read_text().splitlines()
+    onset = first.split("\t").index("onset")
+    moved = [row.split("\t") for row in rest[3:] + rest[-3:]]
+    for k, cell in enumerate(moved):
+        cell[onset] = f"{k / 25:.2f}"
+    path.write_text("\n".join([first, *map("\t".join, moved)]))
+
+
 CASES = {
+    ("studyforrest", EPISODES): [
+        (gone, "av1o05.csv is not there"),
+        (
+            cells(3, end="2"),
+            EPISODES + ", row 3 (the header is row 1): the episode ends at '2', and starts at",
+        ),
+        (cells(4, start="-1"), "row 4 ...start is '-1', outside 0 to 130"),
+        (cells(4, end="131"), "row 4 ...end is '131', outside 0 to 130. Restore"),
+        (cells(5, start="7.5"), "row 5 ...start is '7.5', not a whole number"),
+        (cells(6, arousal="MIDDLE"), "row 6 ...arousal is 'MIDDLE'. Use one of: an empty cell, LOW, HIGH"),
+        (cells(6, valence="HIGH"), "row 6 ...valence is 'HIGH'. Use one of: an empty cell, NEG, POS"),
+        (called(valence="pleasure"), "row 1 (the header): no column valence"),
+    ],
+    ("studyforrest", SEEN): [
+        (gone, "conf_visual_run-2_events.tsv is not there"),
+        (later, SEEN + ", row 52 ...to 302: brmean differs ...run-1_events.tsv...does not begin 40 s after"),
+        (line(2, ""), "row 2"),
+        (swapped("\t0.04\t80\n", "\t0.04\n"), "row 2 (the first is row 1): 6 cells, not 7"),
+    ],
+    ("studyforrest", HEARD): [
+        (gone, "conf_audio_run-1_events.tsv is not there"),
+        (
+            lines(1101),
+            HEARD + ": its last row, onset 43.96, ends 2.00 s too early for the run after it. Restore",
+        ),
+        (
+            swapped("\t0.20\t0.04\t80", "\t0.23\t0.04\t80"),
+            "row 7 ...onset '0.23' is not that of a row every 0.04 s",
+        ),
+    ],
+    ("studyforrest", DIALOGUE): [
+        (cells(2, end="1.0"), "row 2 (the header is row 1): it ends at '1.0', and starts at '3.0'"),
+    ],
     ("ferplus", "fer2013new.csv"): [
         (cells(7, happiness="-1"), VOTES + "happiness is '-1', outside 0 to 10. Fetch"),
         (cells(7, happiness="1.5"), VOTES + "happiness is '1.5', not a whole number"),
@@ -401,6 +450,10 @@ CASES = {
         (gone, "audio/a.wav is not there"),
     ],
     ("recordings", "recordings.csv"): [
+        (
+            cells(4, split="in turn"),
+            "row 4 ...split is 'in turn', in the first row 'train'. Give 'in turn' to all rec",
+        ),
         (cells(3, split="devel"), RECORDINGS + "split is 'devel'. Use one of: train, validation"),
         (cells(3, recording=""), RECORDINGS + "recording is empty"),
         (cells(3, recording="a"), RECORDINGS + "recording 'a' stands in an earlier row"),

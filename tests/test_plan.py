@@ -1,9 +1,15 @@
 """Plans: what is trained, read from data/plans."""
 
+import re
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from paperlib import tracks
 from paperlib.companion import plan
-from paperlib.companion.plan import merged, read_plan
+from paperlib.companion.plan import lacking, merged, read_plan
+from paperlib.data.records import IN_TURN
 from paperlib.tracks import Track
 
 SMOKE = Track(name="twin", profile="smoke")
@@ -39,6 +45,20 @@ def test_a_plan_is_the_product_of_its_choices(folder):
     assert len(read_plan("x", SMOKE, seeds=1)[0].runs) == 1
 
 
+def test_recordings_that_are_tested_in_turn_have_each_block_once_a_turn(folder, monkeypatch):
+    record = replace(SMOKE.recordings(), truth=None)
+    record = replace(record, split=np.array([IN_TURN] * len(record)))
+    monkeypatch.setattr("paperlib.twin_recordings.make_recordings", lambda *args, **sizes: record)
+    tracks._recordings.cache_clear()
+    (folder / "x.yaml").write_text("- {task: m:f, data: recordings, seeds: 2, labels: {network: n}}")
+    blocks = read_plan("x", SMOKE)
+    tracks._recordings.cache_clear()
+    pairs = list(dict.fromkeys(record.pair))
+    assert [dict(b.labels) for b in blocks] == [{"network": "n", "tested": p} for p in pairs]
+    assert [{r.track.tested for r in b.runs} for b in blocks] == [{p} for p in pairs]
+    assert len({r.identity for b in blocks for r in b.runs}) == 2 * len(pairs)
+
+
 def test_a_field_that_nobody_reads_is_refused(folder):
     (folder / "x.yaml").write_text("- {task: m:f, data: faces, sedes: 3}")
     with pytest.raises(ValueError, match="no field sedes"):
@@ -64,3 +84,68 @@ def test_members_of_an_ensemble_are_added_to_each_seed(folder):
     (folder / "x.yaml").write_text("- {task: m:f, data: faces, seeds: 2, members: [100, 200]}")
     assert [r.seed for r in read_plan("x", SMOKE)[0].runs] == [100, 200, 101, 201]
     assert [r.seed for r in read_plan("x", SMOKE, seeds=1)[0].runs] == [100, 200]
+
+
+MINE = Track(name="manifest", root="somewhere")
+
+
+@pytest.fixture
+def brought(faces, monkeypatch):
+    """Data of one's own in the place of a track's: 60 faces, their categories in turn."""
+    mine = {
+        "faces": replace(faces, name="mine", expression=(np.arange(60) % 7).astype(np.int8), votes=None),
+        "original": None,
+    }
+    monkeypatch.setattr(
+        plan, "_data", lambda track, name: mine.get(name if isinstance(name, str) else name["kind"])
+    )
+    monkeypatch.setattr(plan, "_fingerprint", lambda *_: "mine")
+    mine["categories"] = mine["faces"]
+    return mine
+
+
+@pytest.mark.parametrize(
+    ("key", "split", "learnt", "left", "said"),
+    [
+        ("le2023", "train", 7, 0, "mine, split train: too few faces of surprise (0 faces). Each"),
+        ("le2023", "test", 7, 0, "mine, split test: too few faces of surprise (0 faces). Each"),
+        (
+            "neo2023",
+            "train",
+            7,
+            2,
+            "too few faces of surprise (2 faces). Each category that is learnt needs 3 there",
+        ),
+        ("neo2023", "test", 8, 1, "mine, split test: too few faces of contempt (0 faces)"),
+    ],
+)
+def test_a_category_without_faces_is_named_before_training(brought, key, split, learnt, left, said):
+    faces = brought["faces"]
+    assert read_plan(key, MINE)
+    some = np.flatnonzero((faces.expression == 3) & (faces.split == split))[left:]
+    expression = faces.expression.copy()
+    expression[some] = 2
+    if learnt == 8:
+        expression[:6] = 7
+    brought["faces"] = brought["categories"] = replace(faces, expression=expression)
+    with pytest.raises(ValueError, match=re.escape(said)):
+        read_plan(key, MINE)
+
+
+@pytest.mark.parametrize(
+    ("key", "without", "needed"),
+    [
+        ("le2023", ["affect"], "valence and arousal"),
+        ("neo2023", ["expression"], "categories"),
+        ("foteinopoulou2021", ["affect", "ratings"], "valence and arousal"),
+        ("han2017", [], "recordings that were rated all along"),
+        ("le2023", ["faces"], "faces with a category"),
+    ],
+)
+def test_what_a_paper_needs_and_the_data_lack_is_said(brought, key, without, needed):
+    faces = brought["faces"]
+    blank = {"affect": np.full_like(faces.affect, np.nan), "expression": None, "ratings": None}
+    less = replace(faces, **{name: blank[name] for name in without if name in blank})
+    brought["faces"] = brought["categories"] = None if "faces" in without else less
+    assert read_plan(key, MINE) == []
+    assert lacking(key, MINE) == needed

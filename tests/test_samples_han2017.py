@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from damage import cells
 from layouts import write_recordings, write_sewa
 from numpy.testing import assert_allclose
 
@@ -199,3 +200,21 @@ def test_recordings_of_one_s_own_with_the_face_alone(chats, on_recordings, tmp_p
     tables = trained(mine)
     assert set(tables[""]["modality"]) == {"video"}
     assert set(tables["delays"]["modality"]) == {"video"} and np.isfinite(tables["delays"]["r"]).all()
+
+
+def test_recordings_tested_in_turn_are_each_scored_once_by_networks_that_never_saw_them(
+    chats, on_recordings, tmp_path
+):
+    record, _ = chats
+    rng = np.random.default_rng(5)
+    heard = rng.normal(size=(len(record.ratings), 4)).astype(np.float32)
+    write_recordings(replace(record, audio=heard, video=None), tmp_path)
+    cells(split="in turn")(tmp_path / "recordings.csv")
+    tables = trained(on_recordings("recordings"))
+    frames = tables[""].query("task == 'single' and target == 'E' and dimension == 'valence'")
+    kept = sum(record.frames) - 40 * len(record)
+    for partition in ("test", "dev"):
+        assert frames.query(f"partition == '{partition}'")["item"].nunique() == kept
+    assert len(frames) == 2 * kept  # each frame is of the test once, and once of development
+    assert set(tables["ratings"]["partition"]) == {"test"}
+    assert len(tables["delays"].drop_duplicates(["modality", "dimension", "delay"])) == len(tables["delays"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import layouts
 import numpy as np
+import pandas as pd
 
 from paperlib import data, twin
 from paperlib.data import FaceSet, RecordingSet
@@ -69,6 +70,29 @@ def segments() -> data.SequenceSet:
     return twin.make_sequences(seed=0, subjects=2, recordings=1, segments=2)
 
 
+SHORT = data.studyforrest.Film(starts=(0, 40, 80.2), seconds=130)
+
+
+@lru_cache
+def film() -> dict[str, Any]:
+    """A film of three runs: nine raters' episodes of one to thirty seconds, and noise for pictures and sound."""
+    rng, pictures = np.random.default_rng(3), SHORT.seconds * 25
+    episodes = {}
+    for rater in data.studyforrest.RATERS:
+        start = np.sort(rng.integers(0, SHORT.seconds - 30, 15))
+        episodes[rater] = pd.DataFrame(
+            {
+                "start": start.astype(float),
+                "end": (start + rng.integers(1, 31, 15)).astype(float),
+                "arousal": rng.choice(["HIGH", "LOW", ""], 15),
+                "valence": rng.choice(["POS", "NEG", "POS NEG"], 15),
+            }
+        )
+    seen = pd.DataFrame(rng.uniform(0, 200, (pictures, 4)), columns=["brmean", "brlr", "brud", "norm_diff"])
+    heard = pd.DataFrame(rng.uniform(0.001, 0.2, (pictures, 2)), columns=["rms", "lrdiff"])
+    return {"episodes": episodes, "pictures": seen, "sound": heard, "film": SHORT}
+
+
 def _ferplus(folder: Path) -> None:
     grey = faces(channels=1, raters=10)
     split = np.array(["train", "validation", "test"])[np.arange(len(grey)) % 3]
@@ -121,6 +145,10 @@ LAYOUTS: dict[str, Layout] = {
     "sewa": Layout(lambda f: layouts.write_sewa(chats()[0], f, **chats()[1]), _of(data.load_sewa)),
     "recordings": Layout(
         lambda f: layouts.write_recordings(chats()[0], f, **chats()[1]), _of(data.load_recordings)
+    ),
+    "studyforrest": Layout(
+        lambda f: layouts.write_studyforrest(f, **film()),
+        lambda f, cache: data.load_studyforrest(f, cache=cache, film=SHORT),
     ),
     "recordings-features": Layout(
         lambda f: layouts.write_recordings(chats()[0], f), _of(data.load_recordings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from paperlib.companion.runs import Run
-from paperlib.data.records import RecordingSet
+from paperlib.companion.runs import Run, UnsuitedError
+from paperlib.data.records import FaceSet, RecordingSet, turns
+from paperlib.labels import EXPRESSIONS
 from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
@@ -22,6 +23,25 @@ PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
 WHERE = ("when", "unless", "needs")
 FIELDS = {*WHERE, "task", "data", "instead", "seeds", "members", "labels", "settings", "also", "across"}
 FINGERPRINT = "fingerprint on"  # of a setting: the fingerprint that the block's data have on this track
+
+# what a block needs, in words; of data by name, and of their attributes
+NEEDED = {
+    "faces": "faces",
+    "categories": "faces with a category",
+    "sequences": "recordings cut into segments",
+    "recordings": "recordings that were rated all along",
+    "affect": "valence and arousal",
+    "every affect": "valence and arousal of every face",
+    "expression": "categories",
+    "label": "categories",
+    "original": "a first label by another source",
+    "votes": "votes for categories",
+    "ratings": "single raters' valence and arousal",
+    "landmarks": "landmarks",
+    "audio": "speech, or features of it",
+    "video": "landmarks, or features of the face",
+    "gold": "a gold standard",
+}
 
 Part = Mapping[str, Any]
 
@@ -47,14 +67,59 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     also: what lies under the block: a list (of lists too) of when, needs, seeds and settings.
     across: for each label the choices: a name and what it adds to the settings, perhaps with `when` and `needs`.
 
-    Settings inside settings are merged.
+    Settings inside settings are merged. Of recordings that are tested in turn each block is there once for each turn,
+    and has the label "tested".
 
     Raises:
         ValueError: a block has an unknown field.
+        UnsuitedError: a category that a block learns has too few faces to train or to test.
     """
     path = PLANS / f"{key}.yaml"
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return [b for e in entries if "task" in e for b in _blocks(e, track, seeds, path)]
+    return [b for e in _entries(path) for b in _blocks(e, track, seeds, path)]
+
+
+def lacking(key: str, track: Track) -> str:
+    """What the data of a track lack, in words, that would let one block of a paper's plan at least be trained."""
+    least: list[str] | None = None
+    for entry in _entries(PLANS / f"{key}.yaml"):
+        layers = [layer for layer in [*_flat(entry.get("also", [])), entry] if _asked(layer, track)]
+        if _asked(entry, track):
+            missing = _unmet(entry, layers, _data(track, entry["data"]))
+            least = missing if least is None or len(missing) < len(least) else least
+    return " and ".join(dict.fromkeys(NEEDED.get(name, name) for name in least or ["data of its kind"]))
+
+
+def _entries(path: Path) -> list[Part]:
+    return [entry for entry in yaml.safe_load(path.read_text(encoding="utf-8")) if "task" in entry]
+
+
+def _unmet(entry: Part, layers: Sequence[Part], data: Any) -> list[str]:
+    """What a block and its layers need and the data lack; of data that are not there, what these are."""
+    if data is None:
+        name = entry["data"]
+        return [name["kind"] if isinstance(name, Mapping) else "data for its task" if ":" in name else name]
+    return [need for layer in layers for need in layer.get("needs", []) if not _has(data, need)]
+
+
+def _refuse_missing_classes(entry: Part, data: Any, track: Track) -> None:
+    """UnsuitedError if a category of the faces that a block learns, or tests, has none of them."""
+    learns = "expression" in entry.get(
+        "needs", []
+    )  # beside valence and arousal: three points make a Gaussian
+    if track.name == "twin" or not isinstance(data, FaceSet) or not (learns or entry["data"] == "categories"):
+        return
+    assert data.expression is not None
+    classes = 8 if learns and (data.expression == 7).any() else 7
+    known = np.isfinite(data.affect).all(axis=1) | (not learns)
+    for split, least in (("train", 3 if learns else 1), ("test", 1)):
+        count = np.bincount(
+            data.expression[(data.split == split) & known & (data.expression >= 0)], minlength=8
+        )
+        if few := [f"{EXPRESSIONS[k]} ({count[k]} faces)" for k in range(classes) if count[k] < least]:
+            raise UnsuitedError(
+                f"{data.name}, split {split}: too few faces of {', '.join(few)}. Each category that is learnt needs "
+                f"{least} there{' with valence and arousal' if learns else ''}: add some, or move some from elsewhere."
+            )
 
 
 def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block]:
@@ -67,8 +132,15 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
     other = entry.get("instead", {}).get(track.name)
     track = Track(name=other, profile=track.profile) if other else track
     data = _data(track, entry["data"])
-    if data is None or not all(_needs(layer, data) for layer in layers):
+    if _unmet(entry, layers, data):
         return
+    _refuse_missing_classes(entry, data, track)
+    for turn in turns(data) or [track.tested]:
+        in_turn = replace(track, tested=turn)
+        yield from _blocks_of(entry, layers, in_turn, _data(in_turn, entry["data"]) if turn else data, seeds)
+
+
+def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, seeds: int) -> Iterator[Block]:
     given: dict[str, Any] = {}
     for layer in layers:
         given = merged(given, {k: layer[k] for k in ("seeds", "settings") if k in layer})
@@ -91,6 +163,7 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
     for choice in product(*allowed):
         chosen = _chosen(settings, [more for _, more in choice])
         labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
+        labels |= {"tested": track.tested} if track.tested else {}
         yield Block(labels=labels, runs=[Run(**of, settings=chosen, seed=s) for s in numbers])
 
 

@@ -28,7 +28,7 @@ from joblib.externals.loky import get_reusable_executor
 from paperlib import files
 from paperlib.companion.execute import NOTEBOOKS, execute, figures
 from paperlib.companion.provenance import device, digest, precision, source_fingerprint
-from paperlib.companion.runs import missing_runs, run_missing
+from paperlib.companion.runs import UnsuitedError, missing_runs, run_missing
 from paperlib.companion.samples import STORED, write
 from paperlib.data.cache import state
 from paperlib.files import ROOT, write_text
@@ -47,7 +47,7 @@ PAPERS = {
     "same_faces": "06_same_faces",
 }
 SCOREBOARD = "scoreboard"  # of the ledgers of the pages beside it
-KEPT = ("twin", "ferplus")  # tracks whose samples and pages are kept with the code
+KEPT = ("twin", "ferplus", "studyforrest")  # tracks whose samples and pages are kept with the code
 # Below the cache: names that a file or folder has while it is written, which takes seconds.
 PARTIAL, WRITTEN_WITHIN = ("runs/*.*", "checkpoints/*.ckpt.*", "stamps/*/.*"), 3600
 
@@ -205,12 +205,21 @@ def train(
     plans: dict[str, list[Block]] = {}
     pages = [Page(key=key, track=track.name, samples=folder) for key in keys]
     current = [page for page in pages if _is_current(*_of_samples(page, track, seeds))]
+    failed, lacks = {}, {}
     for key in [page.key for page in pages if page not in current]:
-        if blocks := _plan(key, track, seeds):
-            plans[key] = blocks
+        try:
+            if blocks := _plan(key, track, seeds):
+                plans[key] = blocks
+            else:
+                lacks[key] = f"it needs {_lacking(key, track)}"
+        except UnsuitedError as error:
+            lacks[key] = failed[key] = str(error)
+    said = [f"nothing to do for {key} on track {track.name}: {why}" for key, why in lacks.items()]
     if not plans and not current:
-        raise ValueError(f"{', '.join(keys)}: nothing to do on track {track.name}, which lacks the labels")
-    failed = _train(plans, jobs, cluster)
+        raise ValueError("\n".join(said))
+    for line in said:
+        _say(line)
+    failed |= _train(plans, jobs, cluster)
     for page in [page for page in pages if page.key in plans and page.key not in failed]:
         try:
             _build(page, track, plans[page.key], seeds)
@@ -276,6 +285,12 @@ def _plan(key: str, track: Track, seeds: int) -> list[Block]:
     from paperlib.companion.plan import read_plan  # here, because torch takes seconds
 
     return read_plan(key, track, seeds=seeds)
+
+
+def _lacking(key: str, track: Track) -> str:
+    from paperlib.companion.plan import lacking
+
+    return lacking(key, track)
 
 
 def _is_current(stamp: Path, asked: Callable[[], str], made: Callable[[], str]) -> bool:
@@ -365,6 +380,9 @@ def _track(options: argparse.Namespace) -> Track:
 def _explain(keys: Sequence[str], track: Track, seeds: int) -> None:
     for key in keys:
         runs = [run for block in _plan(key, track, seeds) for run in block.runs]
+        if not runs:
+            _say(f"{key}: nothing to do on track {track.name}: it needs {_lacking(key, track)}")
+            continue
         missing = missing_runs(runs)
         _say(f"{key}: {len(runs) - len(missing)} of {len(runs)} runs are there")
         for run, why in missing:

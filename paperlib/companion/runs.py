@@ -74,6 +74,10 @@ class Run(Asked):
         return digest(self.identity + json.dumps(self.circumstances, sort_keys=True))
 
 
+class UnsuitedError(ValueError):
+    """Whole data, which a paper cannot be trained on; others may be."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """The product of a run: `arrays` by name, and how long it took."""

@@ -15,6 +15,7 @@ from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, Truth, sub
 from paperlib.data.requirements import requirements
 from paperlib.data.sewa import load_sewa
 from paperlib.data.sfew import load_sfew
+from paperlib.data.studyforrest import load_studyforrest, load_studyforrest_segments
 
 __all__ = [
     "PROTOCOLS",
@@ -35,6 +36,8 @@ __all__ = [
     "load_recordings",
     "load_sewa",
     "load_sfew",
+    "load_studyforrest",
+    "load_studyforrest_segments",
     "person_folds",
     "requirements",
     "resolve_inside",

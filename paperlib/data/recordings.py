@@ -25,7 +25,7 @@ from tqdm import tqdm
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside
 from paperlib.data.manifest import SPLITS
 from paperlib.data.pictures import SMALLEST
-from paperlib.data.records import RecordingSet, refuse_two_splits
+from paperlib.data.records import IN_TURN, RecordingSet, refuse_two_splits
 from paperlib.data.tables import NOT_CSV, Table, form_of, is_missing, parse_numbers, raters_of
 from paperlib.labels import AFFECT
 
@@ -38,6 +38,7 @@ _CANCELLED = 0.01  # share of the channels' power that their mean has; half, whe
 _LONGEST = 1e5  # seconds; a slip in a time must not fill the memory
 _SLOWEST, _SLOWEST_FILM = 10.0, 0.5  # seconds from row to row of ratings, and of landmarks
 _FASTEST = 2e-3
+_TURNS = f"Give {IN_TURN!r} to all recordings, or to none."
 _MEND = "Correct the cell, or take the recording out."
 
 
@@ -94,7 +95,7 @@ class Recording:
     """
 
     name: str
-    split: str
+    split: str  # or IN_TURN, of all
     subject: str
     pair: str
     raters: tuple[str, ...]
@@ -108,7 +109,7 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
 
     All CSVs are read as `tables.form_of` says. Columns, in any order; others are not read (among ratings, one that
     speaks of valence or arousal is refused), and files lie in the CSV's folder or below:
-        recording: its name; split: train, validation or test
+        recording: its name; split: train, validation or test; or "in turn" in every row: each pair is the test once
         ratings: a CSV with `time` in seconds and a pair of columns <rater>_valence, <rater>_arousal for each
             rater, -1 to 1, empty or NaN where one gave none, at any constant rate
         subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
@@ -157,7 +158,10 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
         raise ValueError(
             f"{path.name}, row 1 (the header): {ways}. Give one for speech, one for the face, or both."
         )
-    table.choices("split", {name: name for name in SPLITS})
+    in_turn = table.choices("split", {name: name for name in (*SPLITS, IN_TURN)}) == IN_TURN
+    table.refuse(
+        in_turn != in_turn[0], f"split is {{split}}, in the first row {table.frame['split'].iat[0]!r}", _TURNS
+    )
     for column in ("recording", "ratings", *given):
         table.refuse((table.frame[column] == "").to_numpy(bool), f"{column} is empty", _MEND)
     again = table.frame.duplicated("recording").to_numpy(bool)
@@ -462,12 +466,30 @@ def assemble(
 
 
 def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
-    if not any(recording.split == "train" for recording in recordings):
+    if all(recording.split == IN_TURN for recording in recordings):
+        _refuse_turns(recordings, listed)
+    elif not any(recording.split == "train" for recording in recordings):
         raise ValueError(f"{listed}: no recording is of the split train. Add one.")
     split, items = [r.split for r in recordings], [r.name for r in recordings]
     for who in ("subject", "pair"):
         names = [getattr(recording, who) for recording in recordings]
         refuse_two_splits(listed, who, names=names, split=split, items=items)
+
+
+def _refuse_turns(recordings: Sequence[Recording], listed: str) -> None:
+    pairs = {recording.pair for recording in recordings}
+    if len(pairs) < 3:
+        raise ValueError(
+            f"{listed}: {len(pairs)} pairs, and a test, a development and a training part need three. Add "
+            "recordings, or name the pairs apart."
+        )
+    for name in {recording.subject for recording in recordings}:
+        own = {recording.pair for recording in recordings if recording.subject == name}
+        if len(own) > 1:
+            raise ValueError(
+                f"{listed}: subject {name!r} is in several pairs, {', '.join(sorted(own))}. Who is tested must be "
+                "unknown in training: give them one pair."
+            )
 
 
 def _cut(

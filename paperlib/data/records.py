@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+IN_TURN = "in turn"  # the split of recordings that are tested one after the other
+
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
@@ -76,7 +78,7 @@ class RecordingSet:
     recording: NDArray[np.str_]  # (n,) names
     subject: NDArray[np.str_]  # (n,) who is recorded
     pair: NDArray[np.str_]  # (n,) who talked to each other; the recording's own name where that is unknown
-    split: NDArray[np.str_]  # (n,) "train", "validation" or "test"
+    split: NDArray[np.str_]  # (n,) "train", "validation" or "test"; or all IN_TURN, see `tested_in_turn`
     frames: NDArray[np.int64]  # (n,) how many each has
     ratings: NDArray[np.float32]  # (F, K, 2) in [-1, 1], NaN where a rater gave none
     audio: NDArray[np.float32] | None = None  # (F, 130), see features.speech_features
@@ -109,6 +111,29 @@ def refuse_two_splits(
                 f"{listed}: {who} {name!r} is in two splits, {items[other]} in {split[other]} and {items[row]} in "
                 f"{split[row]}. Who is tested must be unknown in training: put both in one split."
             )
+
+
+def turns(record: object) -> list[str]:
+    """The pairs of recordings to be tested in turn, in order; none where the split is given, or there are no pairs."""
+    if not isinstance(record, RecordingSet) or (record.split != IN_TURN).any():
+        return []
+    return [str(pair) for pair in dict.fromkeys(record.pair)]
+
+
+def tested_in_turn(record: RecordingSet, pair: str) -> RecordingSet:
+    """The recordings with `pair` as the test, the pair before it (of the first: the last) for validation.
+
+    Raises:
+        ValueError: there is no such pair, or there are fewer than three.
+    """
+    order = turns(record)
+    if pair not in order or len(order) < 3:
+        raise ValueError(
+            f"expected one of three pairs or more that are tested in turn, {order}; got {pair!r}"
+        )
+    before = order[order.index(pair) - 1]
+    split = np.select([record.pair == pair, record.pair == before], ["test", "validation"], "train")
+    return replace(record, split=split, fingerprint=f"{record.fingerprint}-{pair}")
 
 
 Record = TypeVar("Record", FaceSet, SequenceSet)

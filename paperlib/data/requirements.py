@@ -16,6 +16,7 @@ from paperlib.data import (
     recordings,
     sewa,
     sfew,
+    studyforrest,
 )
 from paperlib.data.cache import data_root
 
@@ -34,6 +35,15 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),
     "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
     "sewa": ((sewa.ANNOTATIONS,), (sewa.AUDIO,), (sewa.LANDMARKS,)),
+    "studyforrest": tuple(
+        (name,)
+        for name in (
+            f"{studyforrest.RATINGS}/raw",
+            studyforrest.SEGMENTS,
+            studyforrest.MUSIC,
+            studyforrest.SPEECH,
+        )
+    ),
     "manifest": ((manifest.NAME,),),
     "recordings": ((recordings.NAME,),),
 }

@@ -6,7 +6,8 @@ needs a program of its own is a generator in `paperlib/companion/audit/<key>.py`
 yields a `Result` for each.
 
 A reading that the paper does not print, tried and rejected, or a test that it does not claim to have done, is a
-"question of ours": it is answered, and held against nobody.
+"question of ours": it is answered, and held against nobody. So is the count of cases in which a sentence holds that
+does not say in how many. What a paper leaves out is "not checkable". A tie at the printed digit is not "better".
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Range:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.point:.4g} ({self.low:.4g} to {self.high:.4g})"
+        return f"{self.point + 0:.4g} ({self.low:.4g} to {self.high:.4g})"
 
     def __format__(self, spec: str) -> str:
         """The whole of it, or with a format such as ".2f" its point."""
@@ -168,10 +168,14 @@ def require(slack: Range) -> Status:
 
 
 def exceeds_zero(difference: Range) -> Status:
-    """A claimed order, difference > 0: certain, not to be excluded because of rounding, or refuted."""
+    """A claimed order, difference > 0: certain, not to be excluded because of rounding, or refuted.
+
+    A tie at the printed digit shows no order.
+    """
     if difference.low > _TOLERANCE:
         return Status.MATCHES
-    return Status.WITHIN_ROUNDING if difference.high > _TOLERANCE else Status.DIFFERS
+    tie = abs(difference.point) <= _TOLERANCE
+    return Status.WITHIN_ROUNDING if difference.high > _TOLERANCE and not tie else Status.DIFFERS
 
 
 def worst(statuses: Iterable[Status]) -> Status:

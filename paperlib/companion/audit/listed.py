@@ -129,7 +129,7 @@ def compare(paper: Paper, before: str, after: str, metrics: str = "") -> Compari
 def as_worded(words: str, change: Comparison) -> Status:
     """Does a comparison bear out what the paper says of it, no more than that? Of "" it says nothing.
 
-    An improvement of the metrics is one of all, a large one of most; otherwise more have to rise than fall.
+    An improvement of all metrics is one of each, a large one of most; otherwise more have to rise than fall.
     """
     points = [r.point for r in change.changes.values()]
     rising, falling = sum(x > TOUCH for x in points), sum(x < -TOUCH for x in points)
@@ -137,7 +137,7 @@ def as_worded(words: str, change: Comparison) -> Status:
         return Status.OURS
     if "without degrading" in words:
         return worst(map(require, change.changes.values()))
-    if "metrics" in words:
+    if "all metrics" in words:
         return change.status
     return truth(2 * rising > len(points) if "large" in words else rising > falling)
 

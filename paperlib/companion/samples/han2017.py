@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression
 
 from paperlib.annotations import compensate_delay, evaluator_weighted_estimate, perception_uncertainty
 from paperlib.companion.runs import Result
-from paperlib.data.records import RecordingSet
+from paperlib.data.records import IN_TURN, RecordingSet, turns
 from paperlib.labels import AFFECT
 from paperlib.metrics import ccc
 from paperlib.postprocessing import fit_postprocessing, steps
@@ -32,9 +32,11 @@ DIMENSIONS = ("arousal", "valence")  # the paper's order
 TARGETS = {"E": "E", "σ": "sigma"}  # the paper's name: the runs'
 TARGETS_OF = {run: paper for paper, run in TARGETS.items()}
 PARTITIONS = {"train": "train", "dev": "validation", "test": "test"}
-NAMES = {split: partition for partition, split in PARTITIONS.items()}
+NAMES = {**{split: partition for partition, split in PARTITIONS.items()}, IN_TURN: "test"}
 SCORED = ("dev", "test")
 FUSED = "audio+video"
+WINDOWS = (1, 3, 5, 11, 21, 41, 81, 161)  # frames of the median filter that are tried
+LONGEST_WINDOW, LONGEST_SHIFT = 16.1, 5.0  # seconds
 
 
 def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
@@ -44,6 +46,21 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     """
     record = track.recordings()
     assert record is not None
+    parts = [_of_turn(track, turn, planned) for turn in turns(record) or [track.tested]]
+    tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
+    delays = tables["delays"]
+    if len(parts) > 1 and len(delays):  # the search's answer is one for all
+        tables["delays"] = (
+            delays.groupby(["modality", "dimension", "delay"], sort=False)["r"].mean().reset_index()
+        )
+    return {**tables, "ratings": ratings(record)}
+
+
+def _of_turn(track: Track, turn: str, planned: Planned) -> dict[str, pd.DataFrame]:
+    """The tables of the networks that were tested on one pair of recordings, or on the test that the data set has."""
+    record = replace(track, tested=turn).recordings()
+    assert record is not None
+    planned = [(labels, results) for labels, results in planned if labels.get("tested", "") == turn]
     networks: dict[tuple[str, str], dict[str, Sequence[Result]]] = {}
     for labels, results in planned:
         if labels["network"] != "delay":
@@ -57,7 +74,6 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     )  # equal labels pack well
     return {
         "": pd.concat([p.table(gold) for p in every], ignore_index=True),
-        "ratings": ratings(record),
         "runs": pd.DataFrame([line for (m, d), of in networks.items() for line in _runs(m, d, of)]),
         "steps": pd.DataFrame([line for p in alone if p.task == "multi" for line in p.gains(gold)]),
         "delays": pd.DataFrame([line for r in searches for line in _delays(r, record.rate)]),
@@ -71,7 +87,7 @@ def ratings(record: RecordingSet) -> pd.DataFrame:
         {
             "recording": record.recording[owner],
             "unit": record.pair[owner],
-            "partition": [NAMES[split] for split in record.split[owner]],
+            "partition": [NAMES[split] for split in record.split[owner]],  # in turn: each is the test once
             "item": np.arange(len(owner), dtype=np.int32),
             "time": np.concatenate([np.arange(n) / record.rate for n in record.frames]).astype(np.float32),
         }
@@ -98,6 +114,7 @@ class Gold:
     partition: NDArray[np.str_]  # (F,) the paper's names
     label: Mapping[tuple[str, str], Trace]  # (F,) by dimension and target; NaN where too few rated
     true: Mapping[str, Trace]  # (F,) by dimension: the true uncertainty, on the scale of the raters'
+    rate: float  # frames a second
 
     @classmethod
     def of(cls, record: RecordingSet, delay: int) -> Gold:
@@ -126,7 +143,7 @@ class Gold:
                     partition == "dev",
                 )
         of = {"item": item, "recording": record.recording[owner], "unit": record.pair[owner]}
-        return cls(**of, partition=partition, label=label, true=true)
+        return cls(**of, partition=partition, label=label, true=true, rate=record.rate)
 
     def at(self, dimension: str, target: str, partition: str) -> Trace:
         """The labels of a partition's frames."""
@@ -217,7 +234,9 @@ def _processed(result: Result, name: str, gold: Gold, dev: Trace) -> dict[str, T
     """A network's traces after each step of a chain that is fitted on development."""
     column = list(result.run.settings["targets"]).index(name)
     raw = {p: gold.split(result[PARTITIONS[p]][:, column].astype(np.float64), p) for p in SCORED}
-    chain, _ = fit_postprocessing(raw["dev"], gold.split(dev, "dev"))
+    reach, most = round(LONGEST_WINDOW * gold.rate), round(LONGEST_SHIFT * gold.rate)
+    tried = {"windows": [w for w in WINDOWS if w <= reach], "shifts": range(-most, most + 1)}
+    chain, _ = fit_postprocessing(raw["dev"], gold.split(dev, "dev"), **tried)
     return {
         step: {p: np.concatenate([part(x) for x in raw[p]]) for p in SCORED}
         for step, part in steps(chain).items()
