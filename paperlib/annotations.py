@@ -11,6 +11,8 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from paperlib.metrics import to_numpy
+
 
 def rater_weights(ratings: ArrayLike) -> NDArray[np.float64]:
     """Each rater's correlation with the mean of all (han2017, eqs. 2 to 5): (frames, raters) to (raters,) in [0, 1].
@@ -62,7 +64,7 @@ def compensate_delay(gold: ArrayLike, delay: int) -> NDArray[np.float64]:
     Raters react late: what they say at t + delay belongs to what was seen at t (han2017, sec. 4.2: four seconds). What
     was seen last has not been rated.
     """
-    gold = np.asarray(gold, np.float64)
+    gold = to_numpy(gold)
     if not 0 <= delay < len(gold):
         raise ValueError(
             f"delay must lie in 0 to {len(gold) - 1} frames, one less than the recording; got {delay}"
@@ -84,7 +86,7 @@ def equal_moments(
     All are (frames,), `time` in seconds and rising. The two lie `edge` from both ends and `apart` from each other, and
     their gold differs by `within` at most; None where there are none. Memory is linear in frames.
     """
-    e, sigma, t = (np.asarray(x, np.float64) for x in (gold, spread, time))
+    e, sigma, t = (to_numpy(x) for x in (gold, spread, time))
     inside = np.flatnonzero((t - t[0] >= edge) & (t[-1] - t >= edge) & np.isfinite(e) & np.isfinite(sigma))
     most, found = -np.inf, None
     for i in inside:
@@ -95,7 +97,7 @@ def equal_moments(
 
 
 def _checked(ratings: ArrayLike) -> NDArray[np.float64]:
-    e = np.asarray(ratings, np.float64)
+    e = to_numpy(ratings)
     if e.ndim != 2 or 0 in e.shape:
         raise ValueError(f"expected ratings (frames, raters) of one dimension; got {e.shape}")
     if np.isinf(e).any() or np.isnan(e).all():

@@ -21,6 +21,7 @@ from scipy.special import softmax
 from scipy.stats import multivariate_normal
 
 from paperlib.labels import _check_affect, _check_classes
+from paperlib.metrics import to_numpy
 from paperlib.shapes import check_shapes
 
 # What "computed within one standard deviation" (neo2023, sec. 4.2) may mean: which of a class's faces count.
@@ -100,7 +101,7 @@ def fit_label_parameters(
     Raises:
         ValueError: a class has no spread in both dimensions among the faces that count, or an input cannot be.
     """
-    affect, label = np.asarray(affect, np.float64), np.asarray(label)
+    affect, label = to_numpy(affect), np.asarray(label)
     _check_affect(affect)
     check_shapes("n 2, n", affect=affect, label=label)
     _check_classes(label, len(classes))
@@ -151,7 +152,7 @@ def posterior(parameters: LabelParameters, affect: ArrayLike) -> NDArray[np.floa
     The printed denominator repeats the class k where its sum runs over j. Computed from logarithms: a point far from
     every class still gets a distribution.
     """
-    affect = np.asarray(affect, np.float64)
+    affect = to_numpy(affect)
     _check_affect(affect)
     gaussians = zip(parameters.mean, parameters.covariance, strict=True)
     log_density = [multivariate_normal(mean, covariance).logpdf(affect) for mean, covariance in gaussians]
@@ -164,7 +165,7 @@ def inverse_distances(affect: ArrayLike, centres: ArrayLike) -> NDArray[np.float
     Normalised, the maximum in the numerator cancels: p is proportional to 1 / d^2. The limit is taken where eq. 3
     divides by zero: at a class's mean all belongs to that class, shared if several means coincide.
     """
-    affect, centres = np.asarray(affect, np.float64), np.asarray(centres, np.float64)
+    affect, centres = to_numpy(affect), to_numpy(centres)
     _check_affect(affect)
     check_shapes("K 2", centres=centres)
     squared = np.square(affect[:, None] - centres).sum(axis=2)
@@ -180,7 +181,7 @@ def fuse(label: ArrayLike, mixed: ArrayLike, *, alpha: float) -> NDArray[np.floa
     From alpha = 1/2 on, no class is likelier than the label's, whatever `mixed` says: fusion never overrules a wrong
     label, it moves at most half of its weight elsewhere.
     """
-    label, mixed = np.asarray(label), np.asarray(mixed, np.float64)
+    label, mixed = np.asarray(label), to_numpy(mixed)
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must lie in [0, 1]; got {alpha}")
     check_shapes("n, n K", label=label, mixed=mixed)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.neighbors import NearestNeighbors
 
+from paperlib.metrics import to_numpy
 from paperlib.shapes import check_shapes
 
 AFFECT = ("valence", "arousal")
@@ -156,7 +157,7 @@ def nearest_in_affect(affect: ArrayLike, k: int) -> NDArray[np.int64]:
     Raises:
         ValueError: k is not in 1 to n - 1, or a row is not finite.
     """
-    affect = np.asarray(affect, np.float64)
+    affect = to_numpy(affect)
     _check_affect(affect)
     n = len(affect)
     if not 1 <= k < n:
@@ -175,7 +176,7 @@ def local_similarity(
     "squared": exp(-(dv^2 + da^2) / delta^2) (le2023, eq. 2). "absolute": exp(-(|dv| + |da|) / delta), as its authors'
     release has it.
     """
-    affect = np.asarray(affect, np.float64)
+    affect = to_numpy(affect)
     _check_affect(affect)
     check_shapes("n 2, n k", affect=affect, neighbours=neighbours)
     if not delta > 0 or form not in ("squared", "absolute"):

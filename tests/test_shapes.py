@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import fusion, labels, losses, metrics, postprocessing
+from paperlib import annotations, fusion, labels, losses, metrics, postprocessing
 from paperlib.calibration import brier, fit_temperature
 from paperlib.models import blstm, ldlva
 from paperlib.shapes import check_shapes
@@ -70,3 +70,20 @@ def test_the_message_has_both_shapes():
         check_shapes("n 2, n", x=np.zeros((5, 2)), y=np.zeros(4))
     check_shapes("n 2, n", x=np.zeros((5, 2)), y=torch.zeros(5))
     check_shapes("..., ...", x=np.zeros((5, 2)), y=torch.zeros(5, 2))
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda x: fusion.inverse_distances(x, [[0.5, 0.5], [-0.5, 0.1]]),
+        lambda x: labels.nearest_in_affect(x, 3),
+        lambda x: labels.local_similarity(x, np.zeros((9, 2), int), delta=0.5),
+        annotations.perception_uncertainty,
+        lambda x: annotations.compensate_delay(x, 2),
+        lambda x: metrics.rmse(x, np.zeros((9, 2))),
+    ],
+)
+def test_a_tensor_of_any_precision_is_measured_as_its_numbers(measure, precision, rng):
+    given = torch.from_numpy(rng.uniform(-1, 1, (9, 2))).to(precision).requires_grad_()
+    np.testing.assert_array_equal(measure(given), measure(given.detach().double().numpy()))
