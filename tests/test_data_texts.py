@@ -32,7 +32,8 @@ def rewrite(path, encoding, end, separator, decimal, before, after):
         writer = csv.writer(new, delimiter=separator, lineterminator=end)
         for row in csv.reader(io.StringIO(text), delimiter=own):
             number = re.compile(r"-?\d+\.\d+(e-?\d+)?")
-            writer.writerow([c.replace(".", decimal) if number.fullmatch(c) else c for c in row])
+            decimals = decimal if len(row) > 1 else "."  # "0,0" alone could be two cells
+            writer.writerow([c.replace(".", decimals) if number.fullmatch(c) else c for c in row])
         text = before.replace("\n", end) + new.getvalue() + after.replace("|", separator * 2)
     else:
         text = text.replace("\n", end) + after.replace("|", "")

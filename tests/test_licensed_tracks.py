@@ -98,7 +98,7 @@ def test_affectnet_writes_the_parameters_that_aff_wild_reads(track, tmp_path):
     ],
 )
 def test_a_manifest_serves_the_papers_whose_labels_it_has(lacking, able, track, tmp_path):
-    faces = make_faces(40, seed=0, size=48)
+    faces = make_faces(200, seed=0, size=48)
     without = dict.fromkeys(lacking) | ({"affect": faces.affect * np.nan} if "affect" in lacking else {})
     write_manifest(replace(faces, truth=None, **without), tmp_path)
     mine = track("manifest")
