@@ -140,7 +140,7 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
         and data.truth is None
         and (delay := entry.get("settings", {}).get("delay"))
     ):
-        from paperlib.tasks.perception_uncertainty import check
+        check = _function("paperlib.tasks.perception_uncertainty:check")
 
         try:
             check(data, delay)

@@ -151,7 +151,6 @@ OF_LINES = {
     name: line(3, text)
     for name, text in {
         "text": "many",
-        "NaN": "nan",
         "blank": "",
         "no text": "\0\1",
         "endless": "1" * 10**5,
