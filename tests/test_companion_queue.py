@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +70,24 @@ def test_what_is_stored_is_what_the_run_gave(track, tmp_path):
     np.testing.assert_array_equal(test["item"], at)
     np.testing.assert_array_equal(given["doubt"], doubt)
     assert queue._next("some", track, tmp_path, set())[1].identity != run.identity
+
+
+def test_a_look_stores_no_predictions_and_other_settings_replace_a_line(track, tmp_path):
+    labels, run = next(queue.wanted("some", track))
+    n = len(queue.faces_of(run)["test"][1])
+    result = Result(run=run, key="k", seconds=1, arrays={"probability": np.eye(7, dtype=np.float16)[[0] * n]})
+    for stage, other in (
+        ("0", run),
+        ("0", run),
+        ("1", run),
+        ("1", replace(run, settings={"labels": "natural"})),
+    ):
+        queue.store({**labels, "stage": stage}, replace(result, run=other), tmp_path)
+    assert len(list(tmp_path.glob("*.parquet"))) == 1
+    assert queue.stored(tmp_path)["settings"].tolist() == [
+        *2 * [json.dumps(dict(run.settings), sort_keys=True)],
+        '{"labels": "natural"}',
+    ]
 
 
 def test_faces_of_an_unknown_task_are_refused(track):

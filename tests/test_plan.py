@@ -9,6 +9,7 @@ import pytest
 from paperlib import tracks
 from paperlib.companion import plan
 from paperlib.companion.plan import lacking, merged, read_plan
+from paperlib.companion.runs import UnsuitedError
 from paperlib.data.records import IN_TURN
 from paperlib.tracks import Track
 
@@ -57,6 +58,16 @@ def test_recordings_that_are_tested_in_turn_have_each_block_once_a_turn(folder, 
     assert [dict(b.labels) for b in blocks] == [{"network": "n", "tested": p} for p in pairs]
     assert [{r.track.tested for r in b.runs} for b in blocks] == [{p} for p in pairs]
     assert len({r.identity for b in blocks for r in b.runs}) == 2 * len(pairs)
+
+
+def test_a_plan_refuses_recordings_in_which_everybody_always_agrees(monkeypatch):
+    record = SMOKE.recordings()
+    agreed = np.repeat(record.ratings.mean(axis=1, keepdims=True), record.ratings.shape[1], axis=1)
+    monkeypatch.setattr(type(SMOKE), "recordings", lambda _: replace(record, ratings=agreed))
+    with pytest.raises(
+        UnsuitedError, match="valence, split .*: their disagreement is the same in every frame"
+    ):
+        read_plan("han2017", SMOKE)
 
 
 def test_a_field_that_nobody_reads_is_refused(folder):

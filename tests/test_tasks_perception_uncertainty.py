@@ -250,16 +250,16 @@ def alone(ratings):
 )
 def test_recordings_that_cannot_be_learnt_are_named_with_their_dimension(made, i, change, said):
     record = made[0]
-    task.check(record, DELAY)
+    task.check(record, {"delay": DELAY})
     for k in np.arange(8)[i].ravel():
         change(record.ratings[record.rows(int(k))])
     with pytest.raises(ValueError, match=re.escape(said)):
-        task.check(record, DELAY)
+        task.check(record, {"delay": DELAY})
 
 
 def test_the_search_leaves_out_delays_that_a_recording_does_not_reach(on, made, tmp_path):
     with pytest.raises(ValueError, match=r"recording 5 lasts 7.5 s, and labels are moved back by 7.5 s"):
-        task.check(made[0], 75)
+        task.check(made[0], {"delay": 75})
     settings = {"modalities": ["audio"], "delays": [0, 75, 10]}
     found = task.search_delay(on(), settings, 0, tmp_path)["correlation"]
     assert np.isfinite(found[:, [0, 2]]).all() and np.isnan(found[:, 1]).all()

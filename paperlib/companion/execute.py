@@ -22,15 +22,10 @@ NOTEBOOKS = ROOT / "notebooks"
 OUTPUTS = "PAPERLIB_OUTPUTS"  # names the folder that pages write to, in place of figures/
 QUIET = "--IPKernelApp.log_level=50"  # that it is shut down is no error, though a kernel logs it as one
 THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when a library is loaded
-UNHEARD = (
-    "PYTHONINSPECT",
-    "PYTHONSTARTUP",
-    "PYTHONWARNINGS",
-)  # a user's own, which would change or break a page
+# a user's own, which would change or break a page
+UNHEARD = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONWARNINGS")
 
-_SOCKET = (
-    75  # characters of the folder that holds a kernel's sockets; systems allow a socket's whole name 103
-)
+_SOCKET = 75  # characters of the folder of a kernel's sockets; a socket's whole name may have 103
 
 
 def figures() -> Path:

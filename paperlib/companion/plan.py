@@ -21,7 +21,19 @@ from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
 WHERE = ("when", "unless", "needs")
-FIELDS = {*WHERE, "task", "data", "instead", "seeds", "members", "labels", "settings", "also", "across"}
+FIELDS = {
+    *WHERE,
+    "task",
+    "data",
+    "instead",
+    "seeds",
+    "members",
+    "labels",
+    "settings",
+    "also",
+    "across",
+    "check",
+}
 FINGERPRINT = "fingerprint on"  # of a setting: the fingerprint that the block's data have on this track
 
 # what a block needs, in words; of data by name, and of their attributes
@@ -65,6 +77,7 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     seeds: their number, or one for each profile. members: of an ensemble, what is added to each seed.
     labels, settings: of all of its runs. "pretrained: if available" asks for ImageNet weights where they are.
     also: what lies under the block: a list (of lists too) of when, needs, seeds and settings.
+    check: a function of data and settings that raises ValueError where these cannot be learnt or tested.
     across: for each label the choices: a name and what it adds to the settings, perhaps with `when` and `needs`.
 
     Settings inside settings are merged. Of recordings that are tested in turn each block is there once for each turn,
@@ -72,7 +85,7 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
 
     Raises:
         ValueError: a block has an unknown field.
-        UnsuitedError: a category that a block learns has too few faces to train or to test.
+        UnsuitedError: a category that a block learns has too few faces to train or to test, or a `check` refuses.
     """
     path = PLANS / f"{key}.yaml"
     return [b for e in _entries(path) for b in _blocks(e, track, seeds, path)]
@@ -135,17 +148,6 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
     if _unmet(entry, layers, data):
         return
     _refuse_missing_classes(entry, data, track)
-    if (
-        isinstance(data, RecordingSet)
-        and data.truth is None
-        and (delay := entry.get("settings", {}).get("delay"))
-    ):
-        check = _function("paperlib.tasks.perception_uncertainty:check")
-
-        try:
-            check(data, delay)
-        except ValueError as error:
-            raise UnsuitedError(f"{data.name}: {error}") from None
     for turn in turns(data) or [track.tested]:
         in_turn = replace(track, tested=turn)
         yield from _blocks_of(entry, layers, in_turn, _data(in_turn, entry["data"]) if turn else data, seeds)
@@ -155,10 +157,13 @@ def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, see
     given: dict[str, Any] = {}
     for layer in layers:
         given = merged(given, {k: layer[k] for k in ("seeds", "settings") if k in layer})
-    settings, across = (
-        _with_fingerprints(given.get("settings", {}), track, entry["data"]),
-        entry.get("across", {}),
-    )
+    settings = _with_fingerprints(given.get("settings", {}), track, entry["data"])
+    across = entry.get("across", {})
+    if "check" in entry:
+        try:
+            _function(entry["check"])(data, settings)
+        except ValueError as error:
+            raise UnsuitedError(f"{data.name}: {error}") from None
     allowed = [
         [(name, more or {}) for name, more in options.items() if _asked(more, track) and _needs(more, data)]
         for options in across.values()

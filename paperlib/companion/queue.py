@@ -4,7 +4,8 @@
 
 Start it as often as there are cores: a run belongs to whoever takes it first, what is stored is not trained again, and
 a process that ends costs the run it was in. The plan is read again before every run. Blocks have a label `stage`: runs
-come by stage, then by seed, three seeds of every stage before the fourth of any.
+come by stage, then by seed, three seeds of every stage before the fourth of any. Of stage 0, looks at
+settings, the line in runs.csv is all that is stored.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from paperlib.companion.samples import STORED, categories
 from paperlib.data.records import FaceSet
 from paperlib.tracks import Track
 
+LOOK = "0"  # the stage of runs that choose settings
 FIRST = 3  # seeds of every block before the fourth of any
 COLUMNS = (
     *("identity", "key", "method", "condition", "seed", "validation", "test"),
@@ -84,7 +86,8 @@ def store(labels: Mapping[str, str], result: Result, folder: Path) -> None:
     run = result.run
     name = "-".join(re.sub(r"[^\w.]+", "_", labels[k]).strip("_") for k in ("key", "method", "condition"))
     rows = faces_of(run)
-    tables = {part: table(result.arrays, faces, at) for part, (faces, at) in rows.items()}
+    kept = result.arrays if labels["stage"] != LOOK else {}
+    tables = {part: table(kept, faces, at) for part, (faces, at) in rows.items()}
     written = []
     for part, frame in tables.items():
         path = folder / f"{name}-{run.seed}{'' if part == 'test' else f'.{part}'}.parquet"
@@ -107,7 +110,11 @@ def store(labels: Mapping[str, str], result: Result, folder: Path) -> None:
     line |= {"seconds": round(result.seconds), "task": run.task, "files": " ".join(written)}
     line |= {"machine": machine(), "settings": json.dumps(dict(run.settings), sort_keys=True)}
     with FileLock(files.CACHE / "locks" / "runs.csv.lock"):
-        lines = pd.concat([stored(folder), pd.DataFrame([line])], ignore_index=True)[list(COLUMNS)]
+        before = stored(folder)
+        before = before[
+            (before["files"] != line["files"]) | (line["files"] == "")
+        ]  # files of other settings went
+        lines = pd.concat([before, pd.DataFrame([line])], ignore_index=True)[list(COLUMNS)]
         with files.whole(folder / "runs.csv") as partial:
             lines.to_csv(partial, index=False, float_format="%.6g")
     print(*(line[k] for k in ("key", "method", "condition", "seed", "validation", "seconds")), flush=True)

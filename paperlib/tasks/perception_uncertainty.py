@@ -72,13 +72,16 @@ def gold_standard(record: RecordingSet) -> NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def check(record: RecordingSet, delay: int) -> None:
-    """Whether the gold standard, moved back by `delay` frames, can be learnt and tested, in the order of what is lost.
+def check(record: RecordingSet, settings: Mapping[str, Any]) -> None:
+    """Whether the gold standard, moved back by the settings' `delay`, can be learnt and tested: a plan's `check`.
+
+    It looks in the order in which frames are lost.
 
     Raises:
         ValueError: a recording is no longer than the delay, or nobody's disagreement is left of it; or, in the
             recordings of a split, E or sigma never changes: the message names recording and dimension.
     """
+    delay = settings["delay"]
     after = f"labels are moved back by {delay / record.rate:g} s"
     for i, name in enumerate(record.recording):
         if record.frames[i] <= delay:
