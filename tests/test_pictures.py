@@ -128,9 +128,10 @@ def test_use_reads_a_folder_as_training_does(tmp_path):
 def test_files_are_told_by_their_endings_whatever_their_case(tmp_path):
     for name in ("b.JPG", "a.Tiff", "c.gif", ".d.png", "e"):
         (tmp_path / name).touch()
-    (tmp_path / "f.png").mkdir()
+    (tmp_path / "f").mkdir()
+    (tmp_path / "g.png").symlink_to(tmp_path / "moved.png")
     pictures, others = list_pictures(tmp_path)
-    assert [path.name for path in pictures] == ["a.Tiff", "b.JPG"]
+    assert [path.name for path in pictures] == ["a.Tiff", "b.JPG", "g.png"]
     assert [path.name for path in others] == ["c.gif", "e"]
 
 

@@ -170,10 +170,10 @@ def _files(folder: Path) -> tuple[dict[str, Path], int]:
     """Recording -> its file of action units, and how many files are named otherwise."""
     files: dict[str, Path] = {}
     others = 0
-    for path in sorted(path for path in folder.glob("[!.]*") if path.is_file()):
+    for path in sorted(folder.glob("[!.]*")):
         name = re.match(r"(P?\d+)_([^_]+)", path.stem)
         if path.suffix.lower() not in (".csv", ".json") or not name:
-            others += 1
+            others += path.is_file()
             continue
         recording = f"{_subject(name[1])}_{name[2]}"
         if recording in files:

@@ -71,10 +71,13 @@ def _white(file: Image.Image) -> int | None:
 
 
 def list_pictures(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The pictures right in a folder by their endings, and its other files, by name; hidden ones are neither."""
-    files = sorted(path for path in folder.glob("[!.]*") if path.is_file())
-    pictures = [path for path in files if path.suffix.lower() in PICTURES]
-    return pictures, [path for path in files if path.suffix.lower() not in PICTURES]
+    """The pictures right in a folder by their endings, and its other files, by name; hidden ones are neither.
+
+    A folder or a dead link with a picture's name is among the pictures: to open it says what is wrong.
+    """
+    names = sorted(folder.glob("[!.]*"))
+    pictures = [path for path in names if path.suffix.lower() in PICTURES]
+    return pictures, [path for path in names if path.suffix.lower() not in PICTURES and not path.is_dir()]
 
 
 def unnamed(folder: Path, named: Collection[Path]) -> dict[str, int]:

@@ -128,7 +128,7 @@ OF_BYTES = {
     "junk": content(JUNK),
     "zeros": content(bytes(4096)),
     "a web page": content("<!DOCTYPE html>\n<html><p>404, not found</p></html>\n"),
-    "UTF-16": put(lambda old: old.decode("latin-1").encode("utf-16")),
+    "UTF-16": put(lambda old: old.decode("latin-1").encode("utf-16-le")),
     "half": put(lambda old: old[: len(old) // 2]),
     "all but the first bytes": put(lambda old: old[30:]),
 }
@@ -219,5 +219,6 @@ def test_a_malformed_file_is_refused_by_file_and_place(
     names = "|".join(map(re.escape, (path.name, path.stem, path.parent.name)))
     assert re.search(rf"\b({names})\b", message)
     assert wholly or PLACE.search(message), message
-    assert not list((tmp_path / "cache").glob("*-*"))  # nothing that a later load takes for whole
+    # nothing that a later load takes for whole; pictures that could be read are kept apart
+    assert not [path for path in (tmp_path / "cache").glob("*-*") if path.suffix != ".kept"]
     survived("malformed inputs refused by file and place")
