@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 import numpy as np
@@ -66,6 +67,9 @@ _MARKS = {  # the longer first: UTF-32's begins as UTF-16's
 }
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the line that Excel puts before the header
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
+
+# A .npy's header is read by Python's parser, which counts its depth for all threads of 3.11 together: SystemError, rarely.
+_PARSER = Lock()
 
 
 @dataclass(frozen=True)
@@ -377,7 +381,8 @@ def read_numbers(path: Path) -> NDArray[np.float64]:
         ValueError: it holds anything else, objects (which could run code) among them, or is no whole .npy.
     """
     try:
-        with path.open("rb") as file:  # numpy leaves a file that it cannot read open until it is collected
+        # opened here, since numpy leaves a file that it cannot read open until it is collected
+        with path.open("rb") as file, _PARSER:
             array = np.load(file, allow_pickle=False)
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biufSU":
             raise ValueError("it holds no plain numbers")

@@ -50,6 +50,7 @@ _WRITE = """
 import os
 from pathlib import Path
 import matplotlib.pyplot as plt
+from IPython.display import Image, display
 folder = Path(os.environ["PAPERLIB_OUTPUTS"], track, {key!r})
 folder.mkdir(parents=True)
 numbers.to_csv(folder / "ledger.csv", index=False)
@@ -57,6 +58,7 @@ figure, axes = plt.subplots()
 axes.plot(numbers["seed"], numbers["mean"])
 figure.savefig(folder / "numbers.png", dpi=160, metadata={{"Software": None}})
 plt.close(figure)
+display(Image(folder / "numbers.png"))
 """
 
 
