@@ -68,7 +68,7 @@ _MARKS = {  # the longer first: UTF-32's begins as UTF-16's
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the line that Excel puts before the header
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
 
-# A .npy's header is read by Python's parser, which counts its depth for all threads of 3.11 together: SystemError, rarely.
+# Python's parser reads a .npy's header, and in 3.11 counts its depth for all threads together: a rare SystemError.
 _PARSER = Lock()
 
 
