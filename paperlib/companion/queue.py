@@ -111,10 +111,8 @@ def store(labels: Mapping[str, str], result: Result, folder: Path) -> None:
     line |= {"machine": machine(), "settings": json.dumps(dict(run.settings), sort_keys=True)}
     with FileLock(files.CACHE / "locks" / "runs.csv.lock"):
         before = stored(folder)
-        before = before[
-            (before["files"] != line["files"]) | (line["files"] == "")
-        ]  # files of other settings went
-        lines = pd.concat([before, pd.DataFrame([line])], ignore_index=True)[list(COLUMNS)]
+        replaced = (before.identity == run.identity) | (before.files == (line["files"] or None))
+        lines = pd.concat([before[~replaced], pd.DataFrame([line])], ignore_index=True)[list(COLUMNS)]
         with files.whole(folder / "runs.csv") as partial:
             lines.to_csv(partial, index=False, float_format="%.6g")
     print(*(line[k] for k in ("key", "method", "condition", "seed", "validation", "seconds")), flush=True)
@@ -180,7 +178,10 @@ def _next(
             lock.acquire(timeout=0)
         except Timeout:
             continue
-        if run.identity not in {*stored(folder).identity, *failed}:
+        lines = stored(folder)
+        if labels["stage"] != LOOK:  # a look's predictions are not stored
+            lines = lines[lines.files.notna()]
+        if run.identity not in {*lines.identity, *failed}:
             return labels, run, lock
         lock.release()
     return None
