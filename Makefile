@@ -1,6 +1,6 @@
 # Every command sets up what it needs. An active conda or virtual environment is used as it is; else .venv is made.
 PYTHON ?= python3
-TRAIN ?= none
+TRAIN ?= part
 TRACK ?=
 DATA ?=
 PROFILE ?= full
@@ -31,7 +31,7 @@ RUN = $(PY) -m paperlib.companion.reproduce --train "$(TRAIN)" --track "$(TRACK)
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-reproduce: $(READY)  ## all pages of stored predictions; TRAIN=all trains first: TRACK=ferplus DATA=<folder> PROFILE=smoke|full|paper PAPER=<key> SEEDS=5 JOBS=2
+reproduce: $(READY)  ## all pages of stored predictions, and some runs trained again; TRAIN=none|all, TRACK=ferplus DATA=<folder> PROFILE=smoke|full|paper PAPER=<key> SEEDS=5 JOBS=2
 	@$(RUN)
 
 explain: $(READY)  ## what TRAIN=all would train, and why (takes the same settings)

@@ -1,4 +1,7 @@
-"""`make reproduce`: the pages of stored samples; with TRAIN=all first runs that are missing, and their samples."""
+"""`make reproduce`: the pages of stored samples, and a part of their runs trained again (TRAIN=part) or none.
+
+With TRAIN=all first the runs that are missing, and their samples.
+"""
 
 from __future__ import annotations
 
@@ -121,9 +124,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             pages = stored_pages(options.track, options.paper, options.profile, options.seeds)
         failed |= make_pages(pages, jobs=jobs)
+        again = train_again(pages, jobs) if options.train == "part" else []
         done = [page for page in pages if f"{page.key} on {page.variant}" not in failed]
         if done:
-            _say(last_screen(done))
+            _say("\n".join([last_screen(done), *again]))
         if failed:
             words = "; ".join(f"{name}: {why}" for name, why in failed.items())
             raise RuntimeError(f"{len(failed)} failed, the others are finished. {words}")
@@ -253,6 +257,34 @@ def _train(plans: Mapping[str, Sequence[Block]], jobs: int, cluster: str) -> dic
     finally:
         get_reusable_executor().shutdown()  # its processes keep the data in memory, and the pages' kernels need it
     return {}
+
+
+def train_again(pages: Sequence[Page], jobs: int) -> list[str]:
+    """Train for these pages what `paperlib.companion.again` names, and say what came out beside what is stored."""
+    from paperlib.companion import again
+
+    asked = again.asked()
+    wanted = [p for p in pages if (p.key, p.track) in {(key, again.TRACK.name) for key in asked}]
+    if not wanted or any(p.samples != STORED / p.track for p in wanted):
+        return []
+    path = files.CACHE / "again" / f"{'-'.join(p.key for p in wanted)}.csv"
+
+    def what() -> str:
+        read = [
+            p for page in wanted for p in (PLANS / f"{page.key}.yaml", *tables_of(page.key, page.samples))
+        ]
+        here = json.dumps([precision(), device()])
+        return digest(
+            "\n".join([source_fingerprint(), _versions(), here, _contents([PLANS / "again.yaml", *read])])
+        )
+
+    with _unless_current(path.with_suffix(".json"), what, lambda: _contents([path])) as stale:
+        if stale:
+            _say("training a part of the runs again, to compare (TRAIN=none: pages alone)")
+            table = again.train_again([p.key for p in wanted], jobs=jobs)
+            get_reusable_executor().shutdown()
+            write_text(path, table.to_csv(index=False))
+    return again.screen(pd.read_csv(path))
 
 
 def _build(page: Page, track: Track, blocks: Sequence[Block], seeds: int) -> None:
@@ -392,7 +424,10 @@ def _explain(keys: Sequence[str], track: Track, seeds: int) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make reproduce", description=__doc__)
     parser.add_argument(
-        "--train", default="none", choices=["none", "all"], help="all: train the plan's runs that are missing"
+        "--train",
+        default="none",
+        choices=["none", "part", "all"],
+        help="part: train some stored runs again and compare; all: train the plan's runs that are missing",
     )
     parser.add_argument(
         "--track", default="", choices=["", *TRACKS], help="one track; by default all kept ones"

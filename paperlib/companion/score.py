@@ -184,17 +184,24 @@ def beside(scores: Scores, printed: pd.Series) -> Scores:
     return scores.like(pd.concat([scores.frame.drop(columns=[PAPER], errors="ignore"), own], axis=1))
 
 
-def compare(scores: Scores, level: str, ours: str, theirs: str | Iterable[str]) -> Scores:
+def compare(
+    scores: Scores, level: str, ours: str, theirs: str | Iterable[str], *, if_there: bool = False
+) -> Scores:
     """`ours` less each of `theirs` on one level, replicate by replicate, turned so that positive is better.
 
     The level keeps `ours`; a new level "less <level>" says what was taken away. A cell that one side lacks drops out.
+    if_there: so does a whole side that was not trained on this track, and no line is left.
 
     Raises:
         ValueError: the level or one of its values is not there; over people and seeds both sides have other seeds.
     """
     parts = []
     for other in [theirs] if isinstance(theirs, str) else theirs:
-        a, b = (scores.only({level: name}).frame.droplevel(level) for name in (ours, other))
+        sides = [
+            scores[scores.index.get_level_values(level) == name] if if_there else scores.only({level: name})
+            for name in (ours, other)
+        ]
+        a, b = (side.frame.droplevel(level) for side in sides)
         both = a.index.intersection(b.index, sort=False)
         a, b = a.loc[both], b.loc[both]
         known = a[ALL].notna() & b[ALL].notna()

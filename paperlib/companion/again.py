@@ -1,0 +1,110 @@
+"""Train a part of the stored runs again on this machine, and set what comes out beside what is stored.
+
+data/plans/again.yaml says which runs: of each paper those of its first statement, one seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from scipy.stats import t
+
+from paperlib.companion import measures, samples
+from paperlib.companion.plan import PLANS, Block, read_plan
+from paperlib.companion.runs import run_missing
+from paperlib.tracks import Track
+
+Labels = Mapping[str, Sequence[str]]  # of runs: by name the values that are wanted
+TRACK = Track(name="twin", profile="full")
+SAME, WITHIN, OUTSIDE = "bit for bit", "within the spread", "outside the spread"
+LEVEL = 0.95
+
+
+def asked() -> dict[str, dict[str, Any]]:
+    """What is trained again, by paper; see data/plans/again.yaml."""
+    return yaml.safe_load((PLANS / "again.yaml").read_text(encoding="utf-8"))
+
+
+def train_again(keys: Sequence[str], *, jobs: int = 1) -> pd.DataFrame:
+    """A row a cell of what was trained here: paper, which (its labels), its number stored and here, verdict.
+
+    The runs of all papers are trained together, those that the cache lacks.
+
+    Raises:
+        RuntimeError: a run failed.
+    """
+    wanted = {key: of for key, of in asked().items() if key in keys}
+    plans = {key: list(part_of(key, of["runs"])) for key, of in wanted.items()}
+    run_missing([run for blocks in plans.values() for block in blocks for run in block.runs], jobs=jobs)
+    found = []
+    for key, of in wanted.items():
+        done = [(dict(block.labels), run_missing(block.runs)) for block in plans[key]]
+        made = import_module(f"paperlib.companion.samples.{key}").build(TRACK, done)[""]
+        found.append(beside(made, samples.read(key, TRACK.name), of["by"], of["measure"]).assign(paper=key))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def screen(found: pd.DataFrame) -> list[str]:
+    """Lines for a screen: of each paper how many runs came out bit for bit, or within the spread; which did not."""
+    order = [SAME, WITHIN, OUTSIDE]
+    table = found.groupby(["paper", "verdict"], sort=False).size().unstack(fill_value=0)
+    table = table.reindex(columns=order, fill_value=0).rename_axis(index=None, columns=None)
+    lines = ["", "Trained again here, beside what is stored (test results)", *table.to_string().splitlines()]
+    for _, row in found[found["verdict"] == OUTSIDE].iterrows():
+        lines.append(f"outside: {row.paper}, {row.which}: {row.here:.3f} here, {row.stored:.3f} stored")
+    if (found["verdict"] != SAME).any():
+        lines.append(
+            f"Within the spread: where {LEVEL:.0%} of trainings of the stored kind would lie (prediction interval)."
+        )
+    return lines
+
+
+def part_of(key: str, wanted: Labels | Sequence[Labels]) -> Iterator[Block]:
+    """The blocks of a paper's plan, first seed alone, that have for each label of a choice one of its values."""
+    choices = [wanted] if isinstance(wanted, Mapping) else wanted
+    for block in read_plan(key, TRACK, seeds=1):
+        if any(all(block.labels.get(name) in of for name, of in one.items()) for one in choices):
+            yield block
+
+
+def beside(made: pd.DataFrame, stored: pd.DataFrame, by: Sequence[str], measure: str) -> pd.DataFrame:
+    """A row a cell and seed that was made here: its number stored and here, and whether the rows are the same.
+
+    by: columns that tell one cell from another. A number here is within the spread if it lies in the interval in which
+    one more training falls 95 times in 100, by Student's t and the stored seeds.
+    """
+    of = getattr(measures, measure)()
+    made, stored = (x[x["partition"] == "test"] if "partition" in x else x for x in (made, stored))
+    cells = dict(tuple(stored.groupby([*by], observed=True, dropna=False, sort=False)))
+    rows = []
+    for cell, here in made.groupby([*by], observed=True, dropna=False, sort=False):
+        there = cells[cell]
+        number = there.groupby("seed").apply(lambda x: of.of(*(x[c].to_numpy() for c in of.columns)))
+        for seed, one in here.groupby("seed"):
+            now = of.of(*(one[c].to_numpy() for c in of.columns))
+            if _same(one, there[there["seed"] == seed]):
+                verdict = SAME
+            else:
+                verdict = WITHIN if abs(now - number.mean()) <= reach(number.to_numpy()) else OUTSIDE
+            which = ", ".join(str(x) for x in cell if str(x) not in ("", "nan"))
+            rows.append({"which": which, "stored": number[seed], "here": now, "verdict": verdict})
+    return pd.DataFrame(rows)
+
+
+def reach(numbers: np.ndarray) -> float:
+    """How far from the mean of n trainings one more falls at most, 95 times in 100 (a prediction interval)."""
+    n = len(numbers)
+    return float(t.ppf((1 + LEVEL) / 2, n - 1) * numbers.std(ddof=1) * np.sqrt(1 + 1 / n))
+
+
+def _same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Whether two tables say the same in the columns that both have, to the bit."""
+    both = [c for c in a if c in b]
+    texts = {c: object for c in both if a[c].dtype.kind not in "fi"}
+    a, b = (x[both].astype(texts).reset_index(drop=True) for x in (a, b))
+    return a.equals(b)
