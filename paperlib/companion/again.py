@@ -14,8 +14,7 @@ import pandas as pd
 import yaml
 from scipy.stats import t
 
-from paperlib.companion import measures, samples
-from paperlib.companion.plan import PLANS, Block, read_plan
+from paperlib.companion import measures, plan, samples
 from paperlib.companion.runs import run_missing
 from paperlib.tracks import Track
 
@@ -27,7 +26,7 @@ LEVEL = 0.95
 
 def asked() -> dict[str, dict[str, Any]]:
     """What is trained again, by paper; see data/plans/again.yaml."""
-    return yaml.safe_load((PLANS / "again.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((plan.PLANS / "again.yaml").read_text(encoding="utf-8"))
 
 
 def train_again(keys: Sequence[str], *, jobs: int = 1) -> pd.DataFrame:
@@ -37,6 +36,7 @@ def train_again(keys: Sequence[str], *, jobs: int = 1) -> pd.DataFrame:
 
     Raises:
         RuntimeError: a run failed.
+        ValueError: a run is not among the stored ones.
     """
     wanted = {key: of for key, of in asked().items() if key in keys}
     plans = {key: list(part_of(key, of["runs"])) for key, of in wanted.items()}
@@ -64,10 +64,10 @@ def screen(found: pd.DataFrame) -> list[str]:
     return lines
 
 
-def part_of(key: str, wanted: Labels | Sequence[Labels]) -> Iterator[Block]:
+def part_of(key: str, wanted: Labels | Sequence[Labels]) -> Iterator[plan.Block]:
     """The blocks of a paper's plan, first seed alone, that have for each label of a choice one of its values."""
     choices = [wanted] if isinstance(wanted, Mapping) else wanted
-    for block in read_plan(key, TRACK, seeds=1):
+    for block in plan.read_plan(key, TRACK, seeds=1):
         if any(all(block.labels.get(name) in of for name, of in one.items()) for one in choices):
             yield block
 
@@ -83,6 +83,11 @@ def beside(made: pd.DataFrame, stored: pd.DataFrame, by: Sequence[str], measure:
     cells = dict(tuple(stored.groupby([*by], observed=True, dropna=False, sort=False)))
     rows = []
     for cell, here in made.groupby([*by], observed=True, dropna=False, sort=False):
+        which = ", ".join(str(x) for x in cell if str(x) not in ("", "nan"))
+        if cell not in cells:
+            raise ValueError(
+                f"no stored run of {which}: its name in the plan or data/plans/again.yaml changed"
+            )
         there = cells[cell]
         number = there.groupby("seed").apply(lambda x: of.of(*(x[c].to_numpy() for c in of.columns)))
         for seed, one in here.groupby("seed"):
@@ -91,7 +96,6 @@ def beside(made: pd.DataFrame, stored: pd.DataFrame, by: Sequence[str], measure:
                 verdict = SAME
             else:
                 verdict = WITHIN if abs(now - number.mean()) <= reach(number.to_numpy()) else OUTSIDE
-            which = ", ".join(str(x) for x in cell if str(x) not in ("", "nan"))
             rows.append({"which": which, "stored": number[seed], "here": now, "verdict": verdict})
     return pd.DataFrame(rows)
 
