@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from paperlib.companion.measures import mean, pcc
@@ -90,6 +91,10 @@ def test_power_says_what_could_be_seen():
 
     assert_allclose(line["chance"], told(5.0), atol=0.02)
     assert_allclose(told(line["least"]), 0.8, atol=0.02)
+    x = 5.0 + sd * rng.normal(size=(20_000, int(line["needed"])))
+    enough = np.mean(stats.ttest_1samp(x, 0, axis=1).pvalue < 0.05)
+    fewer = np.mean(stats.ttest_1samp(x[:, :-1], 0, axis=1).pvalue < 0.05)
+    assert fewer < 0.8 + 0.01 and enough > 0.8 - 0.01
 
 
 def test_power_over_people_is_the_normal_law_s():
@@ -104,7 +109,9 @@ def test_power_over_people_is_the_normal_law_s():
     found = power(pd.DataFrame([line])).iloc[
         0
     ]  # a standard error of one: 1.96 + 0.84 is seen four times in five
-    assert_allclose([found["chance"], found["least"]], [0.8, 2.801585], atol=1e-5)
+    assert_allclose([found["chance"], found["least"], found["needed"]], [0.8, 2.801585, 1], atol=1e-5)
+    half = power(pd.DataFrame([line | {"paper": 2.801585 / 2}]))  # half as large: four times the people
+    assert_allclose(half["needed"], 4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -106,22 +106,37 @@ def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
 def power(claimed: pd.DataFrame, *, chance: float = 0.8) -> pd.DataFrame:
     """Of each line with a verdict and a printed difference: what difference would be told, and would the printed one?
 
-    Adds `least`, the difference that is told from none with this chance, and `chance`, with which the printed one would
-    be, the spread being what it is here: by Student's t over seeds, else by the normal law.
+    Adds, the spread being what it is here: `least`, the difference that is told from none with this chance; `chance`,
+    with which the printed one would be; `needed` for the printed one: over seeds how many of them (2 at least), else
+    how many times what was drawn here. By Student's t over seeds, else by the normal law.
     """
     of = claimed[claimed["paper"].fillna(0).ne(0) & (claimed["high"] > claimed["low"])]
     half, seeds = (of["high"] - of["low"]) / 2, of["seeds"]
     by_seed = of["over"] == SEEDS
-    told, needed = np.empty(len(of)), np.empty(len(of))
-    for i, (effect, h, n, t) in enumerate(zip(of["paper"].abs(), half, seeds, by_seed, strict=True)):
-        if t:
-            sd = h * np.sqrt(n) / stats.t.ppf(0.975, n - 1)
-            told[i] = np.nan_to_num(TTestPower().power(effect / sd, n, 0.05), nan=1.0)  # beyond its range
-            needed[i] = sd * TTestPower().solve_power(nobs=n, alpha=0.05, power=chance)
-        else:
-            told[i] = stats.norm.sf(stats.norm.ppf(0.975) * (1 - effect / h))
-            needed[i] = h * (1 + stats.norm.ppf(chance) / stats.norm.ppf(0.975))
-    return of.assign(least=needed, chance=told)
+    found = [
+        _told_by_seeds(effect, h, n, chance) if t else _by_normal_law(effect, h, chance)
+        for effect, h, n, t in zip(of["paper"].abs(), half, seeds, by_seed, strict=True)
+    ]
+    columns = ["least", "chance", "needed"]
+    return of.assign(**pd.DataFrame(found, columns=columns, index=of.index, dtype=float))
+
+
+def _told_by_seeds(effect: float, half: float, n: float, chance: float) -> tuple[float, float, float]:
+    sd = half * np.sqrt(n) / stats.t.ppf(0.975, n - 1)
+    told = np.nan_to_num(TTestPower().power(effect / sd, n, 0.05), nan=1.0)  # beyond its range
+    least = sd * TTestPower().solve_power(nobs=n, alpha=0.05, power=chance)
+    enough = np.nan_to_num(TTestPower().power(effect / sd, 2, 0.05), nan=1.0) >= chance
+    return (
+        least,
+        told,
+        2 if enough else np.ceil(TTestPower().solve_power(effect / sd, power=chance, alpha=0.05)),
+    )
+
+
+def _by_normal_law(effect: float, half: float, chance: float) -> tuple[float, float, float]:
+    told = stats.norm.sf(stats.norm.ppf(0.975) * (1 - effect / half))
+    least = half * (1 + stats.norm.ppf(chance) / stats.norm.ppf(0.975))
+    return least, told, (least / effect) ** 2
 
 
 def settle(claims: pd.DataFrame, shown: pd.DataFrame, left: pd.DataFrame) -> pd.DataFrame:
