@@ -223,3 +223,11 @@ def test_what_cannot_be_done_is_told_with_the_mend(samples, wrong, told):
 def test_over_seeds_a_number_is_the_mean_of_its_seeds_after_every_step(samples):
     squared = score(samples, MEAN, "method").map(lambda v: v**2)
     assert_allclose(squared.frame[ALL], squared.seeds.mean(axis=1))
+
+
+def test_a_side_that_was_not_trained_leaves_no_line_if_that_is_asked_for(samples):
+    scores = score(samples, MEAN, "method")
+    both = compare(scores, "method", "ours", ["theirs", "fourth"], if_there=True)
+    assert both.index.get_level_values("less method").tolist() == ["theirs"]
+    none = compare(scores, "method", "fourth", "ours", if_there=True)
+    assert len(none) == 0 and none.levels == both.levels
