@@ -282,7 +282,8 @@ def _read_ratings(
             raise ValueError(
                 f"{place}, row 1 (the header): {again[0]} is in {found[again[0]][0]} too. Take one out."
             )
-        values = to_frames(table, columns, counts=counts, scale=scale)
+        mend = "Correct the cell, or give the column scale in the list of recordings."
+        values = to_frames(table, columns, counts=counts, scale=scale, mend=mend)
         found |= {column: (place, series) for column, series in zip(columns, values.T, strict=True)}
         raters |= dict.fromkeys(here)
     if lacking := [c for rater in raters for d in AFFECT if (c := f"{rater}_{d}") not in found]:
@@ -378,6 +379,7 @@ def to_frames(
     *,
     counts: Counter[str],
     scale: tuple[float, float] = (-1, 1),
+    mend: str = _MEND,
 ) -> NDArray[np.float64]:
     """Columns at 0, 0.1, 0.2, ... s, (frames, columns), the ends of `scale` brought to -1 and 1; NaN where missing.
 
@@ -387,9 +389,6 @@ def to_frames(
     """
     clock = table.clock()
     time = table.times(clock)
-    mend = (
-        _MEND if scale != (-1, 1) else "Correct the cell, or give the column scale in the list of recordings."
-    )
     values = table.matrix(columns, low=min(scale), high=max(scale), blank=True, mend=mend)
     values = (2 * values - sum(scale)) / (scale[1] - scale[0])
     usual, steady = _rate(time)
