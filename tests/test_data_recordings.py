@@ -136,6 +136,109 @@ def test_another_rate_is_interpolated_and_counted(written):
     assert read.adjusted == {"series resampled to 10 a second": 1}
 
 
+def said(time, rater):
+    """What a rater says in valence and arousal at these seconds: lines, which interpolation leaves as they are."""
+    slope = {"ana": 0.1, "ben": -0.06, "eva": 0.15}[rater]
+    return {f"{rater}_valence": slope * (time - 3), f"{rater}_arousal": 0.5 - slope * time}
+
+
+def put(folder, scale="", **tables):
+    """Recording a's ratings as these CSVs of a folder; each names rows by their seconds, and its raters."""
+    (folder / "ratings" / "a").mkdir()
+    for name, table in tables.items():
+        pd.DataFrame(table).to_csv(folder / "ratings" / "a" / f"{name}.csv", index=False)
+    (folder / "ratings" / "a.csv").unlink()
+    cells(2, ratings="ratings/a", scale=scale)(folder / "recordings.csv")
+
+
+def check_said(read, missing, adjusted):
+    """Ana and ben of recording a: `missing` has the frames without ratings."""
+    frames = np.arange(60)
+    at = [read.ratings[:60, k] for k in range(2)]
+    for rater, found in zip(("ana", "ben"), at, strict=True):
+        expected = np.stack([*said(frames / 10, rater).values()], axis=1)
+        gone = np.isin(frames, [*missing.get(rater, [])])
+        assert_allclose(found, np.where(gone[:, None], np.nan, expected), atol=1e-6)
+    assert read.adjusted == adjusted
+
+
+RESAMPLED = "series resampled to 10 a second"
+LEFT = "rater who leaves a recording early"
+
+
+def test_each_rater_may_have_a_file_with_a_rate_and_a_start_of_its_own(written):
+    quick, slow = np.arange(300) / 50, 0.5 + np.arange(14) / 4  # ben begins at 0.5 s, and leaves at 3.75
+    put(written, ana={"time": quick, **said(quick, "ana")}, ben={"time": slow, **said(slow, "ben")})
+    missing = {"ben": [*range(5), *range(38, 60)]}
+    check_said(load(written), missing, {RESAMPLED: 2, LEFT: 2})
+
+
+def test_raters_of_two_rates_may_share_a_file(written):
+    time = np.arange(360) / 60
+    both = said(time, "ana") | said(time, "ben")
+    for rater, every in (("ana", 3), ("ben", 20)):  # twenty times a second, and three times
+        for column in said(time, rater):
+            both[column] = np.where(np.arange(360) % every, np.nan, both[column])
+    pd.DataFrame({"time": time, **both}).to_csv(written / "ratings" / "a.csv", index=False)
+    check_said(load(written), {"ben": range(57, 60)}, {RESAMPLED: 1})
+
+
+def test_two_dimensions_may_lie_in_two_files_and_times_be_milliseconds(written):
+    time = np.arange(60) / 10
+    both = said(time, "ana") | said(time, "ben")
+    of = {d: {k: v for k, v in both.items() if k.endswith(d)} for d in ("valence", "arousal")}
+    arousal = {"time_ms": np.arange(60) * 100, **of["arousal"]}
+    put(written, valence={"time": time, **of["valence"]}, arousal=arousal)
+    check_said(load(written), {}, {"files with times in milliseconds": 1})
+
+
+@pytest.mark.parametrize(
+    ("rate", "gap", "missing"), [(10, (25, 32), range(25, 32)), (20, (31, 50), range(16, 25))]
+)
+def test_missing_rows_are_missing_ratings(written, rate, gap, missing):
+    time = np.delete(np.arange(6 * rate) / rate, slice(*gap))
+    pd.DataFrame({"time": time, **said(time, "ana"), **said(time, "ben")}).to_csv(
+        written / "ratings" / "a.csv", index=False
+    )
+    adjusted = {"gaps in the times of ratings: missing": 1} | ({RESAMPLED: 1} if rate > 10 else {})
+    check_said(load(written), dict.fromkeys(("ana", "ben"), missing), adjusted)
+
+
+@pytest.mark.parametrize(
+    ("scale", "ends"), [("0 to 100", (0, 100)), ("7 to 1", (7, 1)), ("-2.5 to 2.5", (-2.5, 2.5))]
+)
+def test_a_scale_is_brought_to_minus_one_to_one(written, scale, ends):
+    time = np.arange(60) / 10
+    both = {
+        k: ends[0] + (v + 1) / 2 * (ends[1] - ends[0])
+        for r in ("ana", "ben")
+        for k, v in said(time, r).items()
+    }
+    put(written, scale, all={"time": time, **both})
+    check_said(load(written), {}, {"recordings brought from another scale to -1 to 1": 1})
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({}, "recordings.csv, row 2 .*: the folder ratings/a holds no CSV"),
+        (
+            {"one": said(0, "ana"), "two": said(0, "ana")},
+            r"ratings/a/two.csv, row 1 \(the header\): ana_valence is in ratings/a/one.csv too. Take one out",
+        ),
+        (
+            {"one": {"ana_valence": 0}},
+            "ratings/a: no column ana_arousal, only ana_valence. Each rater rates both",
+        ),
+        ({"one": {"mood": 0}}, "ratings/a/one.csv, row 1 .*: no rater. Name columns"),
+    ],
+)
+def test_folders_of_ratings_that_cannot_be_are_refused(written, tables, message):
+    put(written, **{name: {"time": np.arange(60) / 10, **columns} for name, columns in tables.items()})
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        load(written)
+
+
 def test_ratings_that_start_late_are_missing_before(record, written):
     rows(slice(12, None))(written / "ratings" / "a.csv")
     read = load(written)

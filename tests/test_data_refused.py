@@ -461,6 +461,8 @@ CASES = {
             cells(4, split="in turn"),
             "row 4 ...split is 'in turn', in the first row 'train'. Give 'in turn' to all rec",
         ),
+        (cells(scale="1-5"), "recordings.csv, row 2 ...: scale is '1-5'. Write '1 to 9': first the end that"),
+        (cells(3, scale="3 to 3"), RECORDINGS + "scale is '3 to 3'. Write"),
         (cells(3, split="devel"), RECORDINGS + "split is 'devel'. Use one of: train, validation"),
         (cells(3, recording=""), RECORDINGS + "recording is empty"),
         (cells(3, recording="a"), RECORDINGS + "recording 'a' stands in an earlier row"),
@@ -488,7 +490,7 @@ CASES = {
         (cells(5, time=""), RATINGS + "time is '', not a number"),
         (cells(5, time="0.2"), RATINGS + "time '0.2' is not later than in the row above. Sort"),
         (cells(5, time="0.38"), RATINGS + "time '0.38' does not follow the row above by the usual"),
-        (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal, only time, rater_1_v"),
+        (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal, only rater_1_valence"),
         (
             cells(**{"Eva.Arousal": "0"}),
             "row 1 (the header): Eva.Arousal is no rater's column. Name them <name>_val",
@@ -496,7 +498,14 @@ CASES = {
         (cells(valence="0"), "ratings/b.csv, row 1 (the header): valence is no rater's column"),
         (every(1 / 600), "ratings/b.csv, row 3 ...: time rises by 0.000167 a row"),
         (every(10), "lasts 4.2 s and ratings/b.csv 41.1 s, of one recording. ...give its times in seconds"),
-        (rows([*range(20), *range(21, 42)]), "row 22 ...time '2.1' does not follow ...Resample"),
+        (
+            rows([*range(20), *range(20, 42, 3)]),
+            "row 23 ...time '2.3' does not follow ...(7 rows like it). Resa",
+        ),
+        (
+            cells(7, rater_1_valence="6"),
+            "b.csv, row 7 ...outside -1 to 1. ...or give the column scale in the li",
+        ),
         (edit(lambda t: t[["time"]]), "ratings/b.csv, row 1 ...no rater. Name"),
         (cells(rater_1_arousal="", rater_2_arousal="", rater_3_arousal=""), "rated by nobody in"),
         (cells(rater_1_valence="", rater_3_valence=""), "valence is rated by one rater at most"),
@@ -520,7 +529,7 @@ CASES = {
         ),
         (
             every(10),
-            "landmarks/b.csv, row 3 ...: time rises by 1 a row...Give seconds: a row every 0.002 to 0.5",
+            "landmarks/b.csv, row 3 ...: time rises by 1 a row...Give seconds, a row every 0.002 to 0.5",
         ),
     ],
     ("recordings-features", "audio_features/b.csv"): [

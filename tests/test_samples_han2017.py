@@ -217,4 +217,6 @@ def test_recordings_tested_in_turn_are_each_scored_once_by_networks_that_never_s
         assert frames.query(f"partition == '{partition}'")["item"].nunique() == kept
     assert len(frames) == 2 * kept  # each frame is of the test once, and once of development
     assert set(tables["ratings"]["partition"]) == {"test"}
-    assert len(tables["delays"].drop_duplicates(["modality", "dimension", "delay"])) == len(tables["delays"])
+    keys = ["modality", "dimension", "delay", "unit"]
+    assert len(tables["delays"].drop_duplicates(keys)) == len(tables["delays"])
+    assert set(tables["delays"]["unit"]) == set(record.pair)

@@ -300,9 +300,9 @@ class _Layout:
         if len(seeds):
             many = seeds.max() > 1
             what += f", mean ± standard deviation over {span(seeds)} seeds" if many else ", one training"
-        what += (
-            "; in brackets 95 % intervals" if table["sd"].isna().any() and table["low"].notna().any() else ""
-        )
+        alone = table[table["sd"].isna() & table["low"].notna()]
+        over = " and ".join(self.page.here.get(x, x) for x in alone["over"].unique())
+        what += f"; in brackets 95 % intervals over {over}" if over else ""
         what += "; best of a column bold" if bold else ""
         return (
             f"{what}. Small print: the paper, {self.layout['of']}."
@@ -335,7 +335,7 @@ class _Layout:
             table, title
         )
         under = [f"{counted(x)}: {x['verdict']}." for x in counts.to_dict("records")]
-        over = " and ".join(table["over"].unique())
+        over = " and ".join(self.page.here.get(x, x) for x in table["over"].unique())
         if table["claim"].ne("").any():
             under.append("Held: the whole interval lies above zero.")
         if table.filter(regex="^less ").notna().any(axis=None):

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ _SLOWEST, _SLOWEST_FILM = 10.0, 0.5  # seconds from row to row of ratings, and o
 _FASTEST = 2e-3
 _TURNS = f"Give {IN_TURN!r} to all recordings, or to none."
 _MEND = "Correct the cell, or take the recording out."
+_RESAMPLE = "Resample to a constant rate; where a row stands for a change alone, repeat it until the next."
+_FEW = 10  # cells of a rater, too few to have a rate of their own
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,28 @@ class NamedTable(Table):
     def times(self, column: str = "time", *, slowest: float = _SLOWEST) -> NDArray[np.float64]:
         """The column of times in seconds, (rows,), which must increase from 0 or later.
 
-        ValueError too where a usual row comes more than `slowest` seconds after the one above, as milliseconds and
-        numbers of frames would have it, or less than two thousandths.
+        A column `<name>_ms` is in milliseconds. ValueError too where a usual row comes more than `slowest` seconds
+        after the one above, as milliseconds and numbers of frames would have it, or less than two thousandths.
         """
-        (time,) = self.matrix([column], low=0, high=_LONGEST).T
+        unit = 1000 if column.endswith("_ms") else 1
+        mend = f"Give {'milliseconds' if unit > 1 else 'seconds'} from the recording's start."
+        time = self.matrix([column], low=0, high=_LONGEST * unit, mend=mend)[:, 0] / unit
         problem = f"{column} {{{column}}} is not later than in the row above"
         self.refuse(np.diff(time, prepend=-1) <= 0, problem, "Sort the rows, and keep one for each time.")
         usual = float(np.median(np.diff(time))) if len(time) > 1 else 1 / RATE
         if not _FASTEST <= usual <= slowest:
             raise ValueError(
                 f"{self.where(min(1, len(time) - 1))}: {column} rises by {usual:.3g} a row, as milliseconds or "
-                f"numbers of frames do. Give seconds: a row every {_FASTEST:g} to {slowest:g}."
+                f"numbers of frames do. Give seconds, a row every {_FASTEST:g} to {slowest:g}"
+                f"{', or name the column time_ms' * (column == 'time')}."
             )
         return time
+
+    def clock(self, other: str = "time") -> str:
+        """The column of times: time, time_ms, or the `other`; ValueError if there is none."""
+        name = next((name for name in ("time", "time_ms") if name in self.frame), other)
+        need_columns(self, [name])
+        return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +122,10 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
     All CSVs are read as `tables.form_of` says. Columns, in any order; others are not read (among ratings, one that
     speaks of valence or arousal is refused), and files lie in the CSV's folder or below:
         recording: its name; split: train, validation or test; or "in turn" in every row: each pair is the test once
-        ratings: a CSV with `time` in seconds and a pair of columns <rater>_valence, <rater>_arousal for each
-            rater, -1 to 1, empty or NaN where one gave none, at any constant rate
+        ratings: a CSV with `time` in seconds (or `time_ms`) and a pair of columns <rater>_valence, <rater>_arousal
+            for each rater, -1 to 1, empty or NaN where one gave none, at any constant rate, each rater's own; or a
+            folder of such CSVs, each with some of these columns and its own times
+        scale: the two ends of the ratings' scale, "1 to 9", which become -1 and 1; "-1 to 1" without
         subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
         audio: a .wav; or audio_features: a CSV of `time`, every 0.1 s from 0, and any numeric columns
         landmarks: a CSV of `time` or `timestamp` and x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, also
@@ -130,7 +144,7 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
             a subject or a pair in two splits, no training recording: the message names file, row and mend.
     """
     path = data_root("recordings", path) / NAME if Path(path).is_dir() else Path(path)
-    files = [file for row in _read_list(path)[1] for file in row.values()]
+    files = [file for row in _read_list(path)[1] for named in row.values() for file in _files_of(named)]
     arrays, notes = converted(
         cache,
         name="recordings",
@@ -178,7 +192,12 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
         )
     for row, named in enumerate(files):
         for column, file in named.items():
-            if not file.is_file():
+            if column == "ratings" and not _files_of(file):
+                folder = table.frame[column].iat[row]
+                raise FileNotFoundError(
+                    f"{table.where(row)}: the folder {folder} holds no CSV. Put some there."
+                )
+            if not (file.is_file() or (column == "ratings" and file.is_dir())):
                 raise FileNotFoundError(
                     f"{table.frame[column].iat[row]} is not there ({file}), which {table.where(row)} names. Restore it "
                     "as data/README.md says, or take its recording out."
@@ -189,10 +208,12 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
 def _convert(table: NamedTable, files: list[dict[str, Path]]) -> Conversion:
     recordings = []
     known: dict[str, tuple[str, list[str]]] = {}  # modality -> the first file, and its columns
-    for cells, paths in zip(_rows(table.frame), files, strict=True):
+    for row, (cells, paths) in enumerate(zip(_rows(table.frame), files, strict=True)):
         counts: Counter[str] = Counter()
         name = cells["recording"]
-        raters, valence, arousal = _read_ratings(paths["ratings"], name=cells["ratings"], counts=counts)
+        raters, valence, arousal = _read_ratings(
+            paths["ratings"], name=cells["ratings"], scale=_scale_of(table, row), counts=counts
+        )
         series = {"valence": (cells["ratings"], valence), "arousal": (cells["ratings"], arousal)}
         wave = (cells["audio"], paths["audio"]) if "audio" in paths else None
         if "landmarks" in paths:
@@ -227,35 +248,71 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, str]]:
     return [{str(column): cell for column, cell in row.items()} for row in frame.to_dict("records")]
 
 
+def _files_of(path: Path) -> list[Path]:
+    """The file itself, or the CSVs of a folder."""
+    return sorted(path.glob("[!.]*.csv")) if path.is_dir() else [path]
+
+
+def _scale_of(table: NamedTable, row: int) -> tuple[float, float]:
+    """The ends of a recording's scale, of which the first becomes -1."""
+    text = table.frame["scale"].iat[row] if "scale" in table.frame else ""
+    ends = re.fullmatch(r"([-+]?[\d.]+) *to *([-+]?[\d.]+)", text or "-1 to 1")
+    low, high = (tried(float, end) for end in (ends.groups() if ends else "??"))
+    if not isinstance(low, float) or not isinstance(high, float) or low == high:
+        raise ValueError(f"{table.where(row)}: scale is {text!r}. Write '1 to 9': first the end that is -1.")
+    return low, high
+
+
 def _read_ratings(
-    path: Path, *, name: str, counts: Counter[str]
+    path: Path, *, name: str, scale: tuple[float, float], counts: Counter[str]
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
-    """Raters, and their valence and arousal, each (frames, raters)."""
-    table = read_named_table(path, name=name)
-    raters = raters_of(table.columns, name)
-    if not raters:
+    """Raters, and their valence and arousal, each (frames, raters), from a CSV or all those of a folder."""
+    found: dict[str, tuple[str, NDArray[np.float64]]] = {}  # column -> its file, and (frames,)
+    raters: dict[str, None] = {}
+    for file in _files_of(path):
+        place = name if file == path else f"{name}/{file.name}"
+        table = read_named_table(file, name=place)
+        here = raters_of(table.columns, place)
+        columns = [c for d in AFFECT for rater in here if (c := f"{rater}_{d}") in table.frame]
+        if not columns:
+            raise ValueError(
+                f"{place}, row 1 (the header): no rater. Name columns <rater>_valence and <rater>_arousal."
+            )
+        if again := [column for column in columns if column in found]:
+            raise ValueError(
+                f"{place}, row 1 (the header): {again[0]} is in {found[again[0]][0]} too. Take one out."
+            )
+        mend = "Correct the cell, or give the column scale in the list of recordings."
+        values = to_frames(table, columns, counts=counts, scale=scale, mend=mend)
+        found |= {column: (place, series) for column, series in zip(columns, values.T, strict=True)}
+        raters |= dict.fromkeys(here)
+    if lacking := [c for rater in raters for d in AFFECT if (c := f"{rater}_{d}") not in found]:
         raise ValueError(
-            f"{name}, row 1 (the header): no rater. Name columns <rater>_valence and <rater>_arousal."
+            f"{name}: no column {lacking[0]}, only {', '.join([*found][:15])}. Each rater rates both: add it."
         )
-    columns = [f"{rater}_{dimension}" for dimension in AFFECT for rater in raters]
-    need_columns(table, ["time", *columns])
-    values = to_frames(table, columns, counts=counts)
-    return tuple(raters), values[:, : len(raters)], values[:, len(raters) :]
+    counts["recordings brought from another scale to -1 to 1"] += scale != (-1, 1)
+    both = np.full((2, max(len(series) for _, series in found.values()), len(raters)), np.nan)
+    for (d, dimension), (k, rater) in product(enumerate(AFFECT), enumerate(raters)):
+        series = found[f"{rater}_{dimension}"][1]
+        both[d, : len(series), k] = series
+    return tuple(raters), both[0], both[1]
 
 
 def _read_features(path: Path, *, name: str) -> tuple[list[str], NDArray[np.float64]]:
     """The names of all columns but `time`, and (frames, columns)."""
     table = read_named_table(path, name=name)
-    need_columns(table, ["time"])
+    clock = table.clock()
     found = "success is {success}: no face was found, and the row's features mean nothing"
     table.refuse(
         ~_detected(table), found, "Fill the row from its neighbours, and leave the column success out."
     )
-    columns = [column for column in table.columns if column != "time"]
+    columns = [column for column in table.columns if column != clock]
     if not columns:
-        raise ValueError(f"{name}, row 1 (the header): no column but time. Add the features.")
-    late = np.abs(table.times() - np.arange(len(table)) / RATE) > 0.5 / RATE
-    table.refuse(late, "time {time} is not that of a row every 0.1 s from 0", "Resample the features.")
+        raise ValueError(f"{name}, row 1 (the header): no column but {clock}. Add the features.")
+    late = np.abs(table.times(clock) - np.arange(len(table)) / RATE) > 0.5 / RATE
+    table.refuse(
+        late, f"{clock} {{{clock}}} is not that of a row every 0.1 s from 0", "Resample the features."
+    )
     return columns, table.matrix(columns, low=-1e30, high=1e30)
 
 
@@ -316,27 +373,68 @@ def need_columns(table: NamedTable, columns: Sequence[str]) -> None:
         )
 
 
-def to_frames(table: NamedTable, columns: Sequence[str], *, counts: Counter[str]) -> NDArray[np.float64]:
-    """Columns in [-1, 1] at the times 0, 0.1, 0.2, ... s, (frames, columns); NaN before the first, and where missing.
+def to_frames(
+    table: NamedTable,
+    columns: Sequence[str],
+    *,
+    counts: Counter[str],
+    scale: tuple[float, float] = (-1, 1),
+    mend: str = _MEND,
+) -> NDArray[np.float64]:
+    """Columns at 0, 0.1, 0.2, ... s, (frames, columns), the ends of `scale` brought to -1 and 1; NaN where missing.
 
-    Another constant rate than 10 a second is interpolated linearly, missing where either neighbour is.
+    A column has the rate at which its own cells follow each other, or the rows do. Another than 10 a second is
+    interpolated linearly from cell to cell. A longer step than usual is a gap, and missing; so is what lies before the
+    first cell and after the last.
     """
-    time, values = table.times(), table.matrix(columns, low=-1, high=1, blank=True)
-    steps = np.diff(time)
-    usual = np.median(steps) if len(steps) else 1 / RATE
-    gap = np.concatenate([[False], np.abs(steps - usual) > usual / 2])
-    mend = "Resample the file, and leave the cells of missing rows empty."
-    table.refuse(gap, f"time {{time}} does not follow the row above by the usual {usual:.4g} s", mend)
-    frame = np.round(time * RATE).astype(int)
-    grid = np.full((int(time[-1] * RATE + 0.01) + 1, len(columns)), np.nan)
-    if (np.abs(time * RATE - frame) <= 0.01).all() and (np.diff(frame) == 1).all():
-        grid[frame] = values
-        return grid
-    counts["series resampled to 10 a second"] += 1
-    at = np.arange(len(grid)) / RATE
+    clock = table.clock()
+    time = table.times(clock)
+    values = table.matrix(columns, low=min(scale), high=max(scale), blank=True, mend=mend)
+    values = (2 * values - sum(scale)) / (scale[1] - scale[0])
+    usual, steady = _rate(time)
+    gap = np.concatenate([[False], np.abs(np.diff(time) - usual) > usual / 2])
+    at = np.arange(int(time[-1] * RATE + 0.01) + 1) / RATE
+    grid, moved = np.full((len(at), len(columns)), np.nan), False
     for k, column in enumerate(values.T):
-        grid[:, k] = np.interp(at, time, column, left=np.nan, right=np.nan)
+        given = np.isfinite(column)
+        step, own = _rate(time[given])
+        if not own or given.sum() <= _FEW:
+            problem = f"{clock} {{{clock}}} does not follow the row above by the usual {usual:.4g} s"
+            table.refuse(gap & (not steady), problem, _RESAMPLE)
+            step = usual
+        grid[:, k], off = _at_frames(time[given], column[given], at, step=step)
+        moved |= off
+    counts["series resampled to 10 a second"] += moved
+    counts["gaps in the times of ratings: missing"] += int(gap.sum()) * steady
+    counts["files with times in milliseconds"] += clock == "time_ms"
     return grid
+
+
+def _rate(time: NDArray[np.float64]) -> tuple[float, bool]:
+    """The usual step in seconds, and whether it is kept: no step is half as short, one in ten at most a gap."""
+    steps = np.diff(time)
+    if not len(steps):
+        return 1 / RATE, True
+    usual = float(np.median(steps))
+    return usual, bool((steps >= usual / 2).all() and np.mean(steps > 1.5 * usual) <= 0.1)
+
+
+def _at_frames(
+    time: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64], *, step: float
+) -> tuple[NDArray[np.float64], bool]:
+    """Values of `time` at the times `at` of the frames, NaN in gaps, and whether they had to be interpolated."""
+    found = np.full(len(at), np.nan)
+    frame = np.round(time * RATE).astype(int)
+    if not len(time) or (abs(step * RATE - 1) < 0.1 and (np.abs(time * RATE - frame) <= 0.01).all()):
+        found[frame] = values
+        return found, False
+    time, at = time.round(6), at.round(6)
+    after = np.searchsorted(time, at).clip(1, max(len(time) - 1, 1))
+    found = np.interp(at, time, values, left=np.nan, right=np.nan)
+    if len(time) > 1:
+        far = (time[after] - time[after - 1] > 1.5 * step) & (at > time[after - 1]) & (at < time[after])
+        found[far] = np.nan
+    return found, True
 
 
 def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
@@ -392,8 +490,8 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
         )
     first = 0 if "x_0" in table.frame else 1  # OpenFace counts from 0
     columns = [f"{axis}_{k}" for axis in "xy" for k in range(first, points + first)]
-    clock = "time" if "time" in table.frame else "timestamp"
-    need_columns(table, [clock, *columns])
+    clock = table.clock("timestamp")
+    need_columns(table, columns)
     time = table.times(clock, slowest=_SLOWEST_FILM)
     place = table.matrix(columns, low=-1e5, high=1e5, blank=True).reshape(-1, 2, points).transpose(0, 2, 1)
     missing, found = np.isnan(place).sum(axis=(1, 2)), _detected(table)
@@ -535,6 +633,8 @@ def _cut(
         for values in ratings[:, places, k].T:
             given = values[np.isfinite(values)]
             adjusted["constant rater in a recording"] += bool(len(given) and given.min() == given.max())
+            left = np.isnan(values[-RATE:]).all()
+            adjusted["rater who leaves a recording early"] += bool(len(given) and left)
     if recording.wave:
         from paperlib.features import speech_features
 

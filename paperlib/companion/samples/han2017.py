@@ -48,11 +48,6 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     assert record is not None
     parts = [_of_turn(track, turn, planned) for turn in turns(record) or [track.tested]]
     tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
-    delays = tables["delays"]
-    if len(parts) > 1 and len(delays):  # the search's answer is one for all
-        tables["delays"] = (
-            delays.groupby(["modality", "dimension", "delay"], sort=False)["r"].mean().reset_index()
-        )
     return {**tables, "ratings": ratings(record)}
 
 
@@ -76,7 +71,9 @@ def _of_turn(track: Track, turn: str, planned: Planned) -> dict[str, pd.DataFram
         "": pd.concat([p.table(gold) for p in every], ignore_index=True),
         "runs": pd.DataFrame([line for (m, d), of in networks.items() for line in _runs(m, d, of)]),
         "steps": pd.DataFrame([line for p in alone if p.task == "multi" for line in p.gains(gold)]),
-        "delays": pd.DataFrame([line for r in searches for line in _delays(r, record.rate)]),
+        "delays": pd.DataFrame(
+            [{**line, "unit": turn} for r in searches for line in _delays(r, record.rate)]
+        ),
     }
 
 
