@@ -72,7 +72,7 @@ def test_what_is_stored_is_what_the_run_gave(track, tmp_path):
     assert queue._next("some", track, tmp_path, set())[1].identity != run.identity
 
 
-def test_a_look_stores_no_predictions_and_other_settings_replace_a_line(track, tmp_path):
+def test_a_look_stores_no_predictions_and_what_other_settings_replace_stays_a_look(track, tmp_path):
     labels, run = next(queue.wanted("some", track))
     n = len(queue.faces_of(run)["test"][1])
     result = Result(run=run, key="k", seconds=1, arrays={"probability": np.eye(7, dtype=np.float16)[[0] * n]})
@@ -84,10 +84,12 @@ def test_a_look_stores_no_predictions_and_other_settings_replace_a_line(track, t
     ):
         queue.store({**labels, "stage": stage}, replace(result, run=other), tmp_path)
     assert len(list(tmp_path.glob("*.parquet"))) == 1
-    assert queue.stored(tmp_path)["settings"].tolist() == [
-        *2 * [json.dumps(dict(run.settings), sort_keys=True)],
+    lines = queue.stored(tmp_path)
+    assert lines["settings"].tolist() == [
+        json.dumps(dict(run.settings), sort_keys=True),
         '{"labels": "natural"}',
     ]
+    assert lines["files"].isna().tolist() == [True, False]
 
 
 def test_faces_of_an_unknown_task_are_refused(track):

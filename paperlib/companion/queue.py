@@ -111,8 +111,12 @@ def store(labels: Mapping[str, str], result: Result, folder: Path) -> None:
     line |= {"machine": machine(), "settings": json.dumps(dict(run.settings), sort_keys=True)}
     with FileLock(files.CACHE / "locks" / "runs.csv.lock"):
         before = stored(folder)
-        replaced = (before.identity == run.identity) | (before.files == (line["files"] or None))
-        lines = pd.concat([before[~replaced], pd.DataFrame([line])], ignore_index=True)[list(COLUMNS)]
+        before.loc[before.files == line["files"], "files"] = (
+            None  # they are of other settings, which stay a look
+        )
+        lines = pd.concat([before[before.identity != run.identity], pd.DataFrame([line])], ignore_index=True)[
+            list(COLUMNS)
+        ]
         with files.whole(folder / "runs.csv") as partial:
             lines.to_csv(partial, index=False, float_format="%.6g")
     print(*(line[k] for k in ("key", "method", "condition", "seed", "validation", "seconds")), flush=True)
