@@ -30,7 +30,6 @@ Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
 Networks = Mapping[str, Sequence[Result]]  # of one modality and dimension, by name; one a seed
 DIMENSIONS = ("arousal", "valence")  # the paper's order
 TARGETS = {"E": "E", "σ": "sigma"}  # the paper's name: the runs'
-TARGETS_OF = {run: paper for paper, run in TARGETS.items()}
 PARTITIONS = {"train": "train", "dev": "validation", "test": "test"}
 NAMES = {**{split: partition for partition, split in PARTITIONS.items()}, IN_TURN: "test"}
 SCORED = ("dev", "test")
