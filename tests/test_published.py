@@ -72,12 +72,6 @@ def test_text_keeps_counts_exact_and_rounds_the_rest():
     assert text.loc["figure6-noisy-3-valence", ["printed", "about"]].tolist() == ["0.36", "neutral"]
 
 
-def test_claims_name_an_artefact_and_a_kind():
-    claims = read_claims(KEY)
-    assert claims["artefact"].str.fullmatch(rf"{KEY}/(table|figure|equation)\d|{KEY}/ttest").all()
-    assert (claims != "").all(axis=None)
-
-
 # Bad files: one clear message with file, line and mend
 
 
