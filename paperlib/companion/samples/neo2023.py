@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 from paperlib import calibration
 from paperlib.companion.runs import Result
+from paperlib.companion.samples import Planned
 from paperlib.fusion import class_weights, inverse_distances, posterior
 from paperlib.labels import AFFECT, flip_labels
 from paperlib.tasks.dual_domain import (
@@ -25,7 +26,6 @@ from paperlib.tasks.dual_domain import (
 )
 from paperlib.tracks import Track
 
-Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
 TABLE3 = ("One-hot", "Fusion (Euclidean)", "Fusion (GMM)")
 # what a run is where the plan does not say otherwise; `variant` names what differs from the runs of table 3
 USUAL = {"variant": "", "noise": "0 %", "places": "as labelled", "weights": "weighted L2", "split": ""}
