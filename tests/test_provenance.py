@@ -6,11 +6,7 @@ import pytest
 
 import paperlib
 from paperlib.companion import provenance
-from paperlib.companion.provenance import (
-    DECIDED_BY,
-    _Spelling,
-    code_of,
-)
+from paperlib.companion.provenance import DECIDED_BY, _Spelling, code_of
 from paperlib.companion.runs import Run, what_changed
 from paperlib.files import ROOT
 from paperlib.tracks import Track

@@ -8,14 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperlib.companion import published
-from paperlib.companion.published import (
-    Printed,
-    parse,
-    read_checks,
-    read_claims,
-    read_table,
-    read_text,
-)
+from paperlib.companion.published import Printed, parse, read_checks, read_claims, read_table, read_text
 
 KEY = "foteinopoulou2021"
 

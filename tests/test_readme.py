@@ -58,15 +58,7 @@ def valence_arousal(rng) -> np.ndarray:
 
 def test_every_block_is_tested_here():
     tested = [
-        of(name)
-        for name in (
-            "kl_continuous",
-            "LDLVA",
-            "fuse",
-            "multi_task_mse",
-            "Predictor",
-            "shake_shake",
-        )
+        of(name) for name in ("kl_continuous", "LDLVA", "fuse", "multi_task_mse", "Predictor", "shake_shake")
     ]
     assert sorted(tested) == sorted(blocks())
 

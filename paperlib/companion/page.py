@@ -84,12 +84,7 @@ class Page:
         return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval]"], rows, corner)
 
     def show(
-        self,
-        name: str,
-        *tables: pd.DataFrame | Scores,
-        title: str = "",
-        down: str = "",
-        across: str = "",
+        self, name: str, *tables: pd.DataFrame | Scores, title: str = "", down: str = "", across: str = ""
     ) -> None:
         """Display and save lines, or scores as their lines: numbers as the paper lays them out, tested ones below.
 

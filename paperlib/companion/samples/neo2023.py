@@ -120,23 +120,16 @@ def _named(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.
 def _affect(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.DataFrame:
     parts, common = _test(track, x, results)
     truth = parts.judged[parts.test]
-    pairs = list(enumerate(AFFECT))
 
     def of(r: Result) -> pd.DataFrame:
-        found = [
-            {**common, "dimension": d, "label": truth[:, j], "prediction": _single(r, j)} for j, d in pairs
-        ]
-        return pd.concat([pd.DataFrame(f) for f in found])
+        said = r["affect"].astype(np.float32)
+        each = (
+            {"dimension": d, "label": truth[:, j], "prediction": said[:, j]} for j, d in enumerate(AFFECT)
+        )
+        return pd.concat([pd.DataFrame({**common, **one}) for one in each])
 
-    return (
-        _each([r for r in results if "affect" in r.arrays], of)
-        if "affect" in results[0].arrays
-        else pd.DataFrame()
-    )
-
-
-def _single(r: Result, dimension: int) -> NDArray[np.float32]:
-    return r["affect"][:, dimension].astype(np.float32)
+    known = [r for r in results if "affect" in r.arrays]
+    return _each(known, of) if known else pd.DataFrame()
 
 
 def _probabilities(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.DataFrame:

@@ -83,9 +83,7 @@ def said_by(affect: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.square(affect[:, None] - circumplex_table()).sum(axis=2).argmin(axis=1)
 
 
-def _networks(
-    planned: Planned,
-) -> list[tuple[str, int, list[Result]]]:
+def _networks(planned: Planned) -> list[tuple[str, int, list[Result]]]:
     """Method, seed, and its networks: one, or of an ensemble the plain network of the seed and its further members."""
     results = {labels["method"]: list(of) for labels, of in planned}
     further = iter(results[ENSEMBLE])
