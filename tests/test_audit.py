@@ -235,14 +235,9 @@ def known(name):
     )
 
 
-@pytest.fixture(scope="module")
-def frame():
-    return run_audit()
-
-
 @pytest.mark.parametrize(("key", "check", "words", "status", "recomputed", "by_hand"), known("findings.csv"))
-def test_known_findings(frame, key, check, words, status, recomputed, by_hand):
-    of = frame[(frame["key"] == key) & (frame["id"] == check)]
+def test_known_findings(audited, key, check, words, status, recomputed, by_hand):
+    of = audited[(audited["key"] == key) & (audited["id"] == check)]
     found = of[of["check"].str.contains(words, regex=False)].iloc[0]
     assert found["status"] == status and recomputed in found["recomputed"]
 
@@ -261,8 +256,8 @@ def test_rows_and_columns_sum_as_in_the_paper(key, number, along, of, quantity, 
 
 
 @pytest.mark.parametrize("key", audit.papers())
-def test_everything_printed_is_accounted_for(key):
-    found = findings(key)
+def test_everything_printed_is_accounted_for(audited, key):
+    found = audited[audited["key"] == key]
     named = {name: set(found[name].str.split("; ").explode()) - {""} for name in ("cells", "claims")}
     claims = read_claims(key)
     assert named["cells"] == {
@@ -287,13 +282,13 @@ def test_everything_printed_is_accounted_for(key):
         ("le2023", "granularity spreads"),
     ],
 )  # fmt: skip
-def test_a_contradiction_is_counted_once(frame, key, contradicted):
-    against = frame[frame["status"].isin([Status.DIFFERS, Status.IMPOSSIBLE]) & (frame["key"] == key)]
+def test_a_contradiction_is_counted_once(audited, key, contradicted):
+    against = audited[audited["status"].isin([Status.DIFFERS, Status.IMPOSSIBLE]) & (audited["key"] == key)]
     assert sorted(against["id"]) == sorted(contradicted.split())
 
 
-def test_every_status_is_reached(frame):
-    assert set(frame["status"]) == set(map(str, Status))
+def test_every_status_is_reached(audited):
+    assert set(audited["status"]) == set(map(str, Status))
 
 
 def test_an_unknown_paper_is_named():

@@ -87,10 +87,10 @@ def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_
     layouts.write_manifest(replace(faces, ratings=None), tmp_path)
     monkeypatch.setattr(tracks, "_VERSIONS", {})
     first = track.faces()
-    tracks._faces.cache_clear()
+    Track.faces.cache_clear()
     assert track.faces().fingerprint == first.fingerprint
     os.utime(tmp_path / "manifest.csv", ns=(1, 1))
-    tracks._faces.cache_clear()
+    Track.faces.cache_clear()
     message = "files of track manifest changed while they were used.* start ag"
     for look in (track.faces, lambda: tracks.check_unchanged(track)):
         with pytest.raises(RuntimeError, match=message):
