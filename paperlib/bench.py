@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,12 +36,7 @@ TABLE = ROOT / "figures" / "bench.csv"
 def main() -> None:
     torch.set_num_threads(1)
     with threadpool_limits(1):  # numpy's and scipy's own
-        rows = [
-            *_training(),
-            *_methods(),
-            *_emofan(),
-            *_workers(),
-        ]
+        rows = [*_training(), *_methods(), *_emofan(), *_workers()]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to"])
     digits = frame.assign(**{c: [float(f"{v:.3g}") for v in frame[c]] for c in ("per second", "ratio")})
     with whole(TABLE) as unfinished:
@@ -98,30 +94,10 @@ def _methods() -> list[tuple[str, float, float, str]]:
     label, affect = rng.integers(0, classes, n), rng.uniform(-1, 1, (n, 2))
     schedule = Schedule(epochs=1, batch=128, learning_rate=1e-3)
 
-    def pictures(row: torch.Tensor) -> torch.Tensor:
-        return augment(as_input(torch.from_numpy(images[row.numpy()])))
-
-    def method(name: str, backbone: str, k: int = 8) -> ExpressionNet:
-        network, features = build_backbone(backbone, channels=1)
-        if name == "SCN":
-            given = torch.from_numpy(label)
-            return SelfCureNet(network, features, labels=given, classes=classes, relabel_after=0)
-        if name in ("baseline", "RUL"):
-            kind = RelativeUncertaintyNet if name == "RUL" else ExpressionNet
-            return kind(network, features, n=n, classes=classes)
-        near = nearest_in_affect(affect, k)
-        return LDLVA(
-            network,
-            features,
-            classes=classes,
-            neighbours=torch.from_numpy(near),
-            similarity=torch.from_numpy(local_similarity(affect, near, delta=0.5)).float(),
-            pictures=pictures if name == "LDLVA online" else None,
-        )
-
     def rate(name: str, backbone: str, k: int) -> float:
-        return _rate(lambda: learn(method(name, backbone, k), images, label, schedule, seed=0), n)
+        return _rate(lambda: learn(_method(name, backbone, k, *data), images, label, schedule, seed=0), n)
 
+    data = images, label, affect
     rows = []
     for backbone in ("tiny_resnet", "compact_resnet"):
         named = {"baseline": ("baseline", 8), "SCN": ("SCN", 8), "RUL": ("RUL", 8)}
@@ -132,6 +108,25 @@ def _methods() -> list[tuple[str, float, float, str]]:
             (f"training, {backbone}, {m} (pictures)", r, r / plain, "baseline") for m, r in rates.items()
         ]
     return rows
+
+
+def _method(
+    name: str, backbone: str, k: int, images: np.ndarray, label: np.ndarray, affect: np.ndarray
+) -> ExpressionNet:
+    network, features = build_backbone(backbone, channels=1)
+    n, classes = len(label), int(label.max()) + 1
+    if name == "SCN":
+        given = torch.from_numpy(label)
+        return SelfCureNet(network, features, labels=given, classes=classes, relabel_after=0)
+    if name in ("baseline", "RUL"):
+        kind = RelativeUncertaintyNet if name == "RUL" else ExpressionNet
+        return kind(network, features, n=n, classes=classes)
+    near = nearest_in_affect(affect, k)
+    similarity = torch.from_numpy(local_similarity(affect, near, delta=0.5)).float()
+    of: dict[str, Any] = {"classes": classes, "neighbours": torch.from_numpy(near), "similarity": similarity}
+    if name == "LDLVA online":
+        of["pictures"] = lambda row: augment(as_input(torch.from_numpy(images[row.numpy()])))
+    return LDLVA(network, features, **of)
 
 
 def _emofan() -> list[tuple[str, float, float, str]]:

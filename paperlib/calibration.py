@@ -1,4 +1,4 @@
-"""Are predicted probabilities as often right as they say? Measures for classifiers, and temperature scaling.
+"""Are predicted probabilities as often right as they say? The calibration error, and temperature scaling.
 
 Everything takes `log_probability` (n, K), logarithms that need not be normalised (logits will do), of two classes or
 more, and `label` (n,), 0 to K - 1, as arrays or tensors on any device and of any precision; a prediction's confidence
@@ -6,8 +6,6 @@ is its largest probability. Probabilities in place of their logarithms are a Val
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,69 +19,24 @@ BINS = 15  # Guo et al. 2017
 TEMPERATURES = (0.05, 20.0)  # searched in between
 
 
-class Reliability(NamedTuple):
-    """One row a bin that is not empty, by rising confidence."""
+def calibration_error(log_probability: ArrayLike, label: ArrayLike, *, bins: int = BINS) -> float:
+    """Expected calibration error in [0, 1]: mean |accuracy - confidence| over bins of equal width, by their counts.
 
-    confidence: NDArray[np.float64]  # (bins,) mean, in [0, 1]
-    accuracy: NDArray[np.float64]  # (bins,)
-    n: NDArray[np.int64]  # (bins,)
-
-
-def reliability(
-    log_probability: ArrayLike, label: ArrayLike, *, bins: int = BINS, adaptive: bool = False
-) -> Reliability:
-    """Confidence and accuracy in bins of equal width (Guo et al. 2017), or, `adaptive`, of equal count.
-
-    A confidence on the edge of two bins of equal width belongs to the lower one.
+    A confidence on the edge of two bins belongs to the lower one (Guo et al. 2017).
     """
     log_p, label = _checked(log_probability, label)
     confidence, right = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == label
-    if adaptive:
-        parts = [rows for rows in np.array_split(np.argsort(confidence, kind="stable"), bins) if len(rows)]
-    else:
-        where = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
-        parts = [np.flatnonzero(where == b) for b in np.unique(where)]
-    return Reliability(
-        np.array([confidence[rows].mean() for rows in parts]),
-        np.array([right[rows].mean() for rows in parts]),
-        np.array([len(rows) for rows in parts]),
-    )
-
-
-def calibration_error(
-    log_probability: ArrayLike, label: ArrayLike, *, bins: int = BINS, adaptive: bool = False
-) -> float:
-    """Expected calibration error in [0, 1]: mean |accuracy - confidence| over `reliability`'s bins, by their counts.
-
-    With bins of equal count it is the adaptive one (Nixon et al. 2019, for the predicted class alone).
-    """
-    found = reliability(log_probability, label, bins=bins, adaptive=adaptive)
-    return float(np.average(np.abs(found.accuracy - found.confidence), weights=found.n))
-
-
-def overconfidence(log_probability: ArrayLike, label: ArrayLike) -> float:
-    """Mean confidence less accuracy, in [-1, 1]; negative where predictions are right more often than they say."""
-    log_p, label = _checked(log_probability, label)
-    return float(np.exp(log_p.max(axis=1)).mean() - (log_p.argmax(axis=1) == label).mean())
-
-
-def brier(log_probability: ArrayLike, label: ArrayLike) -> float:
-    """Brier's score over all K classes, in [0, 2] (Brier 1950)."""
-    log_p, label = _checked(log_probability, label)
-    return float(np.square(np.exp(log_p) - np.eye(log_p.shape[1])[label]).sum(axis=1).mean())
-
-
-def nll(log_probability: ArrayLike, label: ArrayLike) -> float:
-    """Mean negative log likelihood of the labels, in nats; infinite where a label was given no chance (-inf)."""
-    log_p, label = _checked(log_probability, label)
-    return float(-log_p[np.arange(len(label)), label].mean())
+    where = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
+    gap, n = np.bincount(where, weights=right - confidence), np.bincount(where)
+    return float(np.average(np.abs(gap[n > 0] / n[n > 0]), weights=n[n > 0]))
 
 
 def fit_temperature(log_probability: ArrayLike, label: ArrayLike) -> float:
-    """The temperature T > 0 whose log_probability / T has the least `nll` on these labels (Guo et al. 2017, sec. 4.2).
+    """The temperature T > 0 whose log_probability / T has the least negative log likelihood of these labels.
 
-    Fitted on validation labels, used on the test's; a T at an end of TEMPERATURES says that no finite one is best.
-    Labels (n, K) are the shares of raters who name a class: then it is the cross-entropy to them that is least.
+    Fitted on validation labels, used on the test's (Guo et al. 2017, sec. 4.2); a T at an end of TEMPERATURES says that
+    no finite one is best. Labels (n, K) are the shares of raters who name a class: then it is the cross-entropy to them
+    that is least.
     """
     log_p, shares = _normalised(log_probability), _to_array(label)
     if shares.ndim == 1:

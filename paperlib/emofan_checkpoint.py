@@ -38,11 +38,7 @@ _HOURGLASS = {"skip": "b1", "down": "b2", "up": "b3"}
 
 def _places() -> dict[str, str]:
     """What a part of our network is called in the release."""
-    places = {
-        "fan.stem.convolution": "conv1",
-        "fan.stem.norm": "bn1",
-        "head.reduce": "conv1x1_input_emo_2",
-    }
+    places = {"fan.stem.convolution": "conv1", "fan.stem.norm": "bn1", "head.reduce": "conv1x1_input_emo_2"}
     places |= {f"fan.stem.blocks.{i}": f"conv{i + 2}" for i in range(3)}
     places |= {f"head.blocks.{i}": f"emo_net_2.{2 * i}" for i in range(4)}
     places |= {f"head.predict.{i}": f"emo_fc_2.{i}" for i in range(4)}

@@ -44,33 +44,23 @@ class Prediction:
 class Predictor:
     """A trained network in the form that is fastest to use; the network given is left as it is.
 
+    Its batch norms are folded (`fold_batch_norm`), and the colours of a pixel lie side by side in memory.
+
     Args:
-        fold: see `fold_batch_norm`.
-        channels_last: colours of a pixel side by side in memory.
         bf16: convolve in bfloat16, whose rounding moves affect by some 0.01.
         mirror: average the outputs for a picture and for its mirror image: logits, affect and landmarks, which
             change sides first. The release averages affect alone, and takes the expression from the picture as it is.
         batch: pictures that go through the network at once; some 4 on a processor, many on a GPU.
     """
 
-    def __init__(
-        self,
-        model: EmoFAN,
-        *,
-        fold: bool = True,
-        channels_last: bool = True,
-        bf16: bool = False,
-        mirror: bool = True,
-        batch: int = 4,
-    ) -> None:
+    def __init__(self, model: EmoFAN, *, bf16: bool = False, mirror: bool = True, batch: int = 4) -> None:
         if batch < 1:
             raise ValueError(f"batch must be at least 1; got {batch}")
-        self.model = fold_batch_norm(model) if fold else copy.deepcopy(model).eval()
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = fold_batch_norm(model)
         self.precision = torch.bfloat16 if bf16 else torch.float32
         for part in self.model.modules():
             if isinstance(part, nn.Conv2d):
-                part.to(self.precision).to(memory_format=self.layout)
+                part.to(self.precision).to(memory_format=torch.channels_last)
         self.mirror, self.batch = mirror, batch
 
     def predict(self, images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> Prediction:
@@ -143,7 +133,7 @@ class Predictor:
         if x.shape[2:] != size:
             x = F.interpolate(x, size, mode="bilinear", antialias=True)
         device = next(self.model.parameters()).device
-        return x.expand(-1, 3, -1, -1).to(device, self.precision, memory_format=self.layout)
+        return x.expand(-1, 3, -1, -1).to(device, self.precision, memory_format=torch.channels_last)
 
     def _named(self, affect: NDArray, probability: NDArray, landmarks: NDArray) -> Prediction:
         names = np.array(CLASSES[self.model.classes])

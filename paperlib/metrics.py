@@ -1,4 +1,4 @@
-"""Error, agreement and calibration of predictions, as the five papers define them.
+"""Error and agreement of predictions, as the five papers define them.
 
 Every metric takes (predicted, target) as arrays or tensors on any device, 1-D or (n, columns), and gives one
 float64 per column (a scalar for 1-D) over the whole set: correlations averaged over batches are another
@@ -13,15 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf
-from sklearn.metrics import f1_score
-
-from paperlib.shapes import check_shapes
 
 Values: TypeAlias = NDArray[np.float64]
 PerColumn: TypeAlias = Any  # a float for 1-D input, (columns,) float64 for (n, columns)
-
-COVERAGE_LEVELS = tuple(np.round(np.arange(0.05, 1, 0.05), 2).tolist())
 
 
 def mse(predicted: ArrayLike, target: ArrayLike) -> PerColumn:
@@ -75,24 +69,11 @@ def ccc(predicted: ArrayLike, target: ArrayLike) -> PerColumn:
     return (2 * covariance / np.where(both, np.nan, spread))[()]
 
 
-def agreement_sums(predicted: ArrayLike, target: ArrayLike, groups: ArrayLike) -> Values:
-    """What `ccc_from_sums` and `rmse_from_sums` need of each group of rows: (groups, 6).
-
-    n and the sums of x, y, x^2, y^2 and xy, for predicted x and target y (n,); `groups` (n,) names each row's, such as
-    its recording, and groups come in sorted order. Sums of groups are those of the rows put together, so that a
-    bootstrap of whole recordings need not touch their frames.
-    """
-    x, y = _checked(predicted=predicted, target=target)
-    check_shapes("n, n, n", predicted=x, target=y, groups=np.asarray(groups))
-    _, group = np.unique(np.asarray(groups), return_inverse=True)
-    terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
-    out = np.zeros((int(group.max()) + 1, terms.shape[1]))
-    np.add.at(out, group, terms)
-    return out
-
-
 def ccc_from_sums(sums: ArrayLike) -> PerColumn:
-    """`ccc` of rows whose `agreement_sums` are (..., 6); 0 where both sides are constant."""
+    """`ccc` of rows by their sums (..., 6), of which a bootstrap adds those of whole groups of rows.
+
+    These are n and the sums of x, y, x^2, y^2 and xy, for predicted x and target y; 0 where both sides are constant.
+    """
     n, x, y, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
     spread = xx / n - (x / n) ** 2 + yy / n - (y / n) ** 2 + ((x - y) / n) ** 2
     covariance = xy / n - x * y / n**2
@@ -101,63 +82,9 @@ def ccc_from_sums(sums: ArrayLike) -> PerColumn:
 
 
 def rmse_from_sums(sums: ArrayLike) -> PerColumn:
-    """`rmse` of rows whose `agreement_sums` are (..., 6)."""
+    """`rmse` of rows by the sums (..., 6) of `ccc_from_sums`."""
     n, _, _, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
     return np.sqrt(np.maximum(xx + yy - 2 * xy, 0) / n)[()]
-
-
-def accuracy(predicted: ArrayLike, target: ArrayLike) -> float:
-    """The share of rows with the right class, in [0, 1]; both sides (n,) class indices from 0."""
-    predicted, target = _classes(predicted=predicted, target=target)
-    return float(np.mean(predicted == target))
-
-
-def macro_f1(predicted: ArrayLike, target: ArrayLike) -> float:
-    """F1 averaged over classes with equal weight, in [0, 1]; both sides (n,) class indices from 0.
-
-    Averaged over the classes that occur on either side: one that is predicted but never true counts 0, one
-    that occurs on neither side does not count (scikit-learn's f1_score, average="macro").
-    """
-    predicted, target = _classes(predicted=predicted, target=target)
-    return float(f1_score(target, predicted, average="macro", zero_division=0))
-
-
-def gaussian_nll(mean: ArrayLike, variance: ArrayLike, target: ArrayLike) -> PerColumn:
-    """Mean negative log likelihood of the targets under the predicted Gaussians, in nats, with log 2 pi."""
-    mean, variance, target = _gaussian(mean, variance, target)
-    return np.mean(np.log(2 * np.pi * variance) + (target - mean) ** 2 / variance, axis=0) / 2
-
-
-def coverage_curve(
-    mean: ArrayLike, variance: ArrayLike, target: ArrayLike, levels: ArrayLike = COVERAGE_LEVELS
-) -> Values:
-    """Share of targets inside the central interval of the predicted Gaussian, at each nominal level.
-
-    Levels (L,) in [0, 1]; gives (L,) or (L, columns). Calibrated predictions lie on the diagonal; below it
-    the predicted variance is too small (Kuleshov et al. 2018, for regression).
-    """
-    mean, variance, target = _gaussian(mean, variance, target)
-    nominal = np.asarray(levels, dtype=np.float64)
-    if nominal.ndim != 1 or not np.all((nominal >= 0) & (nominal <= 1)):
-        raise ValueError(f"levels must be a list of numbers in [0, 1]; got {levels!r}")
-    # The smallest central level whose interval reaches the target: P(|Z| <= z) = erf(z / sqrt 2).
-    reached = erf(np.abs(target - mean) / np.sqrt(2 * variance))
-    return np.stack([np.mean(reached <= level, axis=0) for level in nominal])
-
-
-def interval_coverage(
-    mean: ArrayLike, variance: ArrayLike, target: ArrayLike, level: float = 0.95
-) -> PerColumn:
-    """Share of targets inside the predicted central interval of one level: `coverage_curve` at a point."""
-    return coverage_curve(mean, variance, target, [level])[0]
-
-
-def coverage_error(
-    mean: ArrayLike, variance: ArrayLike, target: ArrayLike, levels: ArrayLike = COVERAGE_LEVELS
-) -> PerColumn:
-    """Expected coverage error: mean |observed - nominal| coverage over the levels; 0 is calibrated."""
-    gap = coverage_curve(mean, variance, target, levels).T - np.asarray(levels, dtype=np.float64)
-    return np.mean(np.abs(gap), axis=-1)
 
 
 def to_numpy(values: ArrayLike) -> Values:
@@ -185,25 +112,6 @@ def _checked(**sides: ArrayLike) -> list[Values]:
                 "leave those rows out, and count them"
             )
     return list(arrays.values())
-
-
-def _classes(**sides: ArrayLike) -> list[Values]:
-    arrays = _checked(**sides)
-    for name, array in zip(sides, arrays, strict=True):
-        wrong = (array < 0) | (array != np.round(array))
-        if array.ndim != 1 or wrong.any():
-            raise ValueError(
-                f"{name} must be (n,) class indices from 0; got shape {array.shape}, {wrong.sum()} others; "
-                "rows without a class (-1) must be left out, and counted"
-            )
-    return arrays
-
-
-def _gaussian(mean: ArrayLike, variance: ArrayLike, target: ArrayLike) -> list[Values]:
-    arrays = _checked(mean=mean, variance=variance, target=target)
-    if (arrays[1] <= 0).any():
-        raise ValueError(f"variance must be positive; {(arrays[1] <= 0).sum()} of {arrays[1].size} are not")
-    return arrays
 
 
 def _covariance(predicted: Values, target: Values) -> PerColumn:

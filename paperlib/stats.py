@@ -26,7 +26,6 @@ class TTest:
     df: float
     p: float
     hedges_g: float
-    alternative: Alternative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,51 +35,29 @@ class ZTest:
     statistic: float
     p: float
     cohens_q: float
-    alternative: Alternative
-
-
-# Means, of samples or from printed summaries
 
 
 def t_test(
     a: ArrayLike, b: ArrayLike, *, equal_variance: bool, alternative: Alternative = "two-sided"
 ) -> TTest:
-    """Student's (equal variance) or Welch's t-test of two means; "less" means mean(a) < mean(b)."""
-    x, y = _sample("a", a, at_least=2), _sample("b", b, at_least=2)
-    moments = (x.mean(), x.std(ddof=1), len(x), y.mean(), y.std(ddof=1), len(y))
-    return t_test_from_summary(*moments, equal_variance=equal_variance, alternative=alternative)
-
-
-def t_test_from_summary(
-    mean1: float,
-    std1: float,
-    n1: int,
-    mean2: float,
-    std2: float,
-    n2: int,
-    *,
-    equal_variance: bool,
-    alternative: Alternative = "two-sided",
-) -> TTest:
-    """`t_test` from printed means, standard deviations (over n - 1) and sizes.
+    """Student's (equal variance) or Welch's t-test of two means; "less" means mean(a) < mean(b).
 
     Welch's degrees of freedom are Satterthwaite's. Hedges' g divides by the pooled deviation in both tests.
     """
-    _check_finite(mean1=mean1, std1=std1, n1=n1, mean2=mean2, std2=std2, n2=n2)
-    if min(std1, std2) < 0:
-        raise ValueError(f"a standard deviation is not negative; got {std1} and {std2}")
-    v1, v2, pooled_df = std1**2 / n1, std2**2 / n2, n1 + n2 - 2
-    if min(n1, n2) < 2 or not v1 + v2 > 0:
-        raise ValueError(f"need two values a side and some spread; got n {n1}, {n2} and std {std1}, {std2}")
+    x, y = _sample("a", a), _sample("b", b)
+    (m1, v1, n1), (m2, v2, n2) = ((s.mean(), s.var(ddof=1), len(s)) for s in (x, y))
+    if not v1 + v2 > 0:
+        raise ValueError("a t-test needs some spread; all values of a are equal, and all of b")
     statistic, p = stats.ttest_ind_from_stats(
-        mean1, std1, n1, mean2, std2, n2, equal_var=equal_variance, alternative=alternative
+        m1, np.sqrt(v1), n1, m2, np.sqrt(v2), n2, equal_var=equal_variance, alternative=alternative
     )
-    df = pooled_df if equal_variance else (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1))
-    pooled = np.sqrt(((n1 - 1) * std1**2 + (n2 - 1) * std2**2) / pooled_df)
+    pooled_df, (e1, e2) = n1 + n2 - 2, (v1 / n1, v2 / n2)
+    df = pooled_df if equal_variance else (e1 + e2) ** 2 / (e1**2 / (n1 - 1) + e2**2 / (n2 - 1))
+    pooled = np.sqrt(((n1 - 1) * v1 + (n2 - 1) * v2) / pooled_df)
     # Hedges 1981: the exact correction gamma(m/2) / (sqrt(m/2) gamma((m-1)/2)), m degrees of freedom.
     correction = np.exp(gammaln(pooled_df / 2) - gammaln((pooled_df - 1) / 2)) / np.sqrt(pooled_df / 2)
-    g = float(correction * (mean1 - mean2) / pooled)
-    return TTest(statistic=float(statistic), df=float(df), p=float(p), hedges_g=g, alternative=alternative)
+    g = float(correction * (m1 - m2) / pooled)
+    return TTest(statistic=float(statistic), df=float(df), p=float(p), hedges_g=g)
 
 
 # Correlations
@@ -93,13 +70,15 @@ def compare_correlations(
 
     Correlations measured on the same rows are dependent: bootstrap their difference.
     """
-    _check_finite(r1=r1, n1=n1, r2=r2, n2=n2)
+    given = {"r1": r1, "n1": n1, "r2": r2, "n2": n2}
+    if bad := {name: value for name, value in given.items() if not np.isfinite(value)}:
+        raise ValueError(f"numbers must be finite; got {bad}")
     if min(n1, n2) <= 3 or max(abs(r1), abs(r2)) >= 1:
         raise ValueError(f"Fisher's z needs more than 3 pairs and |r| < 1; got r {r1}, {r2} and n {n1}, {n2}")
     q = float(np.arctanh(r1) - np.arctanh(r2))
     z = q / np.sqrt(1 / (n1 - 3) + 1 / (n2 - 3))
     tail = {"two-sided": 2 * stats.norm.sf(abs(z)), "less": stats.norm.cdf(z), "greater": stats.norm.sf(z)}
-    return ZTest(statistic=float(z), p=float(tail[alternative]), cohens_q=q, alternative=alternative)
+    return ZTest(statistic=float(z), p=float(tail[alternative]), cohens_q=q)
 
 
 # Raters: ratings are (n, K) or (n, K, dimensions), K raters, NaN where a rating is missing
@@ -121,28 +100,12 @@ def observed_variance(ratings: ArrayLike, ddof: int = 1) -> Values:
     return np.where(count > ddof, squares / np.maximum(count - ddof, 1), np.nan)
 
 
-def variance_ceiling(true_variance: ArrayLike, *, raters: int) -> PerColumn:
-    """The largest Pearson correlation any predictor can be expected to have with K raters' sample variance.
-
-    The best predictor is the true variance v itself: (n,) or (n, dimensions), of unbiased Gaussian raters. As
-    E[s^2 | v] = v and Var(s^2 | v) = 2 v^2 / (K - 1), it reaches sqrt(Var v / (Var v + 2 E[v^2] / (K - 1))).
-    """
-    v = to_numpy(true_variance)
-    if raters < 2 or v.ndim not in (1, 2) or len(v) < 2 or not np.all((v >= 0) & np.isfinite(v)):
-        raise ValueError(
-            f"need two raters and two items of finite variance >= 0; got {raters} raters, {v.shape} items"
-        )
-    signal = np.where(v.max(axis=0) == v.min(axis=0), 0, v.var(axis=0, ddof=1))
-    noise = 2 * np.mean(v**2, axis=0) / (raters - 1)
-    total = signal + noise
-    return np.sqrt(signal / np.where(total > 0, total, 1))[()]
-
-
 def variance_ceiling_from_ratings(
     ratings: ArrayLike, *, gaussian: bool = False, same_raters: bool = False
 ) -> PerColumn:
-    """`variance_ceiling` where the true variance v is unknown, from (n, K) or (n, K, dimensions) ratings.
+    """The largest Pearson correlation any predictor can be expected to have with the raters' sample variance s^2.
 
+    The best predictor is the true variance v itself, which is unknown: ratings are (n, K) or (n, K, dimensions), and
     Corr(v, s^2) = sqrt(Var v / Var s^2) whatever the ratings' distribution, because E[s^2 | v] = v. Var s^2
     is seen. Var v is the covariance of the sample variances of two disjoint sets of each item's raters, whose
     noise is independent. Its average over all splits, into sets of any size, has a closed form, unbiased:
@@ -188,17 +151,12 @@ def _fourth_k_statistic(x: Values, count: NDArray[np.int64], variance: Values) -
     return (n * (n + 1) * fourth - 3 * (n - 1) ** 3 * variance**2) / ((n - 1) * (n - 2) * (n - 3))
 
 
-def _sample(name: str, values: ArrayLike, *, at_least: int) -> Values:
+def _sample(name: str, values: ArrayLike) -> Values:
     x = to_numpy(values)
-    if x.ndim != 1 or len(x) < at_least:
-        raise ValueError(f"{name} must be (n,) with n >= {at_least}; got shape {x.shape}")
+    if x.ndim != 1 or len(x) < 2:
+        raise ValueError(f"{name} must be (n,) with n >= 2; got shape {x.shape}")
     if not np.isfinite(x).all():
         raise ValueError(
             f"{name}: {np.sum(~np.isfinite(x))} of {len(x)} values are NaN or infinite; leave them out"
         )
     return x
-
-
-def _check_finite(**values: float) -> None:
-    if bad := {name: value for name, value in values.items() if not np.isfinite(value)}:
-        raise ValueError(f"numbers must be finite; got {bad}")

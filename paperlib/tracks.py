@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from paperlib import files
 from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset, tested_in_turn
 
-Data = TypeVar("Data")
+Load = TypeVar("Load", bound=Callable[..., Any])
 
 TRACKS = (
     "twin",
@@ -36,20 +36,33 @@ PROFILES = ("smoke", "full", "paper")
 # faces, their size in pixels and colour channels; segments per subject
 TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "full": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
 # twin: training faces of "faces", videos and their frames, faces of "morphs"
-TWIN_KINDS = {
-    "smoke": (250, 30, 8, 350),
-    "full": (3_000, 252, 12, 3_000),
-    "paper": (15_000, 252, 60, 20_000),
-}
-TWIN_CHATS = {
-    "smoke": (4, 15.0),
-    "full": (24, 50.0),
-    "paper": (32, 164.0),
-}  # pairs of people, seconds each
+TWIN_KINDS = {"smoke": (250, 30, 8, 350), "full": (3_000, 252, 12, 3_000), "paper": (15_000, 252, 60, 20_000)}
+TWIN_CHATS = {"smoke": (4, 15.0), "full": (24, 50.0), "paper": (32, 164.0)}  # pairs of people, seconds each
 CLIP_STEP = {"smoke": 10, "full": 3, "paper": 1}  # of AFEW-VA's frames
 FRAME_STEP = 10  # every tenth frame of Aff-Wild: neighbours in time are all but the same picture
 TWIN_PORTRAITS = {"smoke": (600, 64), "full": (6_000, 96), "paper": (60_000, 256)}  # and pixels
 PICTURE_SIZE = {"smoke": (48, 1), "full": (64, 1), "paper": (224, 3)}  # pixels, channels
+
+
+# the state of a track's files when this process, or its parent, first looked
+_VERSIONS: dict[Track, str] = {}
+
+
+def _kept(number: int) -> Callable[[Load], Load]:
+    """What a method of `Track` loads is kept, of so many tracks; its files must be those that were first seen."""
+
+    def decorate(load: Load) -> Load:
+        @lru_cache(number)
+        @wraps(load)
+        def checked(track: Track, *arguments: str) -> Any:
+            _VERSIONS.setdefault(track, _state(track))
+            loaded = load(track, *arguments)
+            check_unchanged(track)
+            return loaded
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +88,25 @@ class Track:
         if self.name != "twin" and not self.root:
             raise ValueError(f"track {self.name} reads files: name their folder, DATA=<folder>")
 
+    @_kept(2)
     def faces(self) -> FaceSet | None:
         """The track's pictures of faces; None where it has none."""
-        return _faces(self)
+        from paperlib import data, twin
 
+        root, cache = Path(self.root), _cache()
+        match self.name:
+            case "twin":
+                n, size, channels, _ = TWIN_SIZE[self.profile]
+                return twin.make_faces(n, seed=0, size=size, channels=channels)
+            case "ferplus":
+                return data.load_ferplus(root, protocol="named", cache=cache)
+            case "affectnet" | "rafdb" | "sfew" | "manifest":
+                load: Callable[..., FaceSet] = getattr(data, f"load_{self.name}")
+                size, channels = PICTURE_SIZE[self.profile]
+                return load(root, size=size, channels=channels, cache=cache)
+        return None
+
+    @_kept(1)
     def categories(self) -> FaceSet | None:
         """Faces with one of seven categories each (`expression`), contempt left out; None where the track has none.
 
@@ -86,35 +114,68 @@ class Track:
         the sole winner; `original` is then what a single source said first. A set without a validation split gives a
         tenth of its training faces, so that nothing need be chosen on the test.
         """
-        return _categories(self)
+        from paperlib import data
 
+        if self.name == "ferplus":
+            faces: FaceSet | None = data.load_ferplus(Path(self.root), protocol="majority", cache=_cache())
+        else:
+            faces = self.faces()
+        return None if faces is None or faces.expression is None else as_categories(faces, self.name)
+
+    @_kept(3)
     def of_kind(self, kind: str) -> FaceSet | None:
         """The track's "faces" (as AffectNet), "videos" (Aff-Wild), "morphs" (MorphSet); None where it has none.
 
         "portraits" are faces with room around them, for networks that crop by landmarks, and "clips" (AFEW-VA) a small
-        set of such without split. On the twin all are generated
-        apart from `faces()`, each with its data set's peculiarities. Frames of
-        videos come in a random order: in their own, a batch would hold few videos, and its statistics be theirs.
-        AFEW-VA has no split: of five folds without a common actor, one is the test and one the validation.
+        set of such without split. On the twin all are generated apart from `faces()`, each with its data set's
+        peculiarities. Frames of videos come in a random order: in their own, a batch would hold few videos, and its
+        statistics be theirs. AFEW-VA has no split: of five folds without a common actor, one is the test and one the
+        validation.
         """
-        return _of_kind(self, kind)
+        faces = _loaded_of_kind(self, kind)
+        return None if faces is None else as_kind(faces, self.name, kind)
 
+    @_kept(2)
     def sequences(self) -> SequenceSet | None:
         """The track's recordings cut into segments with one label each; None where it has none."""
-        return _sequences(self)
+        from paperlib import data, twin
 
+        match self.name:
+            case "twin":
+                return twin.make_sequences(seed=0, recordings=TWIN_SIZE[self.profile][3])
+            case "amigos":
+                return data.load_amigos(Path(self.root), cache=_cache())
+            case "studyforrest":
+                return data.load_studyforrest_segments(Path(self.root), cache=_cache())
+        return None
+
+    @_kept(3)
     def recordings(self) -> RecordingSet | None:
         """The track's recordings that were rated all along; None where it has none. Features: see `features`."""
-        return _recordings(self)
+        from paperlib import data, twin_recordings
 
+        if self.tested:
+            everything = replace(self, tested="").recordings()
+            assert everything is not None
+            return tested_in_turn(everything, self.tested)
+        match self.name:
+            case "twin":
+                pairs, seconds = TWIN_CHATS[self.profile]
+                return twin_recordings.make_recordings(pairs, seconds=seconds)
+            case "sewa" | "recordings" | "studyforrest":
+                load: Callable[..., RecordingSet] = getattr(data, f"load_{self.name}")
+                return load(Path(self.root), cache=_cache())
+        return None
+
+    @_kept(4)
     def features(self, modality: str) -> NDArray[np.float32] | None:
         """ "audio" or "video" features of every frame of `recordings()`, (F, d); None where it has none of these."""
-        return _features(self, modality)
+        record = self.recordings()
+        if record is not None and self.name == "twin":
+            from paperlib import twin_recordings
 
-
-_VERSIONS: dict[
-    Track, str
-] = {}  # the state of a track's files when this process, or its parent, first looked
+            return twin_recordings.make_features(record, modality, cache=_cache())
+        return None if record is None else getattr(record, modality)
 
 
 def versions() -> dict[Track, str]:
@@ -149,55 +210,6 @@ def _state(track: Track) -> str:
 
     # the cache may lie in the same folder
     return state(data_root(track.name, track.root), without=_cache().parent) if track.root else ""
-
-
-def _of_one_version(load: Callable[..., Data]) -> Callable[..., Data]:
-    @wraps(load)
-    def checked(track: Track, *arguments: str) -> Data:
-        _VERSIONS.setdefault(track, _state(track))
-        loaded = load(track, *arguments)
-        check_unchanged(track)
-        return loaded
-
-    return checked
-
-
-@lru_cache(maxsize=2)
-@_of_one_version
-def _faces(track: Track) -> FaceSet | None:
-    from paperlib import data, twin
-
-    root, cache = Path(track.root), _cache()
-    match track.name:
-        case "twin":
-            n, size, channels, _ = TWIN_SIZE[track.profile]
-            return twin.make_faces(n, seed=0, size=size, channels=channels)
-        case "ferplus":
-            return data.load_ferplus(root, protocol="named", cache=cache)
-        case "affectnet" | "rafdb" | "sfew" | "manifest":
-            load: Callable[..., FaceSet] = getattr(data, f"load_{track.name}")
-            size, channels = PICTURE_SIZE[track.profile]
-            return load(root, size=size, channels=channels, cache=cache)
-    return None
-
-
-@lru_cache(maxsize=1)
-@_of_one_version
-def _categories(track: Track) -> FaceSet | None:
-    from paperlib import data
-
-    if track.name == "ferplus":
-        faces: FaceSet | None = data.load_ferplus(Path(track.root), protocol="majority", cache=_cache())
-    else:
-        faces = track.faces()
-    return None if faces is None or faces.expression is None else as_categories(faces, track.name)
-
-
-@lru_cache(maxsize=3)
-@_of_one_version
-def _of_kind(track: Track, kind: str) -> FaceSet | None:
-    faces = _loaded_of_kind(track, kind)
-    return None if faces is None else as_kind(faces, track.name, kind)
 
 
 # These decide which rows and labels a task gets of what was loaded, and their split. The fingerprint does not tell how;
@@ -265,50 +277,6 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
         case _, "faces" | "portraits":
             return track.faces()
     return None
-
-
-@lru_cache(maxsize=2)
-@_of_one_version
-def _sequences(track: Track) -> SequenceSet | None:
-    from paperlib import data, twin
-
-    match track.name:
-        case "twin":
-            return twin.make_sequences(seed=0, recordings=TWIN_SIZE[track.profile][3])
-        case "amigos":
-            return data.load_amigos(Path(track.root), cache=_cache())
-        case "studyforrest":
-            return data.load_studyforrest_segments(Path(track.root), cache=_cache())
-    return None
-
-
-@lru_cache(maxsize=3)
-@_of_one_version
-def _recordings(track: Track) -> RecordingSet | None:
-    from paperlib import data, twin_recordings
-
-    if track.tested:
-        everything = _recordings(replace(track, tested=""))
-        assert everything is not None
-        return tested_in_turn(everything, track.tested)
-    match track.name:
-        case "twin":
-            pairs, seconds = TWIN_CHATS[track.profile]
-            return twin_recordings.make_recordings(pairs, seconds=seconds)
-        case "sewa" | "recordings" | "studyforrest":
-            load: Callable[..., RecordingSet] = getattr(data, f"load_{track.name}")
-            return load(Path(track.root), cache=_cache())
-    return None
-
-
-@lru_cache(maxsize=4)
-def _features(track: Track, modality: str) -> NDArray[np.float32] | None:
-    record = track.recordings()
-    if record is not None and track.name == "twin":
-        from paperlib import twin_recordings
-
-        return twin_recordings.make_features(record, modality, cache=_cache())
-    return None if record is None else getattr(record, modality)
 
 
 def _cache() -> Path:

@@ -58,3 +58,11 @@ def written(tmp_path_factory):
     for name, layout in LAYOUTS.items():
         layout.write(top / name)
     return top
+
+
+@pytest.fixture(scope="session")
+def audited():
+    """All findings on all papers."""
+    from paperlib.companion.audit import run_audit
+
+    return run_audit()

@@ -2,10 +2,9 @@ import math
 
 import pytest
 import torch
-from torch import nn
 from torch.testing import assert_close
 
-from paperlib.augmentation import AUGMENTATIONS, Warp, augment, see_both_ways
+from paperlib.augmentation import AUGMENTATIONS, Warp, augment
 from paperlib.models.backbones import build_backbone
 from paperlib.training import Schedule
 
@@ -92,9 +91,3 @@ def test_a_picture_seen_both_ways_is_its_mirror_image_to_the_network():
     assert_close(backbone(x), (plain(x) + plain(x.flip(3))) / 2)
     backbone.train(), plain.train()
     assert_close(backbone(x), plain(x))  # training sees each picture once
-
-
-def test_seeing_both_ways_changes_no_name_of_a_weight():
-    network = nn.Sequential(nn.Linear(2, 2))
-    names = list(network.state_dict())
-    assert list(see_both_ways(network).state_dict()) == names

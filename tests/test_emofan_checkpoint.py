@@ -125,34 +125,30 @@ def test_a_part_that_the_release_does_not_have_has_no_name():
         released_name("fan.stages.2.top.first.0.weight")
 
 
-def test_a_missing_tensor_is_named():
-    state = released()
-    del state["m1.b2_plus_1.conv3.weight"]
-    message = r"state dict: 1 tensors missing: m1.b2_plus_1.conv3.weight"
-    with pytest.raises(ValueError, match=message):
-        load_released(state)
+LEFT_OVER = [
+    "conv5.bn1.weight",
+    "conv2.bn4.weight",
+    "m0.b2_plus_2.bn1.weight",
+    "bl1.weight",
+    "fan.stem.norm.weight",
+]
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["conv5.bn1.weight", "conv2.bn4.weight", "m0.b2_plus_2.bn1.weight", "bl1.weight", "fan.stem.norm.weight"],
+    ("change", "message"),
+    [
+        ({"m1.b2_plus_1.conv3.weight": None}, "state dict: 1 tensors missing: m1.b2_plus_1.conv3.weight"),
+        *(({name: torch.zeros(1)}, f"1 tensors left over: {name}") for name in LEFT_OVER),
+        (
+            {f"emo_net_2.{i}.conv1.weight": torch.zeros(128, 256, 1, 1) for i in (0, 2, 4, 6)},
+            r"4 tensors of another shape: emo_net_2.0.conv1.weight .*, \.\.\.",
+        ),
+        ({"emo_fc_2.3.bias": torch.zeros(6)}, "has 6 values"),  # a number of classes that nobody trained
+    ],
 )
-def test_a_tensor_left_over_is_named(name):
-    with pytest.raises(ValueError, match=f"1 tensors left over: {name}"):
-        load_released(released() | {name: torch.zeros(1)})
-
-
-def test_tensors_of_another_shape_are_counted():
-    state = released()
-    for i in (2, 4, 6, 8):
-        state[f"emo_net_2.{i - 2}.conv1.weight"] = torch.zeros(128, 256, 1, 1)
-    with pytest.raises(ValueError, match=r"4 tensors of another shape: emo_net_2.0.conv1.weight .*, \.\.\."):
-        load_released(state)
-
-
-def test_a_number_of_classes_that_nobody_trained_is_refused():
-    state = released() | {"emo_fc_2.3.bias": torch.zeros(6)}
-    with pytest.raises(ValueError, match="has 6 values"):
+def test_what_is_not_the_released_network_is_refused(change, message):
+    state = {name: tensor for name, tensor in (released() | change).items() if tensor is not None}
+    with pytest.raises(ValueError, match=message):
         load_released(state)
 
 

@@ -4,12 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from layouts import (
-    write_affectnet_csv,
-    write_affwild,
-    write_manifest,
-    write_morphset,
-)
+from layouts import write_affectnet_csv, write_affwild, write_manifest, write_morphset
 
 from paperlib.companion.plan import read_plan
 from paperlib.fusion import LabelParameters, fit_label_parameters

@@ -4,13 +4,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from paperlib.models import (
-    DualDomainNet,
-    NetVLADBackbone,
-    TemporalNetVLAD,
-    VoteNet,
-    build_backbone,
-)
+from paperlib.models import DualDomainNet, NetVLADBackbone, TemporalNetVLAD, VoteNet, build_backbone
 from paperlib.models.backbones import COMPACT
 
 

@@ -7,13 +7,7 @@ import pytest
 import torch
 from torch.optim.swa_utils import update_bn
 
-from paperlib.models.emofan import (
-    EmoFAN,
-    freeze_alignment,
-    landmarks_from_heatmaps,
-    nme,
-    target_heatmaps,
-)
+from paperlib.models.emofan import EmoFAN, freeze_alignment, landmarks_from_heatmaps, nme, target_heatmaps
 
 
 def compact(**options) -> EmoFAN:

@@ -150,8 +150,3 @@ def test_evidential_variances_by_hand():
     assert found["variance"].item() == pytest.approx(np.sum(stats.invgamma.mean(alpha, scale=beta)))
     of_mean = np.sum(stats.invgamma.mean(alpha, scale=beta) / nu)
     assert found["variance of the mean"].item() == pytest.approx(of_mean)
-
-
-def test_an_unknown_method_is_refused():
-    with pytest.raises(KeyError, match="sigmoid"):
-        joint_net("sigmoid")

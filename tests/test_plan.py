@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paperlib import tracks
 from paperlib.companion import plan
 from paperlib.companion.plan import lacking, merged, read_plan
 from paperlib.companion.runs import UnsuitedError
@@ -50,10 +49,10 @@ def test_recordings_that_are_tested_in_turn_have_each_block_once_a_turn(folder, 
     record = replace(SMOKE.recordings(), truth=None)
     record = replace(record, split=np.array([IN_TURN] * len(record)))
     monkeypatch.setattr("paperlib.twin_recordings.make_recordings", lambda *args, **sizes: record)
-    tracks._recordings.cache_clear()
+    Track.recordings.cache_clear()
     (folder / "x.yaml").write_text("- {task: m:f, data: recordings, seeds: 2, labels: {network: n}}")
     blocks = read_plan("x", SMOKE)
-    tracks._recordings.cache_clear()
+    Track.recordings.cache_clear()
     pairs = list(dict.fromkeys(record.pair))
     assert [dict(b.labels) for b in blocks] == [{"network": "n", "tested": p} for p in pairs]
     assert [{r.track.tested for r in b.runs} for b in blocks] == [{p} for p in pairs]

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paperlib.companion.audit import run_audit
 from paperlib.files import ROOT
 
 NUMBER = r"[+−-]?\d+(?:\.\d+)?"
@@ -52,8 +51,8 @@ def test_an_interval_that_no_run_gave_is_noticed(ledger):
     assert not is_there(ledger, ("0.11", "0.02", "0.31"))
 
 
-def test_the_readme_counts_as_the_audit_does():
-    counts = run_audit()["status"].value_counts()
+def test_the_readme_counts_as_the_audit_does(audited):
+    counts = audited["status"].value_counts()
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     told = f"Of {counts.sum()} checks of the papers' own numbers {counts['does not match']} do not match"
     assert f"{told} and {counts['impossible as printed']} are impossible" in " ".join(text.split())

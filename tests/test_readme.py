@@ -1,7 +1,6 @@
 """README's lines of code run as they stand there, on small stand-ins for what a reader would bring.
 
-Nothing is imported for them: what a block needs it has to import. The lines that find a face are tested in
-test_face_detection.py.
+Nothing is imported for them: what a block needs it has to import.
 """
 
 import re
@@ -17,6 +16,7 @@ from torch import nn
 
 from paperlib.companion.reproduce import PAPERS
 from paperlib.emofan_checkpoint import released_name
+from paperlib.inference import Predictor, crop_face
 from paperlib.models.emofan import EmoFAN
 
 ROOT = Path(__file__).parent.parent
@@ -58,15 +58,7 @@ def valence_arousal(rng) -> np.ndarray:
 
 def test_every_block_is_tested_here():
     tested = [
-        of(name)
-        for name in (
-            "kl_continuous",
-            "LDLVA",
-            "fuse",
-            "multi_task_mse",
-            "Predictor",
-            "shake_shake",
-        )
+        of(name) for name in ("kl_continuous", "LDLVA", "fuse", "multi_task_mse", "Predictor", "shake_shake")
     ]
     assert sorted(tested) == sorted(blocks())
 
@@ -136,6 +128,20 @@ def test_a_released_checkpoint_reads_faces(tmp_path, monkeypatch, rng):
     found = run("Predictor", picture=picture, landmarks=landmarks, frames=picture[None])
     assert found["crop"].shape == (256, 256, 3) and found["found"].affect.shape == (1, 2)
     assert found["found"].landmarks.shape == (1, 68, 2)
+
+
+def test_the_lines_that_find_a_face_find_the_photograph_s():
+    pytest.importorskip("skimage")
+    found = re.search(r"\n    from skimage import.*?\n(?=\S)", README, re.DOTALL)
+    names = {"predictor": Predictor(EmoFAN(classes=8, width=16, depth=2, size=64)), "crop_face": crop_face}
+    exec(textwrap.dedent(found[0]), names)
+    eyes_and_mouth = np.array([[203, 101], [248, 103], [223, 145]])  # in its pixels, by eye
+    box = np.array(names["box"])
+    _, window = crop_face(names["photograph"], box, size=64)
+    assert (box[0] < eyes_and_mouth).all() and (eyes_and_mouth < box[1]).all()
+    assert ((window.to_crop(eyes_and_mouth) > 12) & (window.to_crop(eyes_and_mouth) < 52)).all()
+    assert np.ptp(eyes_and_mouth[:, 0]) > 0.25 * window.side
+    assert names["found"].affect.shape == (1, 2) and names["crop"].shape == (64, 64, 3)
 
 
 def test_the_losses_of_valence_and_arousal():

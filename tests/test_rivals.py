@@ -141,13 +141,6 @@ def test_rul_names_a_picture_by_its_own_mean(monkeypatch):
     assert_close(net(x), net.classifier(x[:, :1].expand(-1, 64)))
 
 
-def test_rul_with_equal_uncertainty_and_equal_labels_is_a_plain_mean(monkeypatch):
-    net, x = rul(monkeypatch), torch.tensor([[1.0, 0.3, 0.3], [3.0, 0.3, 0.3]])
-    label = torch.tensor([2, 2])
-    loss = net(x, label, torch.tensor([0, 1]))
-    assert_close(loss, F.cross_entropy(net.classifier(torch.full((2, 64), 2.0)), label))
-
-
 def test_rul_learns_the_uncertainty_head():
     net = RelativeUncertaintyNet(nn.Linear(4, 6), 6, n=8, classes=CLASSES)
     net(torch.randn(8, 4), torch.arange(8) % CLASSES, torch.arange(8)).backward()

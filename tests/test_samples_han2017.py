@@ -31,7 +31,7 @@ def results_of(block, gold, rng):
             arrays = {"correlation": rng.normal(size=(2, len(run.settings["delays"]), 2))}
         else:
             noise = 0.1 + abs(run.settings["weights"][0] - 1) * (len(run.settings["targets"]) > 1)
-            columns = [S.TARGETS_OF[t] for t in run.settings["targets"]]
+            columns = [{"E": "E", "sigma": "σ"}[t] for t in run.settings["targets"]]
             arrays = {"history": np.float32([[1, 3], [1, 2], [1, 4]])}
             for split, partition in PARTS.items():
                 y = np.stack([gold.at(run.settings["dimension"], t, partition) for t in columns], axis=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.metrics import f1_score
+from sklearn.metrics import brier_score_loss, f1_score, log_loss
 
 from paperlib import calibration
 from paperlib.companion import classifiers
@@ -153,13 +153,13 @@ def test_macro_f1_of_all_draws_at_once_is_scikit_learn_s(rng):
         assert got == pytest.approx(f1_score(right[rows], named[rows], average="macro"))
 
 
-def test_scores_of_probabilities_are_those_of_calibration(rng):
+def test_scores_of_probabilities_are_scikit_learn_s(rng):
     logs = np.log(rng.dirichlet(np.ones(4), 200))
     right = rng.integers(0, 4, 200)
     table = pd.DataFrame(logs, columns=[f"log p {k}" for k in range(4)])
     table = table.assign(right=right, item=np.arange(200), unit="a", seed=0, part="all")
     measures = [classifiers.ECE, classifiers.BRIER, classifiers.NLL]
     found = score(table, measures, by="part").numbers.droplevel("part")
-    of = {"ECE": "calibration_error", "Brier": "brier", "NLL": "nll"}
-    for name, function in of.items():
-        assert found[name] == pytest.approx(getattr(calibration, function)(logs, right))
+    assert found["ECE"] == pytest.approx(calibration.calibration_error(logs, right))
+    assert found["Brier"] == pytest.approx(brier_score_loss(right, np.exp(logs), scale_by_half=False))
+    assert found["NLL"] == pytest.approx(log_loss(right, np.exp(logs)))

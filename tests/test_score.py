@@ -1,15 +1,13 @@
-"""The words of the pages: known answers by hand, scipy, statsmodels and the project's own bootstraps."""
+"""The words of the pages: known answers by hand, scipy and statsmodels."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from bootstraps import cluster_bootstrap, crossed_bootstrap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats as sp
 
-from paperlib import metrics
 from paperlib.companion.measures import accuracy, ccc, mean, pcc, rmse, sagr, spearman
 from paperlib.companion.replicates import ALL, Measure, ranks
 from paperlib.companion.score import ahead, average, beside, common, compare, pick, put, score, together
@@ -53,22 +51,6 @@ def test_a_difference_over_seeds_is_the_paired_t_test(samples):
     a, b = (samples[samples["method"] == m].groupby("seed")["x"].mean() for m in ("ours", "theirs"))
     low, high = sp.ttest_rel(a, b).confidence_interval()
     assert_allclose([gap["estimate"], gap["low"], gap["high"]], [(a - b).mean(), low, high])
-
-
-def test_over_people_and_over_both_are_the_bootstraps_of_stats(samples):
-    one = samples.query("method == 'ours' and seed == 0")
-    line = lines(score(one, pcc("x", "y"), "method", over="people", draws=300)).iloc[0]
-    unit = one["unit"].to_numpy()
-    of = cluster_bootstrap(
-        metrics.pcc, one["x"].to_numpy(), one["y"].to_numpy(), clusters=unit, seed=0, draws=300
-    )
-    assert_allclose([line["estimate"], line["low"], line["high"]], [of.estimate, of.low, of.high])
-    ours = samples.query("method == 'ours'").pivot(index="item", columns="seed", values="x").to_numpy()
-    found = lines(
-        score(samples.query("method == 'ours'"), MEAN, "method", over="people and seeds", draws=300)
-    ).iloc[0]
-    both = crossed_bootstrap(lambda v: float(v.mean()), ours, clusters=unit, seed=0, draws=300)
-    assert_allclose([found["estimate"], found["low"], found["high"]], [both.estimate, both.low, both.high])
 
 
 @pytest.mark.parametrize(

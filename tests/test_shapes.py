@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from paperlib import annotations, fusion, labels, losses, metrics, postprocessing
-from paperlib.calibration import brier, fit_temperature
+from paperlib.calibration import calibration_error, fit_temperature
 from paperlib.models import blstm, ldlva
 from paperlib.shapes import check_shapes
 
@@ -48,15 +48,13 @@ def test_a_loss_refuses_what_would_broadcast(loss, shapes):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: metrics.agreement_sums(np.zeros((4, 2)), np.zeros((4, 2)), np.zeros(4)),
-        lambda: metrics.agreement_sums(np.zeros(4), np.zeros(4), np.zeros(1)),
         lambda: postprocessing.PostProcessing(window=3)(np.zeros((9, 2))),
         lambda: fusion.inverse_distances(np.zeros((4, 2)), np.zeros((7, 1))),
         lambda: fusion.fuse(np.zeros((4, 1), int), np.ones((4, 7)), alpha=0.5),
         lambda: fusion.class_weights(np.zeros((1, 4), int), classes=1),
         lambda: labels.local_similarity(np.zeros((4, 2)), np.zeros((1, 3), int), delta=1.0),
         lambda: labels.is_noisy(np.zeros((4, 1), int), np.zeros((4, 2))),
-        lambda: brier(np.zeros((4, 7)), np.zeros((4, 1), int)),
+        lambda: calibration_error(np.zeros((4, 7)), np.zeros((4, 1), int)),
         lambda: fit_temperature(np.zeros((4, 7)), np.ones((1, 7))),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from paperlib.data.records import FaceSet
-from paperlib.fusion import LabelParameters, fit_label_parameters, posterior
+from paperlib.fusion import fit_label_parameters, posterior
 from paperlib.labels import EXPRESSIONS
 from paperlib.tasks import dual_domain as task
 from paperlib.tracks import Track
@@ -250,9 +250,3 @@ def test_grad_cam_of_a_linear_network_is_its_class_s_weighted_map(rng):
     found = task.attention(model, images, np.array([0, 0, 1]))
     expected = np.stack([2 * x[0], 2 * x[1], -x[2]]).clip(min=0) / 36
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_parameters_of_the_wrong_kind_of_file_are_refused(tmp_path):
-    (tmp_path / "p.json").write_text("[]")
-    with pytest.raises(ValueError, match="holds no label parameters"):
-        LabelParameters.load(tmp_path / "p.json")

@@ -198,9 +198,9 @@ def test_valence_arousal_and_categories_are_learnt(on, train, rng, settings):
     )
     test = task.problem(track).test
     assert metrics.ccc(out["affect"], affect[test]).min() > 0.5
-    assert metrics.accuracy(out["logits"].argmax(axis=1), happy[test]) > 0.7
+    assert (out["logits"].argmax(axis=1) == happy[test]).mean() > 0.7
     known = task.problem(track).train
-    assert metrics.accuracy(out["train"].argmax(axis=1), happy[known]) > 0.7
+    assert (out["train"].argmax(axis=1) == happy[known]).mean() > 0.7
 
 
 def test_landmarks_of_each_kind(on):

@@ -112,17 +112,6 @@ def test_a_track_without_categories_says_so(on, monkeypatch):
 # labels
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.1, 0.25, 0.3])
-def test_flips_are_of_exact_number_and_follow_the_seed(on, noise):
-    track = on()
-    given, right = task.training_labels(track, "consensus", noise=noise, seed=0)
-    assert (given != right).sum() == round(noise * len(right))
-    np.testing.assert_array_equal(right, task.problem(track).rows % 7)
-    again, other = (task.training_labels(track, "consensus", noise=noise, seed=s)[0] for s in (0, 1))
-    np.testing.assert_array_equal(given, again)
-    assert np.array_equal(given, other) == (noise == 0)
-
-
 def test_the_twins_second_population_differs_where_its_habits_outweigh_the_votes(on, faces):
     def votes(**cast):
         return [cast.get(e, 0) for e in EXPRESSIONS]

@@ -107,11 +107,7 @@ def test_mean_and_deviation_by_hand(faces):
         ],
         np.float32,
     )
-    expected = [
-        [0.3, -0.2, np.sqrt(0.02), np.sqrt(0.08)],
-        [0.1, 0.1, 0, 0],
-        [0.3, 0, 0.3, 0.3],
-    ]
+    expected = [[0.3, -0.2, np.sqrt(0.02), np.sqrt(0.08)], [0.1, 0.1, 0, 0], [0.3, 0, 0.3, 0.3]]
     assert_allclose(task.mean_and_deviation(small(faces, ratings=ratings)), expected, atol=1e-6)
 
 

@@ -85,22 +85,18 @@ def test_files_that_change_are_not_mixed_with_what_was_loaded_before(faces, tmp_
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")  # in the data folder, where it may lie
     track = Track(name="manifest", root=str(tmp_path), profile="smoke")
     layouts.write_manifest(replace(faces, ratings=None), tmp_path)
+    monkeypatch.setattr(tracks, "_VERSIONS", {})
     first = track.faces()
-    tracks._faces.cache_clear()
+    Track.faces.cache_clear()
     assert track.faces().fingerprint == first.fingerprint
     os.utime(tmp_path / "manifest.csv", ns=(1, 1))
-    tracks._faces.cache_clear()
-    with pytest.raises(RuntimeError, match="files of track manifest changed while they were used.* start ag"):
-        track.faces()
-
-
-def test_files_that_changed_since_they_were_first_seen_are_told(monkeypatch):
-    track = Track(name="manifest", root="anywhere")
-    seen = iter(["old", "old", "new"])
-    monkeypatch.setattr(tracks, "_VERSIONS", {})
-    monkeypatch.setattr(tracks, "_state", lambda _: next(seen))
-    tracks.check_unchanged(track)  # not seen yet
-    tracks.expect({track: tracks._state(track)})
+    Track.faces.cache_clear()
+    message = "files of track manifest changed while they were used.* start ag"
+    for look in (track.faces, lambda: tracks.check_unchanged(track)):
+        with pytest.raises(RuntimeError, match=message):
+            look()
+    seen, tracks._VERSIONS = tracks._VERSIONS, {}  # another process, which is told what this one saw
     tracks.check_unchanged(track)
-    with pytest.raises(RuntimeError, match="files of track manifest changed while they were used"):
+    tracks.expect(seen)
+    with pytest.raises(RuntimeError, match=message):
         tracks.check_unchanged(track)

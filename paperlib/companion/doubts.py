@@ -97,7 +97,8 @@ def _risks(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> ND
     return (e + (f - e) * (answered - i) / (j - i)) / answered
 
 
-def _log(p: NDArray) -> NDArray:
+def log_of(p: NDArray) -> NDArray:
+    """Of probabilities (n, K), whose rows are made to sum to one, in nats."""
     p = np.maximum(p / p.sum(axis=1, keepdims=True), LEAST)
     return np.log(p / p.sum(axis=1, keepdims=True))
 
@@ -111,12 +112,12 @@ def _by_half(value: NDArray, half: NDArray) -> NDArray:
 
 
 def _cooled_loss(p: NDArray, temperature: NDArray, label: NDArray, half: NDArray) -> NDArray:
-    log_p = log_softmax(_log(p) / temperature[:, None], axis=1)
+    log_p = log_softmax(log_of(p) / temperature[:, None], axis=1)
     return _by_half(-log_p[np.arange(len(label)), label.astype(int)], half)
 
 
 def _cooled_loss_to_votes(p: NDArray, temperature: NDArray, votes: NDArray, half: NDArray) -> NDArray:
-    log_p = log_softmax(_log(p) / temperature[:, None], axis=1)
+    log_p = log_softmax(log_of(p) / temperature[:, None], axis=1)
     return _by_half(-(votes / votes.sum(axis=1, keepdims=True) * log_p).sum(axis=1), half)
 
 

@@ -7,7 +7,6 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-COLOURS = sns.color_palette("colorblind")
 OURS, PRINTED, ZERO = "0.1", "0.5", "0.75"
 
 

@@ -49,12 +49,7 @@ def accuracy(named: str = "named", right: str = "right", name: str = "accuracy",
 
 
 def mean(
-    name: str,
-    *columns: str,
-    of: Function = lambda x: x,
-    better: int = 1,
-    unit: str = "",
-    root: bool = False,
+    name: str, *columns: str, of: Function = lambda x: x, better: int = 1, unit: str = "", root: bool = False
 ) -> Measure:
     """Mean over rows of a function of columns, or its root; rows where it is NaN do not count."""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,25 +73,18 @@ class Page:
 
     def short(self, statements: Mapping[str, pd.DataFrame], *, corner: str = "The paper says") -> Table:
         """*In short*: statements in a reader's words, each with its verdict and evidence from claimed lines."""
-        columns: list[Heading] = [("Here",), ("Evidence: estimate [95 % interval]",)]
-        cells: dict[At, Cell] = {}
+        rows = {}
         for said, found in statements.items():
-            found = self._judged(found) if len(found) else found
-            word = _word(found) if len(found) else LEFT
-            cells[(said,), columns[0]] = Cell(word, word=word)
-            cells[(said,), columns[1]] = Cell(
-                evidence(self._named_here(found)) if len(found) else "these data cannot test it"
-            )
-        rows = [(said,) for said in statements]
-        return Table(title="", corner=[corner], rows=rows, columns=columns, cells=cells, prose=True)
+            if len(found):
+                found = self._judged(found)
+                word, text = _word(found), evidence(self._named_here(found))
+            else:
+                word, text = LEFT, "these data cannot test it"
+            rows[said] = [Cell(word, word=word), Cell(text)]
+        return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval]"], rows, corner)
 
     def show(
-        self,
-        name: str,
-        *tables: pd.DataFrame | Scores,
-        title: str = "",
-        down: str = "",
-        across: str = "",
+        self, name: str, *tables: pd.DataFrame | Scores, title: str = "", down: str = "", across: str = ""
     ) -> None:
         """Display and save lines, or scores as their lines: numbers as the paper lays them out, tested ones below.
 
@@ -147,12 +141,9 @@ class Page:
         table = table.assign(digits=_digits(table, tested, printed))
         keys = layout["down"].split(), layout["across"].split()
         link = (os.path.join("..", "..", "..", "figures", self.track, self.key, f"{name}.csv"), f"{name}.csv")
-        made = (
-            [_Layout(self, layout, printed, *keys, link).numbers(table[~tested])] if (~tested).any() else []
-        )
-        return made + (
-            [_Layout(self, layout, printed, *keys, link).tests(table[tested])] if tested.any() else []
-        )
+        laid_out = _Layout(self, layout, printed, *keys, link)
+        parts = {laid_out.numbers: table[~tested], laid_out.tests: table[tested]}
+        return [of(lines) for of, lines in parts.items() if len(lines)]
 
     def frame(self, name: str, frame: pd.DataFrame, caption: str = "", precision: int = 3) -> None:
         """Display and save a plain table: settings, counts, findings."""
@@ -202,37 +193,24 @@ class Page:
         found["evidence"] = [_sentences(text[c], x["why"]) for c, x in found.iterrows()]
         _write(ledger[["artefact", *ledger.columns.drop("artefact")]], self.folder / "ledger.csv")
         _write(found.reset_index(), self.folder / "verdicts.csv")
-        columns: list[Heading] = [("Where",), ("Here",), ("Evidence, or why not attempted",)]
-        cells: dict[At, Cell] = {}
-        for x in found.to_dict("records"):
-            row = (x["claim"],)
-            cells |= {
-                (row, columns[0]): Cell(x["where"]),
-                (row, columns[1]): Cell(x["verdict"], word=x["verdict"]),
-            }
-            cells[row, columns[2]] = Cell(x["evidence"])
-        rows = [(text,) for text in found["claim"]]
+        rows = {
+            x["claim"]: [Cell(x["where"]), Cell(x["verdict"], word=x["verdict"]), Cell(x["evidence"])]
+            for x in found.to_dict("records")
+        }
         title = "Every statement of the paper that a training can test"
-        return Table(
-            title=title, corner=["The paper says"], rows=rows, columns=columns, cells=cells, prose=True
-        )
+        return Table.of_prose(title, ["Where", "Here", "Evidence, or why not attempted"], rows)
 
 
+@dataclass(frozen=True)
 class _Layout:
     """How the lines of one table of a page become cells."""
 
-    def __init__(
-        self,
-        page: Page,
-        layout: Mapping[str, str],
-        printed: pd.DataFrame,
-        down: list[str],
-        across: list[str],
-        link: tuple[str, str],
-    ) -> None:
-        self.page, self.layout, self.printed = page, layout, printed
-        self.down, self.across, self.link = down, across, link
-        self.best = layout.get("best") == "yes"
+    page: Page
+    layout: Mapping[str, str]
+    printed: pd.DataFrame
+    down: list[str]
+    across: list[str]
+    link: tuple[str, str]
 
     def numbers(self, table: pd.DataFrame) -> Table:
         """Ours large with its spread, printed small beneath; the best of a column bold."""
@@ -245,12 +223,8 @@ class _Layout:
         values = {c: [_read_as(x) for (_, k), x in ours.items() if k == c] for c in columns}
         cells: dict[At, Cell] = {}
         for at in dict.fromkeys([*ours, *theirs]):
-            best = (
-                self.best
-                and at in ours
-                and len(values[at[1]]) > 1
-                and _read_as(ours[at]) == max(values[at[1]])
-            )
+            beside = values[at[1]] if self.layout.get("best") == "yes" and at in ours else []
+            best = len(beside) > 1 and _read_as(ours[at]) == max(beside)
             cells[at] = self._cell(at, ours.get(at), theirs.get(at), best)
         corner, title = self._headed(table, self.layout["title"])
         known = {*starts(r for r, _ in theirs), *starts(c for _, c in theirs)}
@@ -303,12 +277,9 @@ class _Layout:
         alone = table[table["sd"].isna() & table["low"].notna()]
         over = " and ".join(self.page.here.get(x, x) for x in alone["over"].unique())
         what += f"; in brackets 95 % intervals over {over}" if over else ""
-        what += "; best of a column bold" if bold else ""
-        return (
-            f"{what}. Small print: the paper, {self.layout['of']}."
-            if printed and self.layout["of"]
-            else f"{what}."
-        )
+        what += "; best of a column bold" * bold
+        small = f" Small print: the paper, {self.layout['of']}." if printed and self.layout["of"] else ""
+        return f"{what}.{small}"
 
     def tests(self, table: pd.DataFrame) -> Table:
         """Differences and what else has a verdict: estimate, interval, verdict, and the printed number."""
@@ -321,19 +292,15 @@ class _Layout:
         across = [k for k in self.across if k not in fixed] or self.across[:1]
         cells: dict[At, Cell] = {}
         for at, x in placed(table, down, across).items():
-            places = len(f"{x['paper']:.10g}".partition(".")[2]) if x["paper"] == x["paper"] else 0
-            paper = (
-                (f"printed {number(x['paper'], min(places, x['digits'] + 1), '+')}",)
-                if x["paper"] == x["paper"]
-                else ()
-            )
+            paper: tuple[str, ...] = ()
+            if x["paper"] == x["paper"]:
+                places = min(len(f"{x['paper']:.10g}".partition(".")[2]), x["digits"] + 1)
+                paper = (f"printed {number(x['paper'], places, '+')}",)
             cells[at] = Cell(*interval(x, x["digits"]), paper, word=x["verdict"], why=x["why"])
         said = {k: v for k, v in fixed.items() if k not in (*down, *across) and v and v != MEAN}
         of = "; ".join(v if " less " in v else f"{k} {v}" for k, v in said.items())
         title = self.layout["title"].partition(":")[0] + ", tested" + (f" ({of})" if of else "")
-        corner, title = _Layout(self.page, self.layout, self.printed, down, across, self.link)._headed(
-            table, title
-        )
+        corner, title = replace(self, down=down, across=across)._headed(table, title)
         under = [f"{counted(x)}: {x['verdict']}." for x in counts.to_dict("records")]
         over = " and ".join(self.page.here.get(x, x) for x in table["over"].unique())
         if table["claim"].ne("").any():
@@ -452,9 +419,7 @@ def order(table: pd.DataFrame, keys: list[str], like: pd.DataFrame) -> list[Head
 def _word(found: pd.DataFrame) -> str:
     """One word for lines that a reader's sentence rests on."""
     words = set(found["verdict"])
-    if len(words) == 1:
-        return str(words.pop())
-    return combined(words)
+    return str(*words) if len(words) == 1 else combined(words)
 
 
 def _digits(table: pd.DataFrame, tested: pd.Series, printed: pd.DataFrame) -> pd.Series:

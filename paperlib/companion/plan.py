@@ -21,19 +21,7 @@ from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
 WHERE = ("when", "unless", "needs")
-FIELDS = {
-    *WHERE,
-    "task",
-    "data",
-    "instead",
-    "seeds",
-    "members",
-    "labels",
-    "settings",
-    "also",
-    "across",
-    "check",
-}
+FIELDS = {*WHERE, *"task data instead seeds members labels settings also across check".split()}
 FINGERPRINT = "fingerprint on"  # of a setting: the fingerprint that the block's data have on this track
 
 # what a block needs, in words; of data by name, and of their attributes

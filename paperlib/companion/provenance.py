@@ -14,10 +14,7 @@ from pathlib import Path
 # A data set is known by its fingerprint, so the code that read it is not asked again; `asked` only carries runs.
 NOT_FOLLOWED = ("paperlib.data", "paperlib.tracks", "paperlib.asked")
 # What a task reads of its `track`, and the function that decides what it gets beside what the fingerprint tells.
-DECIDED_BY = {
-    "track.categories": "paperlib.tracks:as_categories",
-    "track.of_kind": "paperlib.tracks:as_kind",
-}
+DECIDED_BY = {"track.categories": "paperlib.tracks:as_categories", "track.of_kind": "paperlib.tracks:as_kind"}
 
 
 @cache
@@ -162,9 +159,7 @@ class _Spelling(ast._Unparser):  # type: ignore[name-defined]
             with self.buffered() as buffer:
                 self._write_fstring_inner(value)
             text, quotes = self._str_literal_helper(
-                "".join(buffer),
-                quote_types=quotes,
-                escape_special_whitespace=isinstance(value, ast.Constant),
+                "".join(buffer), quote_types=quotes, escape_special_whitespace=isinstance(value, ast.Constant)
             )
             written += text
         self.write(f"f{quotes[0]}{written}{quotes[0]}")

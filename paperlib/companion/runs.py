@@ -36,10 +36,8 @@ from paperlib.companion.provenance import (
     precision,
     source_fingerprint,
 )
-from paperlib.data.cache import fingerprint
 from paperlib.tracks import Track, expect, versions
 
-SECONDS = "seconds"  # of a run's arrays the one that is its cost
 PATIENCE = 20  # seconds to wait for a scheduler's answer, and for its first worker
 LOADED = source_fingerprint()  # of the code of this process, whatever becomes of the files
 ONE_A_PROCESS = threading.Lock()  # torch has one random generator a process
@@ -89,13 +87,6 @@ class Result:
 
     def __getitem__(self, name: str) -> NDArray:
         return self.arrays[name]
-
-    @property
-    def fingerprint(self) -> str:
-        """Of what came out, but for how long it took: two trainings with one key are bit for bit the same on one kind
-        of processor alone."""
-        out = {name: np.atleast_1d(a) for name, a in self.arrays.items() if name != SECONDS}
-        return fingerprint(out)[:16]
 
 
 def run_missing(

@@ -80,17 +80,11 @@ class Scores:
 
     def only(self, at: Mapping[str, Any] | None = None, /, **levels: Any) -> Scores:
         """The lines that have, on each level named, this value or one of these; a level keeps its place."""
-        keep = np.ones(len(self), bool)
-        for name, wanted in {**(at or {}), **levels}.items():
-            keep &= self._is(name, wanted)
-        return self[keep]
+        return self[self._are({**(at or {}), **levels})]
 
     def but(self, at: Mapping[str, Any] | None = None, /, **levels: Any) -> Scores:
         """The lines that `only` would leave out."""
-        drop = np.ones(len(self), bool)
-        for name, wanted in {**(at or {}), **levels}.items():
-            drop &= self._is(name, wanted)
-        return self[~drop]
+        return self[~self._are({**(at or {}), **levels})]
 
     def rename(self, level: str, names: Mapping[str, str]) -> Scores:
         """Other names on a level."""
@@ -107,6 +101,10 @@ class Scores:
         if out.over == SEEDS and len(frame) and len(out.seeds.columns):
             frame = _set(frame, [ALL], frame["seed"].mean(axis=1).to_frame())
         return replace(out, frame=frame)
+
+    def _are(self, levels: Mapping[str, Any]) -> np.ndarray:
+        keep = [self._is(name, wanted) for name, wanted in levels.items()]
+        return np.logical_and.reduce([np.ones(len(self), bool), *keep])
 
     def _is(self, level: str, wanted: Any) -> np.ndarray:
         if level not in self.levels:

@@ -18,16 +18,8 @@ from paperlib.companion.verdicts import AHEAD, BEHIND, FAILED, HELD, IN_PART, LE
 # Colours are see-through, so that they suit white and dark pages; the word always stands beside them.
 CSS = Path(__file__).with_name("table.css").read_text(encoding="utf-8")
 BLUE, ORANGE, GREY = "rgba(46,134,193,0.22)", "rgba(224,112,32,0.26)", "rgba(128,128,128,0.13)"
-SHADE = {
-    HELD: BLUE,
-    AHEAD: BLUE,
-    FAILED: ORANGE,
-    BEHIND: ORANGE,
-    OPEN: GREY,
-    IN_PART: GREY,
-    MIXED: GREY,
-    LEFT: "",
-}
+SHADE = dict.fromkeys((HELD, AHEAD), BLUE) | dict.fromkeys((FAILED, BEHIND), ORANGE)
+SHADE |= dict.fromkeys((OPEN, IN_PART, MIXED), GREY) | {LEFT: ""}
 # A notebook that is not trusted loses <style>, GitHub all styles: attributes carry the structure.
 LEFT_ALIGNED, RIGHT_ALIGNED = 'align="left" style="text-align:left"', 'align="right"'
 
@@ -64,6 +56,22 @@ class Table:
     under: str = ""
     link: tuple[str, str] = ("", "")
     prose: bool = False
+
+    @classmethod
+    def of_prose(
+        cls,
+        title: str,
+        columns: Sequence[str],
+        rows: Mapping[str, Sequence[Cell]],
+        corner: str = "The paper says",
+    ) -> Table:
+        """A line of cells a sentence."""
+        headings: list[Heading] = [(column,) for column in columns]
+        cells: dict[At, Cell] = {}
+        for row, found in rows.items():
+            cells |= {((row,), at): cell for at, cell in zip(headings, found, strict=True)}
+        of = [(row,) for row in rows]
+        return cls(title=title, corner=[corner], rows=of, columns=headings, cells=cells, prose=True)
 
     @property
     def dense(self) -> bool:

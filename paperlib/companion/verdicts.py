@@ -87,20 +87,12 @@ def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
     printed = found["paper"].dropna()
     line = {
         "measure": f"cells ahead of {len(found)}" + (f" ({of})" if of else ""),
-        "estimate": float(above),
-        "claim": name,
-        "verdict": verdict,
+        **{"estimate": float(above), "claim": name, "verdict": verdict},
+        "counted": f"{int((printed > 0).sum())} of {len(printed)}" if len(printed) else "",
+        "why": f"{behind} behind, {int(below.sum())} of them by Holm's test" if behind else "",
+        **{"over": scores.over, "better": 1, "unit": "", "sd": np.nan, "low": np.nan, "high": np.nan},
     }
-    paper = f"{int((printed > 0).sum())} of {len(printed)}" if len(printed) else ""
-    why = f"{behind} behind, {int(below.sum())} of them by Holm's test" if behind else ""
-    about = {
-        "why": why,
-        "over": scores.over,
-        "better": 1,
-        "unit": "",
-        **dict.fromkeys(("sd", "low", "high"), np.nan),
-    }
-    return pd.DataFrame([{**line, "counted": paper, **about}])
+    return pd.DataFrame([line])
 
 
 def power(claimed: pd.DataFrame, *, chance: float = 0.8) -> pd.DataFrame:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+if TYPE_CHECKING:
+    from paperlib.companion.runs import Result
+
+# a plan's blocks: labels, and the results of runs that differ in their seed alone
+Planned: TypeAlias = "Sequence[tuple[Mapping[str, str], Sequence[Result]]]"
 STORED = Path(__file__).resolve().parents[3] / "data" / "samples"
 # Of a table with many methods, whose labels come again and again, a third of the size that pyarrow's own choices give.
 _ENCODINGS = {"f": "BYTE_STREAM_SPLIT", "i": "DELTA_BINARY_PACKED"}

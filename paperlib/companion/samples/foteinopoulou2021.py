@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from paperlib import stats
 from paperlib.companion.runs import Result
-from paperlib.companion.samples import in_lots
+from paperlib.companion.samples import Planned, in_lots
 from paperlib.data.records import FaceSet, SequenceSet, subset
 from paperlib.labels import AFFECT, is_noisy, sole_winner
 from paperlib.tracks import Track
 
-Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
 Gaussians = list[tuple[NDArray, NDArray]]  # mean and variance (n, 2), one pair a seed
 
 

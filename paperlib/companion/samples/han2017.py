@@ -18,6 +18,7 @@ from sklearn.linear_model import LinearRegression
 
 from paperlib.annotations import compensate_delay, evaluator_weighted_estimate, perception_uncertainty
 from paperlib.companion.runs import Result
+from paperlib.companion.samples import Planned
 from paperlib.data.records import IN_TURN, RecordingSet, turns
 from paperlib.labels import AFFECT
 from paperlib.metrics import ccc
@@ -26,11 +27,9 @@ from paperlib.tracks import Track
 
 Trace = NDArray[np.float64]
 Traces = Mapping[str, Trace]  # by partition: of its recordings, end to end
-Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
 Networks = Mapping[str, Sequence[Result]]  # of one modality and dimension, by name; one a seed
 DIMENSIONS = ("arousal", "valence")  # the paper's order
 TARGETS = {"E": "E", "σ": "sigma"}  # the paper's name: the runs'
-TARGETS_OF = {run: paper for paper, run in TARGETS.items()}
 PARTITIONS = {"train": "train", "dev": "validation", "test": "test"}
 NAMES = {**{split: partition for partition, split in PARTITIONS.items()}, IN_TURN: "test"}
 SCORED = ("dev", "test")
@@ -233,7 +232,7 @@ def _processed(result: Result, name: str, gold: Gold, dev: Trace) -> dict[str, T
     raw = {p: gold.split(result[PARTITIONS[p]][:, column].astype(np.float64), p) for p in SCORED}
     reach, most = round(LONGEST_WINDOW * gold.rate), round(LONGEST_SHIFT * gold.rate)
     tried = {"windows": [w for w in WINDOWS if w <= reach], "shifts": range(-most, most + 1)}
-    chain, _ = fit_postprocessing(raw["dev"], gold.split(dev, "dev"), **tried)
+    chain = fit_postprocessing(raw["dev"], gold.split(dev, "dev"), **tried)
     return {
         step: {p: np.concatenate([part(x) for x in raw[p]]) for p in SCORED}
         for step, part in steps(chain).items()

@@ -13,7 +13,7 @@ from scipy.stats import entropy
 from sklearn.neighbors import NearestNeighbors
 
 from paperlib.companion.runs import Result
-from paperlib.companion.samples import in_lots
+from paperlib.companion.samples import Planned, in_lots
 from paperlib.data.records import FaceSet
 from paperlib.labels import AFFECT, EXPRESSIONS, nearest_in_affect, sole_winner
 from paperlib.tasks.noisy_labels import CLASSES, Problem, problem, second_population, training_labels
@@ -29,7 +29,6 @@ NOISE: Mapping[str, tuple[str, float]] = {
     "natural": ("natural", 0.0),
     "populations": ("populations", 0.0),
 }
-Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
 
 
 def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 from paperlib import calibration
 from paperlib.companion.runs import Result
+from paperlib.companion.samples import Planned
 from paperlib.fusion import class_weights, inverse_distances, posterior
 from paperlib.labels import AFFECT, flip_labels
 from paperlib.tasks.dual_domain import (
@@ -25,7 +26,6 @@ from paperlib.tasks.dual_domain import (
 )
 from paperlib.tracks import Track
 
-Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
 TABLE3 = ("One-hot", "Fusion (Euclidean)", "Fusion (GMM)")
 # what a run is where the plan does not say otherwise; `variant` names what differs from the runs of table 3
 USUAL = {"variant": "", "noise": "0 %", "places": "as labelled", "weights": "weighted L2", "split": ""}
@@ -120,23 +120,16 @@ def _named(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.
 def _affect(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.DataFrame:
     parts, common = _test(track, x, results)
     truth = parts.judged[parts.test]
-    pairs = list(enumerate(AFFECT))
 
     def of(r: Result) -> pd.DataFrame:
-        found = [
-            {**common, "dimension": d, "label": truth[:, j], "prediction": _single(r, j)} for j, d in pairs
-        ]
-        return pd.concat([pd.DataFrame(f) for f in found])
+        said = r["affect"].astype(np.float32)
+        each = (
+            {"dimension": d, "label": truth[:, j], "prediction": said[:, j]} for j, d in enumerate(AFFECT)
+        )
+        return pd.concat([pd.DataFrame({**common, **one}) for one in each])
 
-    return (
-        _each([r for r in results if "affect" in r.arrays], of)
-        if "affect" in results[0].arrays
-        else pd.DataFrame()
-    )
-
-
-def _single(r: Result, dimension: int) -> NDArray[np.float32]:
-    return r["affect"][:, dimension].astype(np.float32)
+    known = [r for r in results if "affect" in r.arrays]
+    return _each(known, of) if known else pd.DataFrame()
 
 
 def _probabilities(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.DataFrame:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from paperlib.calibration import fit_temperature
+from paperlib.companion.doubts import log_of
 from paperlib.companion.runs import Result
-from paperlib.companion.samples import in_lots
+from paperlib.companion.samples import Planned, in_lots
 from paperlib.labels import EXPRESSIONS
 from paperlib.tracks import Track
 from paperlib.twin.prototypes import circumplex_table
@@ -21,7 +22,6 @@ from paperlib.twin.prototypes import circumplex_table
 PLAIN, ENSEMBLE = "plain network", "ensemble of three"
 NAMES = EXPRESSIONS[:7]
 LOTS = 50  # that faces are dealt into where nobody knows whose they are
-LEAST = 6e-8  # half precision's; a probability of nought would have an infinite loss
 # The scores of a test face that a run keeps, and what a method has to say against a given label, in words
 SCORES = {
     "score: mutual information": "mutual information",
@@ -39,9 +39,7 @@ DOUBTS = {
 }
 
 
-def build(
-    track: Track, planned: Sequence[tuple[Mapping[str, str], Sequence[Result]]]
-) -> dict[str, pd.DataFrame]:
+def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     """Tables "" (test faces, runs), "faces" (what raters say), "training" (labels, runs), "runs" and "excluded".
 
     Raises:
@@ -85,9 +83,7 @@ def said_by(affect: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.square(affect[:, None] - circumplex_table()).sum(axis=2).argmin(axis=1)
 
 
-def _networks(
-    planned: Sequence[tuple[Mapping[str, str], Sequence[Result]]],
-) -> list[tuple[str, int, list[Result]]]:
+def _networks(planned: Planned) -> list[tuple[str, int, list[Result]]]:
     """Method, seed, and its networks: one, or of an ensemble the plain network of the seed and its further members."""
     results = {labels["method"]: list(of) for labels, of in planned}
     further = iter(results[ENSEMBLE])
@@ -144,8 +140,7 @@ def _temperatures(
 ) -> dict[str, NDArray[np.float64]]:
     """For each half the temperature that suits the other: to what most raters say, and to how their votes divide."""
     p = np.stack([said[f"p {name}"].astype(np.float64) for name in NAMES], axis=1)
-    p = np.maximum(p / p.sum(axis=1, keepdims=True), LEAST)
-    log_p, found = np.log(p / p.sum(axis=1, keepdims=True)), {}
+    log_p, found = log_of(p), {}
     targets = {"temperature": np.eye(len(NAMES))[label]}
     targets["temperature for votes"] = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
     for name, target in targets.items():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from paperlib.companion.runs import Result
-from paperlib.companion.samples import in_lots
+from paperlib.companion.samples import Planned, in_lots
 from paperlib.labels import AFFECT, EXPRESSIONS, is_noisy
 from paperlib.tasks.emofan import Problem, clips, problem
 from paperlib.tasks.label_variance import one_rating
@@ -23,8 +23,6 @@ JUDGED = ("kept by the rules", "kept by others", "label", "category", "two agree
 KNOWN = ("true", "true variance", "wrong", "error of original", "error of FAN")
 TAUGHT = ("trained", "item", "unit", "seed", "off the votes", "agrees", "wrong")
 FOLDED = ("network", "dimension", "item", "unit", "seed", "fold", "prediction", "label")
-
-Planned = Sequence[tuple[Mapping[str, str], Sequence[Result]]]
 
 
 def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
