@@ -25,10 +25,11 @@ from paperlib.data.cache import (
     convert_pictures,
     converted,
     data_root,
+    refuse_twice,
     resolve_inside,
 )
 from paperlib.data.pictures import SMALLEST, list_pictures
-from paperlib.data.records import FaceSet
+from paperlib.data.records import FaceSet, as_first_spelt
 from paperlib.data.tables import read_json
 from paperlib.labels import AFFECT
 
@@ -62,7 +63,7 @@ def load_afewva(
     if every < 1:
         raise ValueError(f"every must be 1 or more; got {every}")
     root = data_root("afewva", root)
-    clips = _list_clips(root)
+    clips, others = _list_clips(root)
     arrays, notes = converted(
         cache,
         name="afewva",
@@ -71,6 +72,8 @@ def load_afewva(
         convert=lambda folder: _convert(folder, root, clips, size, channels, every),
         root=root,
     )
+    if others:  # counted anew, since what is no clip is no source
+        notes["excluded"]["folder that is no clip"] = others
     return FaceSet(name="AFEW-VA", **arrays, **notes)
 
 
@@ -114,12 +117,18 @@ class _Frame:
     landmarks: NDArray[np.float64] | None  # (68, 2) in pixels of the whole picture, None without face
 
 
-def _list_clips(root: Path) -> list[str]:
-    """The clips' folders relative to `root`, by number; none may come twice, or be in an archive alone."""
+def _list_clips(root: Path) -> tuple[list[str], int]:
+    """The clips' folders relative to `root`, by number, and how many others there are.
+
+    No clip may come twice, or be in an archive alone.
+    """
     clips: dict[str, str] = {}
-    tops = list(root.glob("*/"))
-    unpacked = [path for top in tops if _ARCHIVE.fullmatch(top.name) for path in top.glob("*/")]
-    for path in sorted(path for path in [*tops, *unpacked] if _CLIP.fullmatch(path.name)):
+    tops = list(root.glob("[!.]*/"))
+    archives = {top: list(top.glob("*/")) for top in tops if _ARCHIVE.fullmatch(top.name)}
+    unpacked = [path for folders in archives.values() for path in folders]
+    found = [path for path in [*tops, *unpacked] if _CLIP.fullmatch(path.name)]
+    others = len(tops) + len(unpacked) - len(found) - sum(map(bool, archives.values()))
+    for path in sorted(found):
         folder = path.relative_to(root).as_posix()
         if path.name in clips:
             raise ValueError(f"{folder} is the same clip as {clips[path.name]}. Take one of them out.")
@@ -135,7 +144,7 @@ def _list_clips(root: Path) -> list[str]:
         raise FileNotFoundError(
             f"{root} holds no clip, a folder such as 001. data/README.md says where they come from and belong."
         )
-    return [clips[name] for name in sorted(clips, key=int)]
+    return [clips[name] for name in sorted(clips, key=int)], others
 
 
 def _clips_in(archive: Path) -> set[str]:
@@ -193,7 +202,7 @@ def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: in
         "images": images,
         "affect": (np.array([frame.affect for frame in kept]) / SCALE).astype(np.float32),
         "split": np.full(len(kept), "train"),
-        "subject": np.array(subject),
+        "subject": np.array(as_first_spelt(subject)),
         "landmarks": ((landmarks - corner[:, None]) * (size / scaled_from[:, None])).astype(np.float32),
     }, {"excluded": {reason: count for reason, count in excluded.items() if count}}
 
@@ -209,9 +218,10 @@ def _read_clip(root: Path, clip: str) -> tuple[str, list[_Frame]]:
         raise ValueError(f'{name} has no "actor", or no "frames". Restore it from the release.')
     if not isinstance(content["actor"], str | None):
         raise ValueError(f'{name}, key "actor": {str(content["actor"])[:80]} is no name. {_MEND}')
-    actor = " ".join((content["actor"] or "").split())
+    actor = (content["actor"] or "").strip()
     subject = Path(clip).name if actor.lower() in NAMELESS else actor
     frames = [_read_frame(root, clip, name, key, entry) for key, entry in content["frames"].items()]
+    refuse_twice([frame.number for frame in frames], [frame.where for frame in frames])
     return subject, sorted(frames, key=lambda frame: frame.number)
 
 

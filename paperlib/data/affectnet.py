@@ -6,7 +6,6 @@ arousal computing in the wild, IEEE Transactions on Affective Computing 10 (2019
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +26,7 @@ from paperlib.data.cache import (
     data_root,
     first_of,
     refuse_misplaced,
+    refuse_twice,
     resolve_each,
     tried,
 )
@@ -79,15 +79,15 @@ def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cach
     """
     root = data_root("affectnet", root)
     read: Callable[[Path], _Rows]
-    if (root / _lists(root) / "training.csv").exists():
-        lists = [root / _lists(root) / name for name in CSV_SPLITS.values()]
-        read, sources = _read_csvs, [*lists, root / first_of(root, PICTURES)]
-    elif (root / "train_set").is_dir():
-        read, sources = _read_folders, [root / name for name in FOLDER_SPLITS.values()]
-    else:
+    packaging = first_of(root, [*(f"{folder}training.csv" for folder in LISTS), "train_set"])
+    if not (root / packaging).exists():
         raise FileNotFoundError(
             f"{root} holds neither training.csv nor train_set/. data/README.md shows AffectNet's two layouts."
         )
+    if packaging == "train_set":
+        read, sources = _read_folders, [root / name for name in FOLDER_SPLITS.values()]
+    else:
+        read, sources = _read_csvs, [*_lists(root), root / first_of(root, PICTURES)]
     arrays, notes = converted(
         cache,
         name="affectnet",
@@ -140,13 +140,13 @@ def _exclusions(
     return keep & ~valueless, {reason: number for reason, number in excluded.items() if number}
 
 
-def _lists(root: Path) -> str:
-    return os.path.dirname(first_of(root, [f"{folder}training.csv" for folder in LISTS]))
+def _lists(root: Path) -> list[Path]:
+    training = root / first_of(root, [f"{folder}training.csv" for folder in LISTS])
+    return [training.with_name(name) for name in CSV_SPLITS.values()]
 
 
 def _read_csvs(root: Path) -> _Rows:
-    lists, parts = [root / _lists(root) / name for name in CSV_SPLITS.values()], []
-    tables = [read_table(path, _COLUMNS, headless=_COLUMNS) for path in lists]
+    tables, parts = [read_table(path, _COLUMNS, headless=_COLUMNS) for path in _lists(root)], []
     for table in tables:
         expression = table.numbers("expression", low=0, high=len(CATEGORIES) - 1, whole=True, mend=_MEND)
         affect = [_valued(table, column) for column in ("valence", "arousal")]
@@ -214,6 +214,7 @@ def _read_folders(root: Path) -> _Rows:
         pictures = sorted(found, key=lambda path: (len(path.stem), path.stem))
         if not pictures:
             raise FileNotFoundError(f"{root / folder / 'images'} holds no picture. Unpack the release there.")
+        refuse_twice([path.stem for path in pictures], [f"{folder}/images/{path.name}" for path in pictures])
         annotated = {path.stem[:-4] for path in (root / folder / "annotations").glob("[!.]*_exp.npy")}
         unread["annotation without picture"] += len(annotated - {path.stem for path in pictures})
         unread["file that is no picture by its ending"] += len(others)
@@ -248,7 +249,7 @@ _ANNOTATIONS: dict[str, tuple[str, Callable[[NDArray[np.float32]], bool]]] = {
     "exp": ("one category, 0 to 10", lambda x: x.size == 1 and x[0] in range(len(CATEGORIES))),
     "val": ("one number from -1 to 1, or -2", _is_value),
     "aro": ("one number from -1 to 1, or -2", _is_value),
-    "lnd": ("68 points of x and y", lambda x: x.size == 68 * 2 and bool(np.isfinite(x).all())),
+    "lnd": ("68 points, x and y in turn", lambda x: x.size == 68 * 2 and bool(np.isfinite(x).all())),
 }
 
 
@@ -262,9 +263,10 @@ def _annotations(picture: Path) -> NDArray[np.float32]:
         if not path.is_file():
             raise FileNotFoundError(f"{name} is not there. Restore it, or take its picture out.")
         try:
-            values.append(read_numbers(path).astype(np.float32).ravel())
+            numbers = read_numbers(path).astype(np.float32)
         except ValueError:
-            values.append(np.empty(0, np.float32))
-        if not possible(values[-1]):
+            numbers = np.empty(0, np.float32)
+        values.append(numbers.ravel())
+        if not possible(values[-1]) or numbers.shape == (2, 68):
             raise ValueError(f"{name} does not hold {what}. Restore it, or take its picture out.")
     return np.concatenate(values)

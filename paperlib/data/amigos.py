@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from paperlib.data.cache import Conversion, converted, data_root
 from paperlib.data.records import SequenceSet
+from paperlib.data.suspect import STILL
 from paperlib.data.tables import Table, read_json, read_table, read_workbook, refuse_constant_raters
 
 # foteinopoulou2021 does not name its ten. OpenFace measures these; the twin's sequences have the same.
@@ -98,6 +99,7 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
             continue
         intensities, found = _action_units(files[str(name)], action_units)
         count("frames without a face: last intensities held", int((~found).sum()))
+        count(STILL, int((np.ptp(intensities, axis=0) == 0).sum()))
         for row in rows:
             start = (index[row] - min(1, index.min())) * FRAMES
             segment = intensities[start : start + FRAMES]
@@ -152,8 +154,8 @@ def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:
 
 def _recordings(table: Table) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     """(n,) subject P01 and so on, and (n,) recording P01_18 and so on."""
-    user = table.frame["UserID"].str.strip()
-    video = table.frame["VideoID"].str.strip()
+    # a workbook may keep a whole number as 7.0
+    user, video = (table.text(column).str.removesuffix(".0") for column in ("UserID", "VideoID"))
     table.refuse(~user.str.fullmatch(r"P?\d+").to_numpy(bool), "UserID is {UserID}, not a number", _MEND)
     table.refuse(
         ~video.str.fullmatch(r"\w+").to_numpy(bool), "VideoID is {VideoID}, not a number or name", _MEND
@@ -239,4 +241,4 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
 
 
 def _is_intensity(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= 5
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 5

@@ -39,7 +39,7 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
         ValueError: a line, a value or a picture that cannot be: the message names file, line and mend.
     """
     root = data_root("rafdb", root)
-    if (root / ARCHIVE).is_dir():
+    if first_of(root, [f"{ARCHIVE}/{LIST}", LIST]).startswith(ARCHIVE) and (root / ARCHIVE).is_dir():
         root = resolve_inside(root, ARCHIVE, where=ARCHIVE)
     for path, there, mend in (
         (root / LIST, Path.is_file, "data/README.md says where it comes from and belongs"),
