@@ -225,12 +225,15 @@ def _convert(folder: Path, path: Path, labels_path: Path) -> Conversion:
 
 
 def _named(labels: Table) -> NDArray[np.bool_]:
-    """Which rows have an image name, (n,). ValueError if their numbers do not rise: then the rows were sorted anew."""
+    """Which rows have an image name, (n,). ValueError if their numbers do not rise: then the rows were sorted anew.
+
+    One in a hundred may fall: four rows of the release name a picture of another row.
+    """
     names = labels.text("Image name")
     number = pd.to_numeric(names.str.extract(r"(\d+)\.\w+$")[0], errors="coerce")
     falls = number.notna() & (number <= number.ffill().shift())
     problem = "Image name {Image name} has no higher number than those above, as if the rows were sorted"
-    labels.refuse(falls.to_numpy(bool), problem, _FETCH)
+    labels.refuse(falls.to_numpy(bool) & (falls.mean() > 0.01), problem, _FETCH)
     return (names != "").to_numpy(bool)
 
 
