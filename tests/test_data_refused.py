@@ -408,7 +408,14 @@ CASES = {
             cells(**{"rater_{0.x}_valence": "high", "rater_{0.x}_arousal": "0"}),
             "rater_{0.x}_valence is 'high', not",
         ),
-        (cells(**{"rater_dr. no_valence": "0"}), "row 1 (the header): no column rater_dr. no_arousal"),
+        (
+            cells(**{"rater_dr. no_valence": "0"}),
+            "row 1 (the header): the rater dr. no has valence or arousal alone",
+        ),
+        (
+            cells(drop=["arousal"]),
+            "row 1 (the header): the label has valence or arousal alone. Every page needs both",
+        ),
         (cells(ben_arousal="0"), "ben_arousal is no rater's column. Name them rater_<name>_valence"),
         (cells(**{"Valence mean": "0"}), "Valence mean is no rater's column"),
         (cells(12, path="images/../images/000000.png"), "row 12 ...000000.png is there already as ...row 2 "),
@@ -418,7 +425,7 @@ CASES = {
         ),
         (cells(3, subject="joe"), "subject 'joe' is in two splits, images/000001.png in train and images/"),
         (cells(rater_4="0"), "rater_4 is no rater's column. Name them rater_<name>_valence"),
-        (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal"),
+        (cells(drop=["rater_1_arousal"]), "the rater 1 has valence or arousal alone. Every page"),
         (edit(lambda t: t[["path", "split"]]), "row 1 (the header): no label. Add valence"),
         (again("split", blank=" "), "'split' is there twice. Take one out, or"),
         (content(""), "manifest.csv is not a whole CSV file"),
@@ -574,7 +581,7 @@ CASES = {
         (cells(5, time=""), RATINGS + "time is '', not a number"),
         (cells(5, time="0.2"), RATINGS + "time '0.2' is not later than in the row above. Sort"),
         (cells(5, time="0.38"), RATINGS + "time '0.38' does not follow the row above by the usual"),
-        (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal, only time, rater_1_v"),
+        (cells(drop=["rater_1_arousal"]), "the rater rater_1 has valence or arousal alone. Every"),
         (
             cells(**{"Eva.Arousal": "0"}),
             "row 1 (the header): Eva.Arousal is no rater's column. Name them <name>_val",

@@ -125,7 +125,7 @@ def _refuse_missing_classes(entry: Part, data: Any, track: Track) -> None:
     known = np.asarray(np.isfinite(data.affect)).all(axis=1) | (not learns)
     for split, least in (("train", 3 if learns else 1), ("test", 1)):
         where = f"{data.name}, split {split}{' with valence and arousal' if learns else ''}"
-        own = (data.split == split) & known
+        own = np.asarray(data.split == split) & known
         if not own.any():
             raise ValueError(f"{where}: no face. Every page trains and tests: give some faces that split.")
         if data.expression is not None and (learns or entry["data"] == "categories"):

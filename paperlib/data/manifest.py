@@ -24,6 +24,7 @@ from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet, as_first_spelt, refuse_two_splits
 from paperlib.data.suspect import differing, first_copies
 from paperlib.data.tables import (
+    BOTH,
     Table,
     raters_of,
     read_header,
@@ -175,9 +176,8 @@ def _affect(table: Table, prefix: str) -> NDArray[np.float64]:
     both = np.stack(
         [table.numbers(f"{prefix}{d}", low=-1, high=1, blank=True, mend=_MEND) for d in AFFECT], axis=1
     )
-    table.refuse(
-        np.isnan(both).sum(axis=1) == 1, f"{prefix}valence without {prefix}arousal, or the other way", _MEND
-    )
+    alone = np.isnan(both).sum(axis=1) == 1
+    table.refuse(alone, f"{prefix}valence without {prefix}arousal, or the other way", BOTH)
     return both
 
 
