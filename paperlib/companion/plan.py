@@ -122,11 +122,11 @@ def _refuse_missing_classes(entry: Part, data: Any, track: Track) -> None:
     # beside valence and arousal: three points make a Gaussian
     learns = "expression" in entry.get("needs", [])
     classes = 8 if learns and (data.expression == 7).any() else 7
-    known = np.isfinite(data.affect.sum(axis=1)) | (not learns)
+    known = np.isfinite(data.affect).all(axis=1) if learns else np.ones(len(data), bool)
     for split, least in (("train", 3 if learns else 1), ("test", 1)):
         where = f"{data.name}, split {split}{' with valence and arousal' if learns else ''}"
-        own = np.asarray((data.split == split) & known)
-        if not own.any():
+        own = np.flatnonzero(known & (data.split == split))
+        if not len(own):
             raise ValueError(f"{where}: no face. Every page trains and tests: give some faces that split.")
         if data.expression is not None and (learns or entry["data"] == "categories"):
             refuse_rare(data.expression[own], classes=range(classes), least=least, where=where)
