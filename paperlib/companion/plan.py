@@ -121,7 +121,7 @@ def _refuse_missing_classes(entry: Part, data: Any, track: Track) -> None:
         return
     # beside valence and arousal: three points make a Gaussian
     learns = "expression" in entry.get("needs", [])
-    classes = 8 if learns and (data.expression == 7).any() else 7
+    classes = 8 if learns and (np.asarray(data.expression) == 7).any() else 7
     known = np.isfinite(data.affect).all(axis=1) if learns else np.ones(len(data), bool)
     for split, least in (("train", 3 if learns else 1), ("test", 1)):
         where = f"{data.name}, split {split}{' with valence and arousal' if learns else ''}"
