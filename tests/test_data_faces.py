@@ -282,7 +282,7 @@ def test_clips_may_lie_in_the_folders_of_their_archives(put):
         (folder / clip).rename(folder / archive / clip)
     assert afewva(folder).fingerprint == before.fingerprint
     (folder / "02" / "002").mkdir()
-    with pytest.raises(ValueError, match="02/002 is the same clip as 002. Take one of them out."):
+    with pytest.raises(ValueError, match="02/002 is there already as 002. Take one of the two out."):
         afewva(folder)
 
 

@@ -265,7 +265,7 @@ CASES = {
     ("affwild", "frames/ben/00003.png"): [
         (copied("00004.png"), "frames/ben/00004.png has no line: ...frames 1 to 3"),
         (named("face_3.png"), "ben/face_3.png is not named by a frame number. Rename"),
-        (copied("3.png"), "frames/ben/3.png is the same frame as 00003.png. Take one"),
+        (copied("3.png"), "frames/ben/3.png is there already as frames/ben/00003.png. Take one"),
         (cut(200), "frames/ben: the picture 00003.png cannot be read ...Replace it"),
     ],
     ("affwild", "frames/ben"): [
@@ -289,11 +289,14 @@ CASES = {
         (frame(landmarks=[[1, 2]] * 67 + [[1, float("inf")]]), BY_FRAME + "the landmarks are not 68 pairs"),
         (frame(landmarks=[[1, 2]] * 67 + [[1, 10**400]]), BY_FRAME + "the landmarks are not 68 pairs"),
         (frame(landmarks={"left": 3}), BY_FRAME + "the landmarks are not 68 pairs of finite"),
-        (frame(landmarks=[[1, 2]] * 68), BY_FRAME + "the landmarks span 0 x 0 pixels, which"),
+        (
+            frame(landmarks=[[1, 2]] * 68),
+            BY_FRAME + "the corners of the face box from [0.0, 2.0] to [1.0, 3.0] mark no face",
+        ),
         (frame(landmarks=[[900, 900], [910, 912]] * 34), "mark no face in a picture of 48 x 48 pixels"),
         (
             frame(landmarks=[[0.4, 0.3], [0.7, 0.8]] * 34),
-            BY_FRAME + "the landmarks span 0.3 x 0.5 pixels, which",
+            BY_FRAME + "the corners of the face box from [0.0, 0.0] to [1.0, 1.0] mark no face in a picture",
         ),
         (
             frame(arousal=0.5),
@@ -344,7 +347,10 @@ CASES = {
         (line(3, "../train_00003.jpg 5"), OF_LIST + "'../train_00003.jpg 5' is not a name such as"),
         (line(3, ""), OF_LIST + "'' is not a name such as"),
         (line(3, "\udcff\udcfe"), OF_LIST),
-        (line(3, "train_00001.jpg 5"), OF_LIST + "train_00001.jpg has line 1 already. Take one of them"),
+        (
+            line(3, "train_00001.jpg 5"),
+            OF_LIST + "train_00001 is there already as list_patition_label.txt, line 1",
+        ),
         (content(""), "list_patition_label.txt is empty. Fetch it again."),
         (gone, "list_patition_label.txt is not there. data/README.md says"),
     ],
@@ -410,11 +416,11 @@ CASES = {
         ),
         (
             cells(**{"rater_dr. no_valence": "0"}),
-            "row 1 (the header): the rater dr. no has valence or arousal alone",
+            "row 1 (the header): no column rater_dr. no_arousal. Every page needs both",
         ),
         (
             cells(drop=["arousal"]),
-            "row 1 (the header): the label has valence or arousal alone. Every page needs both",
+            "row 1 (the header): no column arousal. Every page needs both",
         ),
         (cells(ben_arousal="0"), "ben_arousal is no rater's column. Name them rater_<name>_valence"),
         (cells(**{"Valence mean": "0"}), "Valence mean is no rater's column"),
@@ -425,7 +431,7 @@ CASES = {
         ),
         (cells(3, subject="joe"), "subject 'joe' is in two splits, images/000001.png in train and images/"),
         (cells(rater_4="0"), "rater_4 is no rater's column. Name them rater_<name>_valence"),
-        (cells(drop=["rater_1_arousal"]), "the rater 1 has valence or arousal alone. Every page"),
+        (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal. Every page"),
         (edit(lambda t: t[["path", "split"]]), "row 1 (the header): no label. Add valence"),
         (again("split", blank=" "), "'split' is there twice. Take one out, or"),
         (content(""), "manifest.csv is not a whole CSV file"),
@@ -485,7 +491,7 @@ CASES = {
         (edit(slower), "P01_1.csv: 30 frames a second, not 25. Resample"),
     ],
     ("amigos-openface", "action_units/1_1.json"): [
-        (content("{}"), "1_1.json and P01_1.csv are one recording. Keep one"),
+        (content("{}"), "action_units/P01_1.csv is there already as action_units/1_1.json. Take one"),
     ],
     ("amigos-json", "action_units/P02_1.json"): [
         (
@@ -581,7 +587,7 @@ CASES = {
         (cells(5, time=""), RATINGS + "time is '', not a number"),
         (cells(5, time="0.2"), RATINGS + "time '0.2' is not later than in the row above. Sort"),
         (cells(5, time="0.38"), RATINGS + "time '0.38' does not follow the row above by the usual"),
-        (cells(drop=["rater_1_arousal"]), "the rater rater_1 has valence or arousal alone. Every"),
+        (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal, only time, rater_1_v"),
         (
             cells(**{"Eva.Arousal": "0"}),
             "row 1 (the header): Eva.Arousal is no rater's column. Name them <name>_val",

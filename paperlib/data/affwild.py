@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, first_of
+from paperlib.data.cache import (
+    Conversion,
+    convert_pictures,
+    converted_faces,
+    data_root,
+    first_of,
+    refuse_twice,
+)
 from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet, refuse_two_splits
 from paperlib.data.tables import is_missing, parse_numbers, read_text
@@ -61,15 +68,11 @@ def load_affwild(
     if every < 1:
         raise ValueError(f"every must be 1 or more; got {every}")
     root = data_root("affwild", root)
-    arrays, notes = converted(
-        cache,
-        name="affwild",
-        sources=[*(root / folder for folder in _folders(root).values()), root / first_of(root, FRAMES)],
-        settings={"size": size, "channels": channels, "every": every},
-        convert=lambda folder: _convert(folder, root, size, channels, every),
-        root=root,
+    sources, settings = (
+        [*_folders(root).values(), first_of(root, FRAMES)],
+        {"size": size, "channels": channels},
     )
-    return FaceSet(name="Aff-Wild", **arrays, **notes)
+    return converted_faces("Aff-Wild", _convert, root, sources, cache=cache, every=every, **settings)
 
 
 def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
@@ -86,7 +89,7 @@ def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
     return np.where(np.isin(groups, test), "test", "train")
 
 
-def _convert(folder: Path, root: Path, size: int, channels: int, every: int) -> Conversion:
+def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) -> Conversion:
     labels, part = _read_annotations(root)
     top, excluded = first_of(root, FRAMES), Counter[str]()
     frames = {path.name: _list_frames(path, excluded) for path in sorted((root / top).glob("*/"))}
@@ -100,9 +103,9 @@ def _convert(folder: Path, root: Path, size: int, channels: int, every: int) -> 
         annotated = (affect != NO_VALUE).all(axis=1)
         seen = annotated & np.isin(numbers, list(frames[video]))
         stays[video] = seen & (np.arange(len(affect)) % every == 0)
-        excluded["no valence or arousal (-5)"] += int((~annotated).sum())
-        excluded["frame without picture"] += int((annotated & ~seen).sum())
-        excluded[f"thinned out (every={every})"] += int((seen & ~stays[video]).sum())
+        excluded["no valence or arousal (-5)"] += (~annotated).sum()
+        excluded["frame without picture"] += (annotated & ~seen).sum()
+        excluded[f"thinned out (every={every})"] += (seen & ~stays[video]).sum()
         files += [f"{video}/{frames[video][number]}" for number in numbers[stays[video]].tolist()]
     if not files:
         raise ValueError(f"{top}: no frame is left, of {dict(excluded)}. Add pictures of annotated frames.")
@@ -119,7 +122,7 @@ def _convert(folder: Path, root: Path, size: int, channels: int, every: int) -> 
         "affect": np.concatenate([labels[video][kept] for video, kept in stays.items()]).astype(np.float32),
         "split": np.repeat(part if len(set(part)) > 1 else split_by_group(subject), number),
         "subject": np.repeat(subject, number),
-    }, {"excluded": {reason: count for reason, count in excluded.items() if count}}
+    }, {"excluded": excluded}
 
 
 def _folders(root: Path) -> dict[str, str]:
@@ -202,17 +205,15 @@ def _unread(root: Path) -> list[Path]:
 
 def _list_frames(folder: Path, excluded: Counter[str]) -> dict[int, str]:
     """The pictures of a video, by frame number; other files are counted."""
-    frames: dict[int, str] = {}
     pictures, others = list_pictures(folder)
     excluded["file that is no picture by its ending"] += len(others)
-    for name in (path.name for path in pictures):
-        place, stem = f"{folder.parent.name}/{folder.name}/{name}", os.path.splitext(name)[0].strip()
-        if not stem.isdecimal():
+    places = [path.relative_to(folder.parents[1]).as_posix() for path in pictures]
+    for path, place in zip(pictures, places, strict=True):
+        if not path.stem.strip().isdecimal():
             raise ValueError(f"{place} is not named by a frame number. Rename it, as 00001.jpg.")
-        if int(stem) in frames:
-            raise ValueError(f"{place} is the same frame as {frames[int(stem)]}. Take one of them out.")
-        frames[int(stem)] = name
-    return frames
+    numbers = [int(path.stem) for path in pictures]
+    refuse_twice(numbers, places)
+    return dict(zip(numbers, (path.name for path in pictures), strict=True))
 
 
 def _first_number(labels: dict[str, NDArray[np.float64]], frames: dict[str, dict[int, str]], top: str) -> int:

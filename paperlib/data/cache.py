@@ -9,6 +9,7 @@ import importlib.metadata
 import inspect
 import json
 import os
+import re
 import shutil
 import stat
 import warnings
@@ -25,12 +26,12 @@ from tqdm import tqdm
 
 from paperlib.data import pictures
 from paperlib.data.pictures import misplaced, open_picture
+from paperlib.data.records import FaceSet
 from paperlib.data.suspect import doubts, refuse_constant
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
-Conversion = tuple[
-    dict[str, Any], dict[str, Any]
-]  # the fields of a record: arrays, and the rest as JSON knows it
+# the fields of a record: arrays, and the rest as JSON knows it; of counts by reason, those of nought are left out
+Conversion = tuple[dict[str, Any], dict[str, Any]]
 
 Stamp = tuple[str, int, int]  # a file's name, size in bytes and time of change
 
@@ -99,6 +100,27 @@ def converted(
     return arrays, json.loads((entry / "notes.json").read_text("utf-8"))
 
 
+def converted_faces(
+    name: str,
+    make: Callable[..., Conversion],
+    root: Path,
+    sources: Iterable[str],
+    *,
+    cache: Path | str,
+    **settings: int,
+) -> FaceSet:
+    """The FaceSet of `make(folder, root, **settings)`, see `converted`; `sources` are names in `root`."""
+    arrays, notes = converted(
+        cache,
+        name=re.sub(r"\W.*", "", name.replace("-", "")).lower(),
+        sources=[root / source for source in sources],
+        settings=settings,
+        convert=lambda folder: make(folder, root, **settings),
+        root=root,
+    )
+    return FaceSet(name=name, **arrays, **notes)
+
+
 def _save(path: Path, array: NDArray) -> None:
     try:
         np.save(path, array)
@@ -124,7 +146,9 @@ def _convert_whole(
                 array.flush()
             else:
                 _save(part / f"{name}.npy", array)
-        notes = {**notes, "fingerprint": fingerprint(arrays)}
+        for name in {"excluded", "adjusted"} & set(notes):
+            notes[name] = {reason: int(count) for reason, count in notes[name].items() if count}
+        notes["fingerprint"] = fingerprint(arrays)
         (part / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
         check_unchanged()
         os.replace(part, entry)

@@ -95,8 +95,10 @@ def _read(path: Path) -> _Listed:
     resolve_inside(path.parent, path.name, where=path.name)
     header = read_header(path)
     raters = raters_of(header, path.name, prefix="rater_")
-    pairs = [f"rater_{name}_{dimension}" for name in raters for dimension in AFFECT]
     given = [*AFFECT] if set(AFFECT) & set(header) else []
+    pairs = [f"rater_{name}_{dimension}" for name in raters for dimension in AFFECT]
+    if missing := [column for column in (*given, *pairs) if column not in header]:
+        raise ValueError(f"{path.name}, row 1 (the header): no column {missing[0]}. {BOTH}")
     if not (given or raters or "expression" in header):
         raise ValueError(
             f"{path.name}, row 1 (the header): no label. Add valence and arousal, raters, or expression."

@@ -88,11 +88,10 @@ def unnamed(folder: Path, named: Collection[Path]) -> dict[str, int]:
     """How many files right in a folder are not among `named`, by their reasons for `FaceSet.excluded`."""
     pictures, others = list_pictures(folder)
     here = {path.name for path in named if path.parent.name == folder.name}
-    counts = {
+    return {
         "picture without annotation": sum(path.name not in here for path in pictures),
         "file that is no picture by its ending": sum(path.name not in here for path in others),
     }
-    return {reason: number for reason, number in counts.items() if number}
 
 
 def misplaced(points: ArrayLike, size: Sequence[float]) -> str:

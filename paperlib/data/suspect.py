@@ -36,7 +36,7 @@ def doubts(arrays: Mapping[str, NDArray]) -> list[str]:
         found += _of_scale(rated[0])
         found += _of_raters(arrays.get("ratings", np.empty((0, 0, 2))))
     for what in ("images", "features"):
-        if what in arrays:
+        if what in arrays and arrays[what].ndim > 2:  # features of single frames may be alike
             found += _of_copies(what, arrays)
     return found
 

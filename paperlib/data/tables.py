@@ -420,13 +420,7 @@ def raters_of(header: Sequence[str], name: str, *, prefix: str = "") -> list[str
             f"{name}, row 1 (the header): {', '.join(odd)} is no rater's column. Name them {prefix}<name>_valence and "
             f"{prefix}<name>_arousal, or leave them out."
         )
-    given = [(match[1], match[2]) for match in matches.values() if match]
-    raters = list(dict.fromkeys(rater for rater, _ in given))
-    lone = [rater for rater in raters if not {(rater, dimension) for dimension in AFFECT} <= set(given)]
-    if lone or len(set(header) & set(AFFECT)) == 1:
-        what = f"the rater {lone[0]}" if lone else "the label"
-        raise ValueError(f"{name}, row 1 (the header): {what} has valence or arousal alone. {BOTH}")
-    return raters
+    return list(dict.fromkeys(match[1] for match in matches.values() if match))
 
 
 def refuse_constant_raters(path: Path, ratings: Mapping[str, NDArray[np.float64]]) -> None:
