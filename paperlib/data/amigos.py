@@ -119,7 +119,7 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
         "recording": recording[kept],
     }
     adjusted["ratings clipped to -1 to 1"] = clipped
-    return arrays, {"excluded": excluded, "adjusted": adjusted}
+    return arrays, {"excluded": excluded, "adjusted": +adjusted}
 
 
 def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:

@@ -30,7 +30,7 @@ from paperlib.data.records import FaceSet
 from paperlib.data.suspect import doubts, refuse_constant
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
-# the fields of a record: arrays, and the rest as JSON knows it; of counts by reason, those of nought are left out
+# the fields of a record: arrays, and the rest as JSON knows it; reasons that exclude nobody are left out
 Conversion = tuple[dict[str, Any], dict[str, Any]]
 
 Stamp = tuple[str, int, int]  # a file's name, size in bytes and time of change
@@ -147,7 +147,8 @@ def _convert_whole(
             else:
                 _save(part / f"{name}.npy", array)
         for name in {"excluded", "adjusted"} & set(notes):
-            notes[name] = {reason: int(count) for reason, count in notes[name].items() if count}
+            counts = notes[name].items()
+            notes[name] = {what: int(n) for what, n in counts if n or name == "adjusted"}
         notes["fingerprint"] = fingerprint(arrays)
         (part / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
         check_unchanged()
