@@ -139,7 +139,7 @@ def _convert_whole(
     part.mkdir()
     try:
         arrays, notes = convert(part)
-        refuse_constant(arrays)
+        refuse_constant(arrays, entry.name.rpartition("-")[0])
         doubtful = doubts(arrays)
         for name, array in arrays.items():
             if isinstance(array, np.memmap):

@@ -17,13 +17,13 @@ STILL = "features that never change in a recording"  # a reason, of `adjusted`
 TENTH = 0.1 + 1e-6  # of a scale from -1 to 1
 
 
-def refuse_constant(arrays: Mapping[str, NDArray]) -> None:
+def refuse_constant(arrays: Mapping[str, NDArray], name: str) -> None:
     """ValueError for a dimension of `affect` (n, 2) that has one value in all of LARGE rows or more; NaN is none."""
     for dimension, values in zip(AFFECT, arrays.get("affect", np.empty((0, 2))).T, strict=True):
         given = values[np.isfinite(values)]
         if len(given) >= LARGE and given.min() == given.max():
             raise ValueError(
-                f"{dimension} is {given[0]:g} in all {len(given)} rows that have it, as if nobody had rated it. "
+                f"{name}: {dimension} is {given[0]:g} in all {len(given)} rows that have it, as if nobody had rated it. "
                 "Restore it, or leave valence and arousal out."
             )
 
