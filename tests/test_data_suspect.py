@@ -54,7 +54,7 @@ def test_a_dimension_that_nobody_rated_is_refused(layout, tmp_path):
     affect[:, 1] = 0
     of(layout, affect=affect)(tmp_path / "data")
     with pytest.raises(
-        ValueError, match=f"arousal is 0 in all {N} rows that have it, as if nobody had rated it"
+        ValueError, match=f"arousal is 0 in all {N} rows that have one, as if nobody rated it"
     ):
         LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
 

@@ -23,7 +23,7 @@ def refuse_constant(arrays: Mapping[str, NDArray], name: str) -> None:
         given = values[np.isfinite(values)]
         if len(given) >= LARGE and given.min() == given.max():
             raise ValueError(
-                f"{name}: {dimension} is {given[0]:g} in all {len(given)} rows that have it, as if nobody had rated it. "
+                f"{name}: {dimension} is {given[0]:g} in all {len(given)} rows that have one, as if nobody rated it. "
                 "Restore it, or leave valence and arousal out."
             )
 
