@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -185,6 +185,16 @@ def local_similarity(
     if form == "squared":
         return np.exp(-np.square(apart).sum(axis=2) / delta**2)
     return np.exp(-apart.sum(axis=2) / delta)
+
+
+def refuse_rare(label: NDArray[np.integer], *, classes: Iterable[int], least: int, where: str) -> None:
+    """ValueError if one of `classes` has fewer than `least` of the labels (n,), indices into EXPRESSIONS or -1."""
+    count = np.bincount(label[label >= 0], minlength=len(EXPRESSIONS))
+    if few := [f"{EXPRESSIONS[k]} ({count[k]} faces)" for k in classes if count[k] < least]:
+        raise ValueError(
+            f"{where}: too few faces of {', '.join(few)}. Each category that is learnt needs {least} there: add some, "
+            "or move some from elsewhere."
+        )
 
 
 def _check_affect(affect: NDArray) -> None:

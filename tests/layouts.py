@@ -93,10 +93,10 @@ def write_affwild(faces: FaceSet, root: Path | str) -> None:
     """
     for video, rows in pd.Series(faces.subject).groupby(faces.subject).indices.items():
         for k, dimension in enumerate(AFFECT):
-            folder = _folder(Path(root) / affwild.ANNOTATIONS / dimension)
+            folder = _folder(Path(root) / affwild.ANNOTATIONS[0] / dimension)
             np.savetxt(folder / f"{video}.txt", faces.affect[rows, k], fmt="%.9g")
         names = [f"{number:05d}.png" for number in range(1, len(rows) + 1)]
-        _save_pictures(faces.images[rows], Path(root) / affwild.FRAMES / str(video), names)
+        _save_pictures(faces.images[rows], Path(root) / affwild.FRAMES[0] / str(video), names)
 
 
 def write_afewva(faces: FaceSet, root: Path | str) -> None:

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from damage import (
     again,
@@ -34,6 +35,25 @@ NUL = b"path,split,expression\na.png\0b.png,train,fear\n"
 
 def slower(table):
     return table.assign(timestamp=table["timestamp"].astype(float) * 25 / 30)
+
+
+def beside(name):
+    """The same file or folder in another place too."""
+
+    def do(path):
+        top = next(parent for parent in path.parents if parent.name == "data")
+        shutil.copytree(path, top / name)
+
+    return do
+
+
+def tabbed(**values):
+    """Whole columns of a table of tabs."""
+
+    def do(path):
+        pd.read_csv(path, sep="\t", dtype=str).assign(**values).to_csv(path, sep="\t", index=False)
+
+    return do
 
 
 def every(factor):
@@ -115,6 +135,7 @@ CASES = {
         (swapped("\t0.04\t80\n", "\t0.04\n"), "row 2 (the first is row 1): 6 cells, not 7"),
     ],
     ("studyforrest", HEARD): [
+        (tabbed(rms="0"), HEARD + ", column rms: it never changes. Restore"),
         (gone, "conf_audio_run-1_events.tsv is not there"),
         (
             lines(1101),
@@ -138,6 +159,10 @@ CASES = {
         (called(contempt="scorn"), "row 1 (the header): no column contempt, only Usage"),
         (again("neutral"), "fer2013new.csv, row 1 (the header): 'neutral' is there twice"),
         (gone, "fer2013new.csv is not there. data/README.md says"),
+        (
+            cells(9, **{"Image name": "fer0000002.png"}),
+            "row 9 ...Image name 'fer0000002.png' has no higher number than those above, as if the rows were sorted",
+        ),
     ],
     ("ferplus", "fer2013.csv.gz"): [
         (cells(7, emotion="7"), GREY + "emotion is '7', outside 0 to 6. Fetch"),
@@ -146,6 +171,10 @@ CASES = {
         (cells(7, pixels="1 2 256"), GREY + "pixels must be whole numbers from 0 to 255"),
         (cells(7, pixels="[" * 5000), GREY + "pixels must be whole numbers from 0 to 255"),
         (rows(slice(-1)), "rows belong together by their order. Fetch both files again"),
+        (
+            copied("fer2013.csv"),
+            "holds fer2013.csv and fer2013.csv.gz, and one is read. Take the other one out",
+        ),
         (cut(-500), "fer2013.csv.gz is not a ...CSV file...Fetch it again"),
     ],
     ("affectnet-csv", "training.csv"): [
@@ -174,8 +203,24 @@ CASES = {
         (again("valence"), "validation.csv, row 1 (the header): 'valence' is there twice."),
         (gone, "validation.csv is not there"),
     ],
-    ("affectnet-csv", ""): [(emptied, "holds neither training.csv nor train_set/")],
+    ("affectnet-csv", "Manually_Annotated_Images"): [
+        (
+            beside("Manually_Annotated/Manually_Annotated_Images"),
+            "holds Manually_Annotated_Images and Manually_Ann",
+        ),
+    ],
+    ("affectnet-csv", ""): [
+        (
+            lambda folder: (folder / "train_set").mkdir(),
+            "holds training.csv and train_set, and one is read. Take",
+        ),
+        (emptied, "holds neither training.csv nor train_set/"),
+    ],
+    ("affectnet-folders", "train_set/images/000002.jpg"): [
+        (copied("000002.PNG"), "train_set/images/000002.jpg is there already as train_set/images/000002.PNG"),
+    ],
     ("affectnet-folders", "train_set/annotations/000003_exp.npy"): [
+        (saved(np.array(True)), "000003_exp.npy does not hold one category"),
         (saved(np.array("12")), "train_set/annotations/000003_exp.npy does not hold one category, 0 to 10"),
     ],
     ("affectnet-folders", "train_set/annotations/000003_val.npy"): [
@@ -187,6 +232,10 @@ CASES = {
         (saved(np.array({}, dtype=object)), "000003_aro.npy does not hold one number"),
     ],
     ("affectnet-folders", "train_set/annotations/000003_lnd.npy"): [
+        (
+            saved(np.linspace(3, 40, 136).reshape(2, 68)),
+            "000003_lnd.npy does not hold 68 points, x and y in turn",
+        ),
         (saved(np.zeros(100)), "000003_lnd.npy does not hold 68 points"),
         (gone, "train_set/annotations/000003_lnd.npy is not there"),
     ],
@@ -202,11 +251,21 @@ CASES = {
         (line(4, "0.5"), f"{VALENCE} has 4 lines, ...arousal/ben.txt has 3. Restore both"),
         (gone, f"{VALENCE} is not there. Restore it, or take its count"),
     ],
+    ("affwild", "annotations/train"): [
+        (
+            beside("annotations/VA_Set/Train_Set"),
+            "holds annotations/train and annotations/VA_Set/Train_Set, and one",
+        ),
+        (
+            lambda folder: (folder / "eve.txt").write_text("valence,arousal\n0,0\n"),
+            "annotations/train holds annotations of both releases, eve.txt and valence/ or",
+        ),
+    ],
     ("affwild", "annotations/train/arousal/joe.txt"): [(gone, "arousal/joe.txt is not there")],
     ("affwild", "frames/ben/00003.png"): [
         (copied("00004.png"), "frames/ben/00004.png has no line: ...frames 1 to 3"),
         (named("face_3.png"), "ben/face_3.png is not named by a frame number. Rename"),
-        (copied("3.png"), "frames/ben/3.png is the same frame as 00003.png. Take one"),
+        (copied("3.png"), "frames/ben/3.png is there already as frames/ben/00003.png. Take one"),
         (cut(200), "frames/ben: the picture 00003.png cannot be read ...Replace it"),
     ],
     ("affwild", "frames/ben"): [
@@ -230,15 +289,22 @@ CASES = {
         (frame(landmarks=[[1, 2]] * 67 + [[1, float("inf")]]), BY_FRAME + "the landmarks are not 68 pairs"),
         (frame(landmarks=[[1, 2]] * 67 + [[1, 10**400]]), BY_FRAME + "the landmarks are not 68 pairs"),
         (frame(landmarks={"left": 3}), BY_FRAME + "the landmarks are not 68 pairs of finite"),
-        (frame(landmarks=[[1, 2]] * 68), BY_FRAME + "the landmarks span 0 x 0 pixels, which"),
+        (
+            frame(landmarks=[[1, 2]] * 68),
+            BY_FRAME + "the corners of the face box from [0.0, 2.0] to [1.0, 3.0] mark no face",
+        ),
         (frame(landmarks=[[900, 900], [910, 912]] * 34), "mark no face in a picture of 48 x 48 pixels"),
         (
             frame(landmarks=[[0.4, 0.3], [0.7, 0.8]] * 34),
-            BY_FRAME + "the landmarks span 0.3 x 0.5 pixels, which",
+            BY_FRAME + "the corners of the face box from [0.0, 0.0] to [1.0, 1.0] mark no face in a picture",
         ),
         (
             frame(arousal=0.5),
             BY_FRAME + "arousal is 0.5, not a whole number; those from -10 to 10 are divided by 10",
+        ),
+        (
+            keys(lambda whole: whole["frames"].update({"01": whole["frames"]["00001"]})),
+            "frame 01 is there already as 002/002.json, frame 00001. Take one",
         ),
         (keys(elsewhere), "frame ../../elsewhere: it is not named by a number"),
         (keys(lambda whole: whole["frames"]["00001"].pop("arousal")), BY_FRAME + "it lacks val"),
@@ -281,7 +347,10 @@ CASES = {
         (line(3, "../train_00003.jpg 5"), OF_LIST + "'../train_00003.jpg 5' is not a name such as"),
         (line(3, ""), OF_LIST + "'' is not a name such as"),
         (line(3, "\udcff\udcfe"), OF_LIST),
-        (line(3, "train_00001.jpg 5"), OF_LIST + "train_00001.jpg has line 1 already. Take one of them"),
+        (
+            line(3, "train_00001.jpg 5"),
+            OF_LIST + "train_00001 is there already as list_patition_label.txt, line 1",
+        ),
         (content(""), "list_patition_label.txt is empty. Fetch it again."),
         (gone, "list_patition_label.txt is not there. data/README.md says"),
     ],
@@ -297,6 +366,9 @@ CASES = {
     ],
     ("rafdb", ALIGNED + "train_00003_aligned.jpg"): [
         (gone, OF_LIST + "there is no picture train_00003_aligned.jpg."),
+    ],
+    ("rafdb", "EmoLabel"): [
+        (beside("basic/EmoLabel"), "holds basic/EmoLabel/list_patition_label.txt and EmoLabel")
     ],
     ("rafdb", ALIGNED): [(shutil.rmtree, "aligned is not there. Unpack aligned.zip")],
     ("sfew", "valence_arousal.csv"): [
@@ -323,7 +395,12 @@ CASES = {
         (cells(5, path="manifest.csv"), MANIFEST + "the picture manifest.csv cannot be read"),
         (cells(5, split="dev"), MANIFEST + "split is 'dev'. Use one of: train, validation, test"),
         (cells(5, expression="joy"), MANIFEST + "expression is 'joy'. Use one of: neutral, hap"),
-        (cells(5, subject=""), MANIFEST + "subject is empty"),
+        (cells(5, subject="n/a"), MANIFEST + "subject is empty ('n/a'). Name it"),
+        (cells(3, subject=" JOE"), "subject 'JOE' is in two splits, images/000001.png in train and images/"),
+        (
+            cells(rater_2_valence="NaN", rater_2_arousal=""),
+            "column rater_2_valence: no row has a rating. Take",
+        ),
         (cells(5, valence="1.01"), MANIFEST + "valence is '1.01', outside -1 to 1"),
         (cells(5, valence="calm"), MANIFEST + "valence is 'calm', not a number"),
         (cells(5, arousal="NaN"), MANIFEST + "valence without arousal, or the other way"),
@@ -337,17 +414,24 @@ CASES = {
             cells(**{"rater_{0.x}_valence": "high", "rater_{0.x}_arousal": "0"}),
             "rater_{0.x}_valence is 'high', not",
         ),
-        (cells(**{"rater_dr. no_valence": "0"}), "row 1 (the header): no column rater_dr. no_arousal"),
+        (
+            cells(**{"rater_dr. no_valence": "0"}),
+            "row 1 (the header): no column rater_dr. no_arousal. Every page needs both",
+        ),
+        (
+            cells(drop=["arousal"]),
+            "row 1 (the header): no column arousal. Every page needs both",
+        ),
         (cells(ben_arousal="0"), "ben_arousal is no rater's column. Name them rater_<name>_valence"),
         (cells(**{"Valence mean": "0"}), "Valence mean is no rater's column"),
-        (cells(12, path="images/../images/000000.png"), "row 12 ...000000.png is the picture of ...row 2 "),
+        (cells(12, path="images/../images/000000.png"), "row 12 ...000000.png is there already as ...row 2 "),
         (
             lambda path: shutil.copy(path.parent / "images/000004.png", path.parent / "images/000009.png"),
             "row 11 ...: it is the same picture as in ...row 6 ",
         ),
         (cells(3, subject="joe"), "subject 'joe' is in two splits, images/000001.png in train and images/"),
         (cells(rater_4="0"), "rater_4 is no rater's column. Name them rater_<name>_valence"),
-        (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal"),
+        (cells(drop=["rater_1_arousal"]), "no column rater_1_arousal. Every page"),
         (edit(lambda t: t[["path", "split"]]), "row 1 (the header): no label. Add valence"),
         (again("split", blank=" "), "'split' is there twice. Take one out, or"),
         (content(""), "manifest.csv is not a whole CSV file"),
@@ -407,7 +491,13 @@ CASES = {
         (edit(slower), "P01_1.csv: 30 frames a second, not 25. Resample"),
     ],
     ("amigos-openface", "action_units/1_1.json"): [
-        (content("{}"), "1_1.json and P01_1.csv are one recording. Keep one"),
+        (content("{}"), "action_units/P01_1.csv is there already as action_units/1_1.json. Take one"),
+    ],
+    ("amigos-json", "action_units/P02_1.json"): [
+        (
+            keys(lambda whole: whole["frames"][7].__setitem__(2, True)),
+            "P02_1.json, frame 7 (the first is 0): ...True",
+        ),
     ],
     ("amigos-openface", "action_units"): [(emptied, "holds no action units for any recording ... P01_1.csv")],
     ("amigos-json", "action_units/P01_1.json"): [
@@ -420,6 +510,12 @@ CASES = {
     ("sewa", "annotations/Train_02_arousal.csv"): [(gone, "annotations/Train_02_arousal.csv is not there")],
     ("sewa", "audio/Train_02.wav"): [(gone, "audio/Train_02.wav is not there")],
     ("sewa", "landmarks/Train_02.csv"): [(gone, "landmarks/Train_02.csv is not there")],
+    ("sewa", "annotations/Train_01_valence.csv"): [
+        (
+            called(rater_2=""),
+            "annotations/Train_01_valence.csv, row 1 (the header): a column has no name. Name",
+        ),
+    ],
     ("sewa", AROUSAL): [
         (cells(6, rater_3="calm"), f"{AROUSAL}, row 6 (the header is row 1): rater_3 is 'calm', not"),
         (cells(6, rater_3="2"), f"{AROUSAL}, row 6 (the header is row 1): rater_3 is '2', outside -1"),
@@ -434,11 +530,13 @@ CASES = {
         (swapped(";0.0\n", "\n"), f"{LABELS}, row 1: 'Train_01;...are not the columns"),
         (line(5, "Train_01;0.4;0.5;1.5;0"), f"{LABELS}, row 5: valence is '1.5', outside -1 to 1"),
         (lines(34), "lasts 3.4 s and"),
+        (line(6, "'Train_02';0.5;0;0;0"), f"{LABELS}, row 6: the name \"'Train_02'\" is another recording's"),
     ],
     ("sewa", "recordings.csv"): [
         (cells(3, recording="Train_01"), "recording 'Train_01' stands in an earlier row"),
         (cells(3, recording="Train_07"), "recordings.csv: no row for Train_02. Add it"),
         (cells(drop=["pair"]), "row 1 (the header): no column pair, only recording, subject"),
+        (cells(4, subject="P2"), "subject 'p2' is in two splits, Train_02 in train and Devel_01"),
         (cells(4, pair="one"), "pair 'one' is in two splits, Train_01 in train and Devel_01 in"),
     ],
     ("sewa", "labels/readme.csv"): [(content(""), "labels/readme.csv is not named as a recording's file")],
@@ -453,7 +551,8 @@ CASES = {
         (sound(np.zeros(0, np.int16)), "audio/a.wav holds no sound"),
         (sound(np.full(40000, 1.5, np.float32)), "audio/a.wav has samples that are not from -1 to"),
         (sound(np.full(40000, np.nan, np.float32)), "audio/a.wav has samples that are not from"),
-        (sound(np.zeros(20000, np.int16)), "audio/a.wav lasts 2.5 s and ratings/a.csv 5 s"),
+        (sound(np.zeros(40000, np.int16)), "audio/a.wav is silent throughout. Save it again, or take its"),
+        (sound(np.ones(20000, np.int16)), "audio/a.wav lasts 2.5 s and ratings/a.csv 5 s"),
         (gone, "audio/a.wav is not there"),
     ],
     ("recordings", "recordings.csv"): [
@@ -507,6 +606,10 @@ CASES = {
             "b.csv, row 7 ...outside -1 to 1. ...or give the column scale in the li",
         ),
         (edit(lambda t: t[["time"]]), "ratings/b.csv, row 1 ...no rater. Name"),
+        (
+            cells(RATER_2_valence="0", RATER_2_arousal="0"),
+            "ratings/b.csv, row 1 (the header): of rater_1, ...two differ in case alone. Rename one",
+        ),
         (cells(rater_1_arousal="", rater_2_arousal="", rater_3_arousal=""), "rated by nobody in"),
         (cells(rater_1_valence="", rater_3_valence=""), "valence is rated by one rater at most"),
         (content("time;r_valence\n0;1;1\n"), "ratings/b.csv, row 2 ...: 3 cells, not 2. Quote"),

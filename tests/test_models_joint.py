@@ -31,6 +31,13 @@ def joint_net(method, backbone=None, *, target=None):
     return JointNet(backbone or nn.Identity(), FEATURES, target=target, classes=CLASSES, method=method)
 
 
+@every_method
+def test_a_target_of_another_width_is_refused(method):
+    net = joint_net(method, target=target_of(method)[:, :1])
+    with pytest.raises(ValueError, match="expected .*; got"):
+        net.loss(torch.rand(N, FEATURES), LABEL, ROWS)
+
+
 # entropy
 
 

@@ -126,7 +126,13 @@ def brought(faces, monkeypatch):
             2,
             "too few faces of surprise (2 faces). Each category that is learnt needs 3 there",
         ),
-        ("neo2023", "test", 8, 1, "mine, split test: too few faces of contempt (0 faces)"),
+        (
+            "neo2023",
+            "test",
+            8,
+            1,
+            "mine, split test with valence and arousal: too few faces of contempt (0 faces)",
+        ),
     ],
 )
 def test_a_category_without_faces_is_named_before_training(brought, key, split, learnt, left, said):
@@ -159,3 +165,13 @@ def test_what_a_paper_needs_and_the_data_lack_is_said(brought, key, without, nee
     brought["faces"] = brought["categories"] = None if "faces" in without else less
     assert read_plan(key, MINE) == []
     assert lacking(key, MINE) == needed
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("key", ["foteinopoulou2021", "le2023", "neo2023"])
+def test_a_split_without_faces_is_named_before_training(brought, key, split):
+    faces = brought["faces"]
+    split_of = np.where(faces.split == split, "validation", faces.split)
+    brought["faces"] = brought["categories"] = replace(faces, split=split_of)
+    with pytest.raises(UnsuitedError, match=f"mine, split {split}.*: no face. Every page trains and tests"):
+        read_plan(key, MINE)

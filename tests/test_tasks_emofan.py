@@ -95,6 +95,25 @@ def test_a_track_without_faces_or_without_affect_says_so(on, portraits, monkeypa
 # crops
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_category_of_the_set_that_a_split_lacks_is_named(on, split):
+    parts = task.problem(on())
+    parts = replace(parts, label=np.full(len(parts.label), -1))
+    for own in (parts.train, parts.test):
+        parts.label[own] = np.arange(len(own)) % 6
+    task.check(parts, SETTINGS)
+    task.check(replace(parts, label=np.where(parts.label == 2, 1, parts.label)), SETTINGS)  # nobody is sad
+    rows = getattr(parts, split)
+    label = parts.label.copy()
+    label[rows] = np.where(label[rows] == 2, 1, label[rows])
+    with pytest.raises(
+        ValueError, match=rf"split {split} with valence and arousal: too few faces of sad \(0 faces\)"
+    ):
+        task.check(replace(parts, label=label), SETTINGS)
+    with pytest.raises(ValueError, match=f"split {split} with valence and arousal: no face. Every page"):
+        task.check(replace(parts, **{split: rows[:0]}), SETTINGS)
+
+
 def made(pictures, true=None, original=None):
     n = len(pictures)
     return task.Problem(

@@ -257,6 +257,15 @@ def test_recordings_that_cannot_be_learnt_are_named_with_their_dimension(made, i
         task.check(record, {"delay": DELAY})
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_recordings_without_a_split_are_told_before_training(made, split):
+    record = replace(made[0], split=np.where(made[0].split == split, "train", made[0].split))
+    with pytest.raises(
+        ValueError, match=f"no recording is of the split {split}. Networks are trained, stopped and"
+    ):
+        task.check(record, {"delay": DELAY})
+
+
 def test_the_search_leaves_out_delays_that_a_recording_does_not_reach(on, made, tmp_path):
     with pytest.raises(ValueError, match=r"recording 5 lasts 7.5 s, and labels are moved back by 7.5 s"):
         task.check(made[0], {"delay": 75})

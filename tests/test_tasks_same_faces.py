@@ -79,6 +79,16 @@ def test_a_track_without_a_second_source_votes_or_ratings_has_no_problem(on, lac
     assert task.problem(on(**{lacking: None})) is None
 
 
+def test_a_category_that_fewer_than_three_are_first_labelled_is_named(faces):
+    task.check(faces, {})
+    given = faces.original.copy()
+    given[np.flatnonzero((given == 4) & (faces.split == "train"))[2:]] = 5
+    with pytest.raises(
+        ValueError, match=r"made up, first labels of the split train: too few faces of fear \(2 fa"
+    ):
+        task.check(replace(faces, original=given), {})
+
+
 # what is told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -15,7 +16,7 @@ import yaml
 
 from paperlib.companion.runs import Run, UnsuitedError
 from paperlib.data.records import FaceSet, RecordingSet, turns
-from paperlib.labels import EXPRESSIONS
+from paperlib.labels import refuse_rare
 from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
@@ -103,24 +104,20 @@ def _unmet(entry: Part, layers: Sequence[Part], data: Any) -> list[str]:
 
 
 def _refuse_missing_classes(entry: Part, data: Any, track: Track) -> None:
-    """UnsuitedError if a category of the faces that a block learns, or tests, has none of them."""
-    learns = "expression" in entry.get(
-        "needs", []
-    )  # beside valence and arousal: three points make a Gaussian
-    if track.name == "twin" or not isinstance(data, FaceSet) or not (learns or entry["data"] == "categories"):
+    """ValueError if a split has no face, or none of a category that a block learns or tests."""
+    if track.name == "twin" or not isinstance(data, FaceSet):
         return
-    assert data.expression is not None
-    classes = 8 if learns and (data.expression == 7).any() else 7
-    known = np.isfinite(data.affect).all(axis=1) | (not learns)
+    # beside valence and arousal: three points make a Gaussian
+    learns = "expression" in entry.get("needs", [])
+    classes = 8 if learns and (np.asarray(data.expression) == 7).any() else 7
+    known = np.isfinite(data.affect).all(axis=1) if learns else np.ones(len(data), bool)
     for split, least in (("train", 3 if learns else 1), ("test", 1)):
-        count = np.bincount(
-            data.expression[(data.split == split) & known & (data.expression >= 0)], minlength=8
-        )
-        if few := [f"{EXPRESSIONS[k]} ({count[k]} faces)" for k in range(classes) if count[k] < least]:
-            raise UnsuitedError(
-                f"{data.name}, split {split}: too few faces of {', '.join(few)}. Each category that is learnt needs "
-                f"{least} there{' with valence and arousal' if learns else ''}: add some, or move some from elsewhere."
-            )
+        where = f"{data.name}, split {split}{' with valence and arousal' if learns else ''}"
+        own = np.flatnonzero(known & (data.split == split))
+        if not len(own):
+            raise ValueError(f"{where}: no face. Every page trains and tests: give some faces that split.")
+        if data.expression is not None and (learns or entry["data"] == "categories"):
+            refuse_rare(data.expression[own], classes=range(classes), least=least, where=where)
 
 
 def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block]:
@@ -135,10 +132,19 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
     data = _data(track, entry["data"])
     if _unmet(entry, layers, data):
         return
-    _refuse_missing_classes(entry, data, track)
+    with _unsuited():
+        _refuse_missing_classes(entry, data, track)
     for turn in turns(data) or [track.tested]:
         in_turn = replace(track, tested=turn)
         yield from _blocks_of(entry, layers, in_turn, _data(in_turn, entry["data"]) if turn else data, seeds)
+
+
+@contextmanager
+def _unsuited() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise UnsuitedError(str(error)) from None
 
 
 def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, seeds: int) -> Iterator[Block]:
@@ -148,10 +154,8 @@ def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, see
     settings = _with_fingerprints(given.get("settings", {}), track, entry["data"])
     across = entry.get("across", {})
     if "check" in entry:
-        try:
+        with _unsuited():
             _function(entry["check"])(data, settings)
-        except ValueError as error:
-            raise UnsuitedError(f"{data.name}: {error}") from None
     allowed = [
         [(name, more or {}) for name, more in options.items() if _asked(more, track) and _needs(more, data)]
         for options in across.values()

@@ -23,12 +23,13 @@ from paperlib.data.cache import (
     Conversion,
     all_or_none,
     convert_pictures,
-    converted,
+    converted_faces,
     data_root,
+    refuse_twice,
     resolve_inside,
 )
-from paperlib.data.pictures import SMALLEST, list_pictures
-from paperlib.data.records import FaceSet
+from paperlib.data.pictures import list_pictures
+from paperlib.data.records import FaceSet, as_first_spelt
 from paperlib.data.tables import read_json
 from paperlib.labels import AFFECT
 
@@ -37,7 +38,7 @@ NAMELESS = ("", "?", "n/a", "none", "unknown")  # an actor who is not known, in 
 
 _CLIP = re.compile("[0-9]{3,}")
 _ARCHIVE = re.compile("[0-9]{2}")  # the folder of an archive that was unpacked into one of its own
-_SPAN = 5_000  # pixels: the width and height of a face's box together are less; films are some 700 wide
+_FAR = 1e5  # pixels, further than any film is wide
 _MEND = "Restore the file from the release, or take the frame out of it."
 
 
@@ -62,16 +63,12 @@ def load_afewva(
     if every < 1:
         raise ValueError(f"every must be 1 or more; got {every}")
     root = data_root("afewva", root)
-    clips = _list_clips(root)
-    arrays, notes = converted(
-        cache,
-        name="afewva",
-        sources=[root / clip for clip in clips],
-        settings={"size": size, "channels": channels, "every": every},
-        convert=lambda folder: _convert(folder, root, clips, size, channels, every),
-        root=root,
-    )
-    return FaceSet(name="AFEW-VA", **arrays, **notes)
+    clips, others = _list_clips(root)
+    settings = {"size": size, "channels": channels, "every": every}
+    read = converted_faces("AFEW-VA", _convert, root, clips, cache=cache, **settings)
+    # counted anew, since what is no clip is no source
+    more = {"folder that is no clip": others} if others else {}
+    return replace(read, excluded={**read.excluded, **more})
 
 
 def crop_box(landmarks: NDArray) -> Box:
@@ -114,19 +111,21 @@ class _Frame:
     landmarks: NDArray[np.float64] | None  # (68, 2) in pixels of the whole picture, None without face
 
 
-def _list_clips(root: Path) -> list[str]:
-    """The clips' folders relative to `root`, by number; none may come twice, or be in an archive alone."""
-    clips: dict[str, str] = {}
-    tops = list(root.glob("*/"))
-    unpacked = [path for top in tops if _ARCHIVE.fullmatch(top.name) for path in top.glob("*/")]
-    for path in sorted(path for path in [*tops, *unpacked] if _CLIP.fullmatch(path.name)):
-        folder = path.relative_to(root).as_posix()
-        if path.name in clips:
-            raise ValueError(f"{folder} is the same clip as {clips[path.name]}. Take one of them out.")
-        clips[path.name] = folder
+def _list_clips(root: Path) -> tuple[list[str], int]:
+    """The clips' folders relative to `root`, by number, and how many others there are.
+
+    No clip may come twice, or be in an archive alone.
+    """
+    tops = list(root.glob("[!.]*/"))
+    archives = {top: list(top.glob("*/")) for top in tops if _ARCHIVE.fullmatch(top.name)}
+    unpacked = [path for folders in archives.values() for path in folders]
+    found = [path for path in [*tops, *unpacked] if _CLIP.fullmatch(path.name)]
+    others = len(tops) + len(unpacked) - len(found) - sum(map(bool, archives.values()))
+    clips = {path.relative_to(root).as_posix(): path.name for path in sorted(found)}
+    refuse_twice([*clips.values()], [*clips])
     for archive in sorted(root.glob("*.zip")):
         resolve_inside(root, archive.name, where=archive.name)
-        if packed := sorted(_clips_in(archive) - set(clips)):
+        if packed := sorted(_clips_in(archive) - set(clips.values())):
             raise FileNotFoundError(
                 f"{archive.name} is not unpacked: {len(packed)} of its clips, from {packed[0]} on, have no folder. "
                 "Unpack the archive beside itself."
@@ -135,7 +134,7 @@ def _list_clips(root: Path) -> list[str]:
         raise FileNotFoundError(
             f"{root} holds no clip, a folder such as 001. data/README.md says where they come from and belong."
         )
-    return [clips[name] for name in sorted(clips, key=int)]
+    return sorted(clips, key=lambda folder: int(clips[folder])), others
 
 
 def _clips_in(archive: Path) -> set[str]:
@@ -149,12 +148,12 @@ def _clips_in(archive: Path) -> set[str]:
     return {folder for folder in folders if _CLIP.fullmatch(folder)}
 
 
-def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: int, every: int) -> Conversion:
+def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) -> Conversion:
     excluded: Counter[str] = Counter()
     kept: list[_Frame] = []
     subject: list[str] = []
     gone = []
-    for clip in clips:
+    for clip in _list_clips(root)[0]:
         actor, frames = _read_clip(root, clip)
         found, others = list_pictures(root / clip)
         pictures = {path.name.lower(): path for path in found}
@@ -193,9 +192,9 @@ def _convert(folder: Path, root: Path, clips: list[str], size: int, channels: in
         "images": images,
         "affect": (np.array([frame.affect for frame in kept]) / SCALE).astype(np.float32),
         "split": np.full(len(kept), "train"),
-        "subject": np.array(subject),
+        "subject": np.array(as_first_spelt(subject)),
         "landmarks": ((landmarks - corner[:, None]) * (size / scaled_from[:, None])).astype(np.float32),
-    }, {"excluded": {reason: count for reason, count in excluded.items() if count}}
+    }, {"excluded": excluded}
 
 
 def _read_clip(root: Path, clip: str) -> tuple[str, list[_Frame]]:
@@ -209,9 +208,10 @@ def _read_clip(root: Path, clip: str) -> tuple[str, list[_Frame]]:
         raise ValueError(f'{name} has no "actor", or no "frames". Restore it from the release.')
     if not isinstance(content["actor"], str | None):
         raise ValueError(f'{name}, key "actor": {str(content["actor"])[:80]} is no name. {_MEND}')
-    actor = " ".join((content["actor"] or "").split())
+    actor = (content["actor"] or "").strip()
     subject = Path(clip).name if actor.lower() in NAMELESS else actor
     frames = [_read_frame(root, clip, name, key, entry) for key, entry in content["frames"].items()]
+    refuse_twice([frame.number for frame in frames], [frame.where for frame in frames])
     return subject, sorted(frames, key=lambda frame: frame.number)
 
 
@@ -250,13 +250,6 @@ def _read_landmarks(points: Any, where: str) -> NDArray[np.float64] | None:
         landmarks = np.array(points, float)
     except (ValueError, TypeError, OverflowError):
         landmarks = np.empty(0)
-    if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
+    if landmarks.shape != (68, 2) or not (np.abs(landmarks) < _FAR).all():
         raise ValueError(f"{where}: the landmarks are not 68 pairs of finite x and y. {_MEND}")
-    if not landmarks.any():
-        return None
-    if not SMALLEST <= np.ptp(landmarks, axis=0).sum() < _SPAN:
-        raise ValueError(
-            f"{where}: the landmarks span {' x '.join(f'{span:g}' for span in np.ptp(landmarks, axis=0))} pixels, "
-            f"which is no face in a film; they are in pixels of the frame. {_MEND}"
-        )
-    return landmarks
+    return landmarks if landmarks.any() else None

@@ -6,12 +6,12 @@ arousal computing in the wild, IEEE Transactions on Affective Computing 10 (2019
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -23,10 +23,11 @@ from paperlib.data.cache import (
     Conversion,
     all_or_none,
     convert_pictures,
-    converted,
+    converted_faces,
     data_root,
     first_of,
     refuse_misplaced,
+    refuse_twice,
     resolve_each,
     tried,
 )
@@ -78,25 +79,15 @@ def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cach
         ValueError: a value, a name or a picture that cannot be: the message names file, row and mend.
     """
     root = data_root("affectnet", root)
-    read: Callable[[Path], _Rows]
-    if (root / _lists(root) / "training.csv").exists():
-        lists = [root / _lists(root) / name for name in CSV_SPLITS.values()]
-        read, sources = _read_csvs, [*lists, root / first_of(root, PICTURES)]
-    elif (root / "train_set").is_dir():
-        read, sources = _read_folders, [root / name for name in FOLDER_SPLITS.values()]
-    else:
+    packaging = first_of(root, [*(f"{folder}training.csv" for folder in LISTS), "train_set"])
+    if not (root / packaging).exists():
         raise FileNotFoundError(
             f"{root} holds neither training.csv nor train_set/. data/README.md shows AffectNet's two layouts."
         )
-    arrays, notes = converted(
-        cache,
-        name="affectnet",
-        sources=sources,
-        settings={"size": size, "channels": channels},
-        convert=lambda folder: _convert(folder, read(root), size, channels),
-        root=root,
+    sources = (
+        [*FOLDER_SPLITS.values()] if packaging == "train_set" else [*_lists(root), first_of(root, PICTURES)]
     )
-    return FaceSet(name="AffectNet", **arrays, **notes)
+    return converted_faces("AffectNet", _convert, root, sources, cache=cache, size=size, channels=channels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +101,11 @@ class _Rows:
     expression: NDArray[np.int8]
     affect: NDArray[np.float32]
     landmarks: NDArray[np.float32]  # (n, 68, 2) in pixels of the box, or of the picture where there is none
-    excluded: dict[str, int]
+    excluded: Counter[str]
 
 
-def _convert(folder: Path, rows: _Rows, size: int, channels: int) -> Conversion:
+def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversion:
+    rows = _read_folders(root) if (root / "train_set").is_dir() else _read_csvs(root)
     images, scaled_from = convert_pictures(
         folder, rows.paths, where=rows.where, size=size, channels=channels, boxes=rows.boxes
     )
@@ -128,62 +120,56 @@ def _convert(folder: Path, rows: _Rows, size: int, channels: int) -> Conversion:
     return arrays, {"excluded": rows.excluded}
 
 
-def _exclusions(
-    expression: NDArray, valence: NDArray, arousal: NDArray
-) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Which rows stay, and how many go for which reason; a row counts under its first reason."""
-    counts = {name: int((expression == number).sum()) for number, name in enumerate(CATEGORIES)}
+def _kept(expression: NDArray, affect: NDArray, excluded: Counter[str]) -> NDArray[np.bool_]:
+    """Which rows stay; those that go are counted, a row under its first reason. (n,) and (n, 2) to (n,)."""
     keep = expression < len(EXPRESSIONS)
-    valueless = keep & ((valence == NO_VALUE) | (arousal == NO_VALUE))
-    excluded = {name: counts[name] for name in CATEGORIES[len(EXPRESSIONS) :]}
-    excluded["no valence or arousal (-2)"] = int(valueless.sum())
-    return keep & ~valueless, {reason: number for reason, number in excluded.items() if number}
+    valueless = keep & (affect == NO_VALUE).any(axis=1)
+    for number in range(len(EXPRESSIONS), len(CATEGORIES)):
+        excluded[CATEGORIES[number]] += (expression == number).sum()
+    excluded["no valence or arousal (-2)"] += valueless.sum()
+    return keep & ~valueless
 
 
-def _lists(root: Path) -> str:
-    return os.path.dirname(first_of(root, [f"{folder}training.csv" for folder in LISTS]))
+def _lists(root: Path) -> list[str]:
+    training = first_of(root, [f"{folder}training.csv" for folder in LISTS])
+    return [training.replace("training.csv", name) for name in CSV_SPLITS.values()]
 
 
 def _read_csvs(root: Path) -> _Rows:
-    lists, parts = [root / _lists(root) / name for name in CSV_SPLITS.values()], []
-    tables = [read_table(path, _COLUMNS, headless=_COLUMNS) for path in lists]
-    for table in tables:
+    parts: list[dict[str, Any]] = []
+    excluded, folder, named = Counter[str](), first_of(root, PICTURES), set[str]()
+    for split, name in zip(CSV_SPLITS, _lists(root), strict=True):
+        table = read_table(root / name, _COLUMNS, headless=_COLUMNS)
+        named |= set(table.text("subDirectory_filePath"))
         expression = table.numbers("expression", low=0, high=len(CATEGORIES) - 1, whole=True, mend=_MEND)
-        affect = [_valued(table, column) for column in ("valence", "arousal")]
-        parts.append((expression, *affect))
-    expression, valence, arousal = (np.concatenate(column) for column in zip(*parts, strict=True))
-    keep, excluded = _exclusions(expression, valence, arousal)
-
-    paths, where, boxes, landmarks = [], [], [], []
-    for table, kept in zip(tables, np.split(keep, [len(tables[0])]), strict=True):
+        affect = np.stack([_valued(table, column) for column in ("valence", "arousal")], axis=1)
+        keep = _kept(expression, affect, excluded)
         # rows that are left out may lack a box ("NULL"), so only the others are checked
-        faces = table.rows(kept)
-        left, top = (faces.numbers(c, low=-1e5, high=1e5, mend=_MEND) for c in ("face_x", "face_y"))
-        width, height = (faces.numbers(c, low=1, high=1e5, mend=_MEND) for c in ("face_width", "face_height"))
-        boxes += [tuple(box) for box in np.stack([left, top, left + width, top + height], axis=1).tolist()]
+        faces = table.rows(keep)
+        corner = np.stack(
+            [faces.numbers(c, low=-1e5, high=1e5, mend=_MEND) for c in ("face_x", "face_y")], axis=1
+        )
+        sides = [faces.numbers(c, low=1, high=1e5, mend=_MEND) for c in ("face_width", "face_height")]
         places = [faces.where(row) for row in range(len(faces))]
-        names = faces.frame["subDirectory_filePath"]
-        paths += resolve_each(root, names, where=places, folder=first_of(root, PICTURES))
-        landmarks.append(_landmarks(faces) - np.stack([left, top], axis=1)[:, None, :])
-        where += places
-    split = np.repeat(list(CSV_SPLITS), [len(table) for table in tables])
-    if unnamed := _unnamed(root / first_of(root, PICTURES), tables):
-        excluded |= {"picture without annotation": unnamed}
-    return _Rows(
-        paths=paths,
-        where=where,
-        boxes=boxes,
-        split=split[keep],
-        expression=expression[keep].astype(np.int8),
-        affect=np.stack([valence, arousal], axis=1)[keep].astype(np.float32),
-        landmarks=np.concatenate(landmarks).astype(np.float32),
-        excluded=excluded,
-    )
+        parts.append(
+            {
+                "paths": resolve_each(root, faces.text("subDirectory_filePath"), where=places, folder=folder),
+                "where": places,
+                "boxes": [(*box,) for box in np.hstack([corner, corner + np.stack(sides, axis=1)]).tolist()],
+                "split": np.full(len(faces), split),
+                "expression": expression[keep].astype(np.int8),
+                "affect": affect[keep].astype(np.float32),
+                "landmarks": (_landmarks(faces) - corner[:, None]).astype(np.float32),
+            }
+        )
+    excluded["picture without annotation"] = _unnamed(root / folder, named)
+    lists: dict[str, Any] = {n: [x for part in parts for x in part[n]] for n in ("paths", "where", "boxes")}
+    arrays: dict[str, Any] = {n: np.concatenate([p[n] for p in parts]) for n in parts[0] if n not in lists}
+    return _Rows(**lists, **arrays, excluded=excluded)
 
 
-def _unnamed(folder: Path, tables: list[Table]) -> int:
-    """How many pictures below a folder no row names."""
-    named = {name.strip() for table in tables for name in table.frame["subDirectory_filePath"]}
+def _unnamed(folder: Path, named: set[str]) -> int:
+    """How many pictures below a folder are not `named`."""
     below = (path for path in folder.rglob("[!.]*") if path.suffix.lower() in ENDINGS)
     return sum(path.relative_to(folder).as_posix() not in named for path in below)
 
@@ -208,15 +194,16 @@ def _landmarks(table: Table) -> NDArray[np.float64]:
 
 
 def _read_folders(root: Path) -> _Rows:
-    listed, split, unread = [], [], Counter[str]()
+    listed, split, excluded = [], [], Counter[str]()
     for name, folder in FOLDER_SPLITS.items():
         found, others = list_pictures(root / folder / "images")
         pictures = sorted(found, key=lambda path: (len(path.stem), path.stem))
         if not pictures:
             raise FileNotFoundError(f"{root / folder / 'images'} holds no picture. Unpack the release there.")
+        refuse_twice([path.stem for path in pictures], [f"{folder}/images/{path.name}" for path in pictures])
         annotated = {path.stem[:-4] for path in (root / folder / "annotations").glob("[!.]*_exp.npy")}
-        unread["annotation without picture"] += len(annotated - {path.stem for path in pictures})
-        unread["file that is no picture by its ending"] += len(others)
+        excluded["annotation without picture"] += len(annotated - {path.stem for path in pictures})
+        excluded["file that is no picture by its ending"] += len(others)
         listed += pictures
         split += [name] * len(pictures)
     read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
@@ -224,18 +211,17 @@ def _read_folders(root: Path) -> _Rows:
     )
     labelled = tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)
     labels = np.stack(all_or_none(labelled))
-    expression, valence, arousal = labels[:, :3].T
-    keep, excluded = _exclusions(expression, valence, arousal)
+    keep = _kept(labels[:, 0], labels[:, 1:3], excluded)
     kept = [listed[row] for row in np.flatnonzero(keep)]
     return _Rows(
         paths=kept,
         where=[f"{path.parents[1].name}/images" for path in kept],
         boxes=None,
         split=np.array(split)[keep],
-        expression=expression[keep].astype(np.int8),
+        expression=labels[keep, 0].astype(np.int8),
         affect=labels[keep, 1:3],
         landmarks=labels[keep, 3:].reshape(-1, 68, 2),
-        excluded=excluded | dict(+unread),
+        excluded=excluded,
     )
 
 
@@ -248,7 +234,7 @@ _ANNOTATIONS: dict[str, tuple[str, Callable[[NDArray[np.float32]], bool]]] = {
     "exp": ("one category, 0 to 10", lambda x: x.size == 1 and x[0] in range(len(CATEGORIES))),
     "val": ("one number from -1 to 1, or -2", _is_value),
     "aro": ("one number from -1 to 1, or -2", _is_value),
-    "lnd": ("68 points of x and y", lambda x: x.size == 68 * 2 and bool(np.isfinite(x).all())),
+    "lnd": ("68 points, x and y in turn", lambda x: x.size == 68 * 2 and bool(np.isfinite(x).all())),
 }
 
 
@@ -262,9 +248,10 @@ def _annotations(picture: Path) -> NDArray[np.float32]:
         if not path.is_file():
             raise FileNotFoundError(f"{name} is not there. Restore it, or take its picture out.")
         try:
-            values.append(read_numbers(path).astype(np.float32).ravel())
+            numbers = read_numbers(path).astype(np.float32)
         except ValueError:
-            values.append(np.empty(0, np.float32))
-        if not possible(values[-1]):
+            numbers = np.empty(0, np.float32)
+        values.append(numbers.ravel())
+        if not possible(values[-1]) or numbers.shape == (2, 68):
             raise ValueError(f"{name} does not hold {what}. Restore it, or take its picture out.")
     return np.concatenate(values)

@@ -15,14 +15,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root
+from paperlib.data.cache import (
+    Conversion,
+    convert_pictures,
+    converted_faces,
+    data_root,
+    first_of,
+    refuse_twice,
+)
 from paperlib.data.pictures import list_pictures
-from paperlib.data.records import FaceSet
+from paperlib.data.records import FaceSet, refuse_two_splits
 from paperlib.data.tables import is_missing, parse_numbers, read_text
 from paperlib.labels import AFFECT
 
-ANNOTATIONS = "annotations/train"
-FRAMES = "frames"
+ANNOTATIONS = (  # of the first two challenges, and of Aff-Wild2 as its later ones gave it out
+    "annotations/train",
+    *(
+        f"{top}{task}/Train_Set"
+        for task in ("VA_Set", "VA_Estimation_Challenge")
+        for top in ("annotations/", "")
+    ),
+)
+VALIDATION = "Validation_Set"  # beside Train_Set
+FRAMES = ("frames", "cropped_aligned")
 HEADER = "valence,arousal"  # the first line of Aff-Wild2's files
 NO_VALUE = -5  # stands there where a frame has no annotation
 
@@ -36,31 +51,28 @@ def load_affwild(
 
     `root`, or its folder affwild, holds annotations/train/valence/<video>.txt and arousal/<video>.txt, a number
     for each frame a line; or, as in Aff-Wild2, annotations/train/<video>.txt with a header and both numbers a
-    line, -5 for none. frames/<video>/ holds the faces, cut out by the user and named by frame number, 00001.jpg
-    or 1.png. Numbers count from 1 in all videos or from 0 in all: a frame 0 in any of them, or else one whose
-    number is that of its video's lines, tells which.
+    line, -5 for none, there or in another of ANNOTATIONS. frames/<video>/, or cropped_aligned/<video>/, holds the
+    faces, cut out by the user and named by frame number, 00001.jpg or 1.png. Numbers count from 1 in all videos or
+    from 0 in all: a frame 0 in any of them, or else one whose number is that of its video's lines, tells which.
 
-    `subject` is the video, without _left or _right. A fifth of the videos is the split "test", the others are
-    "train", drawn once: the official test set has no public labels. Of every `every` frames by number, the first
-    stays. Those that do not, frames without picture (no face was found) or value, and pictures of videos without
-    annotations are counted in `excluded`.
+    `subject` is the video, without _left or _right. The official test set has no public labels: the split "test" are
+    the videos of a folder Validation_Set beside Train_Set, or a fifth of all videos, drawn once. Of every `every`
+    frames by number, the first stays. Those that do not, frames without picture (no face was found) or value, and
+    pictures of videos without annotations are counted in `excluded`.
 
     Raises:
         FileNotFoundError: there are no annotations, or a video lacks one of its two files, or all pictures.
-        ValueError: a line, a frame number or a picture that cannot be: the message names file, line and mend.
+        ValueError: a line, a frame number or a picture that cannot be, or a video in two splits: the message names
+            file, line and mend.
     """
     if every < 1:
         raise ValueError(f"every must be 1 or more; got {every}")
     root = data_root("affwild", root)
-    arrays, notes = converted(
-        cache,
-        name="affwild",
-        sources=[root / ANNOTATIONS, root / FRAMES],
-        settings={"size": size, "channels": channels, "every": every},
-        convert=lambda folder: _convert(folder, root, size, channels, every),
-        root=root,
+    sources, settings = (
+        [*_folders(root).values(), first_of(root, FRAMES)],
+        {"size": size, "channels": channels},
     )
-    return FaceSet(name="Aff-Wild", **arrays, **notes)
+    return converted_faces("Aff-Wild", _convert, root, sources, cache=cache, every=every, **settings)
 
 
 def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
@@ -77,11 +89,11 @@ def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
     return np.where(np.isin(groups, test), "test", "train")
 
 
-def _convert(folder: Path, root: Path, size: int, channels: int, every: int) -> Conversion:
-    labels = _read_annotations(root)
-    excluded: Counter[str] = Counter()
-    frames = {path.name: _list_frames(path, excluded) for path in sorted((root / FRAMES).glob("*/"))}
-    first = _first_number(labels, frames)
+def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) -> Conversion:
+    labels, part = _read_annotations(root)
+    top, excluded = first_of(root, FRAMES), Counter[str]()
+    frames = {path.name: _list_frames(path, excluded) for path in sorted((root / top).glob("*/"))}
+    first = _first_number(labels, frames, top)
     others = sum(len(frames[video]) for video in set(frames) - set(labels))
     excluded["picture of a video without annotations"] = others
     excluded["file that is no annotation by its ending"] = len(_unread(root))
@@ -91,48 +103,71 @@ def _convert(folder: Path, root: Path, size: int, channels: int, every: int) -> 
         annotated = (affect != NO_VALUE).all(axis=1)
         seen = annotated & np.isin(numbers, list(frames[video]))
         stays[video] = seen & (np.arange(len(affect)) % every == 0)
-        excluded["no valence or arousal (-5)"] += int((~annotated).sum())
-        excluded["frame without picture"] += int((annotated & ~seen).sum())
-        excluded[f"thinned out (every={every})"] += int((seen & ~stays[video]).sum())
+        excluded["no valence or arousal (-5)"] += (~annotated).sum()
+        excluded["frame without picture"] += (annotated & ~seen).sum()
+        excluded[f"thinned out (every={every})"] += (seen & ~stays[video]).sum()
         files += [f"{video}/{frames[video][number]}" for number in numbers[stays[video]].tolist()]
     if not files:
-        raise ValueError(
-            f"{FRAMES}: no frame is left, of {dict(excluded)}. Add pictures of annotated frames."
-        )
-    where = [f"{FRAMES}/{os.path.dirname(file)}" for file in files]
-    paths = [root / FRAMES / file for file in files]
+        raise ValueError(f"{top}: no frame is left, of {dict(excluded)}. Add pictures of annotated frames.")
+    where = [f"{top}/{os.path.dirname(file)}" for file in files]
+    paths = [root / top / file for file in files]
     images, _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
     subject = np.array([_PERSON.sub("", video) for video in labels])
+    refuse_two_splits(
+        " and ".join(_folders(root).values()), "video", names=subject.tolist(), split=part, items=[*labels]
+    )
     number = [kept.sum() for kept in stays.values()]
     return {
         "images": images,
         "affect": np.concatenate([labels[video][kept] for video, kept in stays.items()]).astype(np.float32),
-        "split": np.repeat(split_by_group(subject), number),
+        "split": np.repeat(part if len(set(part)) > 1 else split_by_group(subject), number),
         "subject": np.repeat(subject, number),
-    }, {"excluded": {reason: count for reason, count in excluded.items() if count}}
+    }, {"excluded": excluded}
 
 
-def _read_annotations(root: Path) -> dict[str, NDArray[np.float64]]:
-    """Valence and arousal of each video's frames, (lines, 2), in the order of the videos' names."""
-    paired = {path.stem for path in (root / ANNOTATIONS).glob("[!.]*.txt")}
-    single = {path.stem for d in AFFECT for path in (root / ANNOTATIONS / d).glob("[!.]*.txt")}
+def _folders(root: Path) -> dict[str, str]:
+    """The folders of annotations by split."""
+    train = first_of(root, ANNOTATIONS)
+    test = train.replace("Train_Set", VALIDATION)
+    return {"train": train} | ({"test": test} if test != train and (root / test).is_dir() else {})
+
+
+def _read_annotations(root: Path) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    """Valence and arousal of each video's frames, (lines, 2), in the order of the videos' names, and their splits."""
+    labels, part = {}, []
+    for split, folder in _folders(root).items():
+        for video, files in _list_files(root, folder).items():
+            values = [_read_numbers(root, file, columns=2 // len(files)) for file in files]
+            if len(values[0]) != len(values[-1]):
+                raise ValueError(
+                    f"{files[0]} has {len(values[0])} lines, {files[1]} has {len(values[1])}. Restore both from the "
+                    "release."
+                )
+            if video in labels:
+                raise ValueError(
+                    f"{files[0]}: the video is in the other folder too. Take one of its files out."
+                )
+            labels[video] = np.hstack(values)
+            part.append(split)
+    return labels, part
+
+
+def _list_files(root: Path, folder: str) -> dict[str, list[str]]:
+    """Each video's file of both numbers, or its two files of one."""
+    paired = {path.stem for path in (root / folder).glob("[!.]*.txt")}
+    single = {path.stem for d in AFFECT for path in (root / folder / d).glob("[!.]*.txt")}
     if not paired | single:
         raise FileNotFoundError(
-            f"{root / ANNOTATIONS} holds no annotation. data/README.md says where it comes from and belongs."
+            f"{root / folder} holds no annotation. data/README.md says where it comes from and belongs."
         )
-    labels = {}
-    for video in sorted(single or paired):
-        files = (
-            [f"{ANNOTATIONS}/{d}/{video}.txt" for d in AFFECT] if single else [f"{ANNOTATIONS}/{video}.txt"]
+    if paired and single:
+        raise ValueError(
+            f"{folder} holds annotations of both releases, {min(paired)}.txt and valence/ or arousal/. Take those of "
+            "one out."
         )
-        values = [_read_numbers(root, file, columns=2 // len(files)) for file in files]
-        if len(values[0]) != len(values[-1]):
-            raise ValueError(
-                f"{files[0]} has {len(values[0])} lines, {files[1]} has {len(values[1])}. Restore both from the "
-                "release."
-            )
-        labels[video] = np.hstack(values)
-    return labels
+    if paired:
+        return {video: [f"{folder}/{video}.txt"] for video in sorted(paired)}
+    return {video: [f"{folder}/{d}/{video}.txt" for d in AFFECT] for video in sorted(single)}
 
 
 def _read_numbers(root: Path, name: str, *, columns: int) -> NDArray[np.float64]:
@@ -164,42 +199,40 @@ def _read_numbers(root: Path, name: str, *, columns: int) -> NDArray[np.float64]
 
 def _unread(root: Path) -> list[Path]:
     """The files among the annotations that are not read."""
-    folders = [root / ANNOTATIONS, *(root / ANNOTATIONS / dimension for dimension in AFFECT)]
+    folders = [root / top / d for top in _folders(root).values() for d in ("", *AFFECT)]
     return [path for d in folders for path in d.glob("[!.]*") if path.is_file() and path.suffix != ".txt"]
 
 
 def _list_frames(folder: Path, excluded: Counter[str]) -> dict[int, str]:
     """The pictures of a video, by frame number; other files are counted."""
-    frames: dict[int, str] = {}
     pictures, others = list_pictures(folder)
     excluded["file that is no picture by its ending"] += len(others)
-    for name in (path.name for path in pictures):
-        place, stem = f"{FRAMES}/{folder.name}/{name}", os.path.splitext(name)[0].strip()
-        if not stem.isdecimal():
+    places = [path.relative_to(folder.parents[1]).as_posix() for path in pictures]
+    for path, place in zip(pictures, places, strict=True):
+        if not path.stem.strip().isdecimal():
             raise ValueError(f"{place} is not named by a frame number. Rename it, as 00001.jpg.")
-        if int(stem) in frames:
-            raise ValueError(f"{place} is the same frame as {frames[int(stem)]}. Take one of them out.")
-        frames[int(stem)] = name
-    return frames
+    numbers = [int(path.stem) for path in pictures]
+    refuse_twice(numbers, places)
+    return dict(zip(numbers, (path.name for path in pictures), strict=True))
 
 
-def _first_number(labels: dict[str, NDArray[np.float64]], frames: dict[str, dict[int, str]]) -> int:
+def _first_number(labels: dict[str, NDArray[np.float64]], frames: dict[str, dict[int, str]], top: str) -> int:
     """The number of a video's first frame, 0 or 1, in the pictures' names; all of them must have a line."""
     for video in labels:
         if not frames.get(video):
             raise FileNotFoundError(
-                f"{FRAMES}/{video} holds no picture. Cut its faces out of the video, or take its annotations out."
+                f"{top}/{video} holds no picture. Cut its faces out of the video, or take its annotations out."
             )
     first = 0 if any(0 in frames[video] for video in labels) else 1
     if first and not any(len(lines) in frames[video] for video, lines in labels.items()):
         raise ValueError(
-            f"{FRAMES}: no video has a picture 0, or one whose number is that of its lines: the names may count "
+            f"{top}: no video has a picture 0, or one whose number is that of its lines: the names may count "
             "from 0 or from 1. Add the first or the last frame of a video."
         )
     for video, lines in labels.items():
         if surplus := sorted(number for number in frames[video] if number >= first + len(lines)):
             raise ValueError(
-                f"{FRAMES}/{video}/{frames[video][surplus[0]]} has no line: the annotations of {video} are of frames "
+                f"{top}/{video}/{frames[video][surplus[0]]} has no line: the annotations of {video} are of frames "
                 f"{first} to {first + len(lines) - 1}, and {len(surplus)} pictures lie beyond. Restore the "
                 "annotations, or take these pictures out."
             )

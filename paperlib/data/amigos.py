@@ -11,6 +11,7 @@ Whether segments count from 0 or from 1 was not to be learnt, so both are read; 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from paperlib.data.cache import Conversion, converted, data_root
+from paperlib.data.cache import Conversion, converted, data_root, refuse_twice
 from paperlib.data.records import SequenceSet
+from paperlib.data.suspect import STILL
 from paperlib.data.tables import Table, read_json, read_table, read_workbook, refuse_constant_raters
 
 # foteinopoulou2021 does not name its ten. OpenFace measures these; the twin's sequences have the same.
@@ -34,6 +36,7 @@ RATINGS = [[f"{name}_Annotator_{k}" for name in ("Valence", "Arousal")] for k in
 COLUMNS = ("UserID", "VideoID", "Segment_Index", *(column for pair in RATINGS for column in pair))
 
 _MEND = "Restore the value from the release, or take the row out."
+_NAMED = re.compile(r"(P?\d+)_([^_]+)")  # user and video
 
 
 def load_amigos(
@@ -76,37 +79,27 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
         "Take one of the two rows out.",
     )
     files, others = _files(root / FOLDER)
-    counts: dict[str, int] = {}
+    excluded, adjusted = Counter[str](), Counter[str]()
     features: dict[int, NDArray[np.float32]] = {}
-
-    def count(what: str, number: int = 1) -> None:
-        if number:
-            counts[what] = counts.get(what, 0) + number
-
-    missing, short, faceless = (
-        "no action units for the recording",
-        "less than half of the segment on film",
-        "no face found in the segment",
-    )
-    unread, unrated = "file that is not named as a recording's", "recording of action units without ratings"
     groups = keys.groupby("recording", sort=False).indices
-    count(unread, others)
-    count(unrated, len(set(files) - set(groups)))
+    excluded["file that is not named as a recording's"] = others
+    excluded["recording of action units without ratings"] = len(set(files) - set(groups))
     for name, rows in tqdm(groups.items(), desc="reading action units", delay=5):
         if name not in files:
-            count(missing, len(rows))
+            excluded["no action units for the recording"] += len(rows)
             continue
         intensities, found = _action_units(files[str(name)], action_units)
-        count("frames without a face: last intensities held", int((~found).sum()))
+        adjusted["frames without a face: last intensities held"] += (~found).sum()
+        adjusted[STILL] += (np.ptp(intensities, axis=0) == 0).sum()
         for row in rows:
             start = (index[row] - min(1, index.min())) * FRAMES
             segment = intensities[start : start + FRAMES]
             if len(segment) < FRAMES // 2:
-                count(short)
+                excluded["less than half of the segment on film"] += 1
             elif not found[start : start + FRAMES].any():
-                count(faceless)
+                excluded["no face found in the segment"] += 1
             else:
-                count("last segments filled up to 20 s", int(len(segment) < FRAMES))
+                adjusted["last segments filled up to 20 s"] += len(segment) < FRAMES
                 features[row] = np.pad(segment, ((0, FRAMES - len(segment)), (0, 0)), mode="edge")
     if not features:
         raise FileNotFoundError(
@@ -125,11 +118,8 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
         "subject": subject[kept],
         "recording": recording[kept],
     }
-    count("ratings clipped to -1 to 1", clipped)
-    excluded = {
-        what: counts.pop(what) for what in (missing, short, faceless, unread, unrated) if what in counts
-    }
-    return arrays, {"excluded": excluded, "adjusted": counts}
+    adjusted["ratings clipped to -1 to 1"] = clipped
+    return arrays, {"excluded": excluded, "adjusted": +adjusted}
 
 
 def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:
@@ -152,8 +142,8 @@ def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:
 
 def _recordings(table: Table) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     """(n,) subject P01 and so on, and (n,) recording P01_18 and so on."""
-    user = table.frame["UserID"].str.strip()
-    video = table.frame["VideoID"].str.strip()
+    # a workbook may keep a whole number as 7.0
+    user, video = (table.text(column).str.removesuffix(".0") for column in ("UserID", "VideoID"))
     table.refuse(~user.str.fullmatch(r"P?\d+").to_numpy(bool), "UserID is {UserID}, not a number", _MEND)
     table.refuse(
         ~video.str.fullmatch(r"\w+").to_numpy(bool), "VideoID is {VideoID}, not a number or name", _MEND
@@ -168,20 +158,13 @@ def _subject(user: str) -> str:
 
 def _files(folder: Path) -> tuple[dict[str, Path], int]:
     """Recording -> its file of action units, and how many files are named otherwise."""
-    files: dict[str, Path] = {}
-    others = 0
-    for path in sorted(folder.glob("[!.]*")):
-        name = re.match(r"(P?\d+)_([^_]+)", path.stem)
-        if path.suffix.lower() not in (".csv", ".json") or not name:
-            others += path.is_file()
-            continue
-        recording = f"{_subject(name[1])}_{name[2]}"
-        if recording in files:
-            raise ValueError(
-                f"{folder.name}: {files[recording].name} and {path.name} are one recording. Keep one."
-            )
-        files[recording] = path
-    return files, others
+    listed = sorted(folder.glob("[!.]*"))
+    read = [path for path in listed if path.suffix.lower() in (".csv", ".json") and _NAMED.match(path.stem)]
+    matches = [_NAMED.match(path.stem) for path in read]
+    recordings = [f"{_subject(match[1])}_{match[2]}" for match in matches if match]
+    refuse_twice(recordings, [f"{folder.name}/{path.name}" for path in read])
+    others = sum(path.is_file() for path in listed) - sum(path.is_file() for path in read)
+    return dict(zip(recordings, read, strict=True)), others
 
 
 def _action_units(path: Path, names: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -239,4 +222,4 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
 
 
 def _is_intensity(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= 5
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 5

@@ -9,8 +9,10 @@ import importlib.metadata
 import inspect
 import json
 import os
+import re
 import shutil
 import stat
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,11 +26,12 @@ from tqdm import tqdm
 
 from paperlib.data import pictures
 from paperlib.data.pictures import misplaced, open_picture
+from paperlib.data.records import FaceSet
+from paperlib.data.suspect import doubts, refuse_constant
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
-Conversion = tuple[
-    dict[str, Any], dict[str, Any]
-]  # the fields of a record: arrays, and the rest as JSON knows it
+# the fields of a record: arrays, and the rest as JSON knows it; reasons that exclude nobody are left out
+Conversion = tuple[dict[str, Any], dict[str, Any]]
 
 Stamp = tuple[str, int, int]  # a file's name, size in bytes and time of change
 
@@ -62,8 +65,10 @@ def converted(
     content beside what `convert` returned: the same data fetched again, or copied elsewhere, have the same
     fingerprint.
 
+    Warns of what is likely wrong and cannot be told for certain (`suspect.doubts`), once, when it converts.
+
     Raises:
-        ValueError: a link leads out of `root`.
+        ValueError: a link leads out of `root`, or an array cannot be (`suspect.refuse_constant`).
         RuntimeError: a source changed while it was converted.
     """
     cache = Path(cache)
@@ -85,13 +90,35 @@ def converted(
 
     with FileLock(cache / f"{name}.lock"):
         if not entry.is_dir():
-            _convert_whole(entry, convert, check_unchanged)
+            for doubt in _convert_whole(entry, convert, check_unchanged):
+                warnings.warn(f"{name}: {doubt}", UserWarning, stacklevel=2)
     arrays: dict[str, Any] = {
         # copy on write: what a reader changes stays in memory, and torch takes no read-only array
         path.stem: np.load(path, mmap_mode="c" if path.stat().st_size > _MAPPED else None)
         for path in sorted(entry.glob("*.npy"))
     }
     return arrays, json.loads((entry / "notes.json").read_text("utf-8"))
+
+
+def converted_faces(
+    name: str,
+    make: Callable[..., Conversion],
+    root: Path,
+    sources: Iterable[str],
+    *,
+    cache: Path | str,
+    **settings: int,
+) -> FaceSet:
+    """The FaceSet of `make(folder, root, **settings)`, see `converted`; `sources` are names in `root`."""
+    arrays, notes = converted(
+        cache,
+        name=re.sub(r"\W.*", "", name.replace("-", "")).lower(),
+        sources=[root / source for source in sources],
+        settings=settings,
+        convert=lambda folder: make(folder, root, **settings),
+        root=root,
+    )
+    return FaceSet(name=name, **arrays, **notes)
 
 
 def _save(path: Path, array: NDArray) -> None:
@@ -105,21 +132,28 @@ def _save(path: Path, array: NDArray) -> None:
 
 def _convert_whole(
     entry: Path, convert: Callable[[Path], Conversion], check_unchanged: Callable[[], None]
-) -> None:
+) -> list[str]:
+    """Convert into `entry`; what is doubtful about it."""
     part = entry.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)  # a conversion that was interrupted
     part.mkdir()
     try:
         arrays, notes = convert(part)
+        refuse_constant(arrays, entry.name.rpartition("-")[0])
+        doubtful = doubts(arrays)
         for name, array in arrays.items():
             if isinstance(array, np.memmap):
                 array.flush()
             else:
                 _save(part / f"{name}.npy", array)
-        notes = {**notes, "fingerprint": fingerprint(arrays)}
+        for name in {"excluded", "adjusted"} & set(notes):
+            counts = notes[name].items()
+            notes[name] = {what: int(n) for what, n in counts if n or name == "adjusted"}
+        notes["fingerprint"] = fingerprint(arrays)
         (part / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
         check_unchanged()
         os.replace(part, entry)
+        return doubtful
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -200,8 +234,14 @@ def data_root(track: str, root: Path | str) -> Path:
 
 
 def first_of(root: Path, names: Sequence[str]) -> str:
-    """The first of `names` that `root` holds; the first of all where it holds none."""
-    return next((name for name in names if (root / name).exists()), names[0])
+    """The one of `names` that `root` holds; the first of all where it holds none.
+
+    ValueError where it holds two, of which neither lies in the other: which one is meant, nobody says.
+    """
+    there = [name for name in names if (root / name).exists()] or [names[0]]
+    if other := [name for name in there[1:] if not there[0].startswith(f"{name}/")]:
+        raise ValueError(f"{root} holds {there[0]} and {other[0]}, and one is read. Take the other one out.")
+    return there[0]
 
 
 def resolve_inside(root: Path, name: str, *, where: str) -> Path:
@@ -281,10 +321,11 @@ def convert_pictures(
         if not path.is_file()
     ]
     all_or_none(missing)
-    _refuse_twice(paths, where, boxes)
+    cut: Sequence[Box | None] = boxes or [None] * len(paths)
+    faces = list(zip(paths, cut, strict=True))
+    refuse_twice(faces, [f"{place}: {path.name}" for path, place in zip(paths, where, strict=True)])
     images = open_pictures(folder, len(paths), size=size, channels=channels)
     scaled_from = np.empty((len(paths), 2), np.float32)
-    cut: Sequence[Box | None] = boxes or [None] * len(paths)
     kept = _Kept(folder, [*map(_known_by, paths, cut)], (size, channels))
     left = kept.restore(images, scaled_from)
 
@@ -319,13 +360,12 @@ def refuse_misplaced(points: NDArray, sizes: NDArray, where: Sequence[str]) -> N
     all_or_none(ValueError(f"{where[row]}: landmarks {said}.") for row, said in problems.items() if said)
 
 
-def _refuse_twice(paths: Sequence[Path], where: Sequence[str], boxes: Sequence[Box] | None) -> None:
-    faces = zip(paths, boxes if boxes is not None else [None] * len(paths), strict=True)
+def refuse_twice(items: Sequence[Any], where: Sequence[str]) -> None:
+    """ValueError for items of which an earlier one is the same; `where` names each, for the message."""
     first: dict[Any, int] = {}
-    earlier = [first.setdefault(face, row) for row, face in enumerate(faces)]
-    mend = "Take one of the two rows out."
+    earlier = [first.setdefault(item, row) for row, item in enumerate(items)]
     all_or_none(
-        ValueError(f"{where[row]}: {paths[row].name} is the picture of {where[other]} too. {mend}")
+        ValueError(f"{where[row]} is there already as {where[other]}. Take one of the two out.")
         for row, other in enumerate(earlier)
         if other != row
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ from paperlib.data.cache import (
     tried,
 )
 from paperlib.data.pictures import list_pictures
-from paperlib.data.records import FaceSet, refuse_two_splits
+from paperlib.data.records import FaceSet, as_first_spelt, refuse_two_splits
+from paperlib.data.suspect import differing, first_copies
 from paperlib.data.tables import (
+    BOTH,
     Table,
-    is_missing,
     raters_of,
     read_header,
     read_numbers,
@@ -95,8 +95,10 @@ def _read(path: Path) -> _Listed:
     resolve_inside(path.parent, path.name, where=path.name)
     header = read_header(path)
     raters = raters_of(header, path.name, prefix="rater_")
-    pairs = [f"rater_{name}_{dimension}" for name in raters for dimension in AFFECT]
     given = [*AFFECT] if set(AFFECT) & set(header) else []
+    pairs = [f"rater_{name}_{dimension}" for name in raters for dimension in AFFECT]
+    if missing := [column for column in (*given, *pairs) if column not in header]:
+        raise ValueError(f"{path.name}, row 1 (the header): no column {missing[0]}. {BOTH}")
     if not (given or raters or "expression" in header):
         raise ValueError(
             f"{path.name}, row 1 (the header): no label. Add valence and arousal, raters, or expression."
@@ -104,7 +106,7 @@ def _read(path: Path) -> _Listed:
     table = read_table(
         path, ["path", "split", *given, *pairs], optional=["subject", "expression", "landmarks"]
     )
-    table.refuse(is_missing(table.frame["path"]), "path is empty", _MEND)
+    table.refuse((table.text("path") == "").to_numpy(bool), "path is empty", _MEND)
     pictures = [file for file in _inside(table, "path") if file is not None]
     landmarks = _inside(table, "landmarks") if "landmarks" in table.frame else []
     return _Listed(table=table, raters=raters, pictures=pictures, landmarks=landmarks)
@@ -112,8 +114,8 @@ def _read(path: Path) -> _Listed:
 
 def _inside(table: Table, column: str) -> list[Path | None]:
     """The files of a column, None where a cell is empty."""
-    cells = table.frame[column].str.strip()
-    named = cells.reset_index(drop=True)[~is_missing(cells)].to_dict()
+    cells = table.text(column)
+    named = cells[cells != ""].to_dict()
     files = resolve_each(table.path.parent, named.values(), where=map(table.where, named))
     of_row = dict(zip(named, files, strict=True))
     return [of_row.get(row) for row in range(len(table))]
@@ -123,9 +125,10 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
     table, raters = listed.table, listed.raters
     arrays: dict[str, Any] = {"split": table.choices("split", {name: name for name in SPLITS})}
     if "subject" in table.frame:
-        subject = table.frame["subject"].str.strip()
-        table.refuse((subject == "").to_numpy(), "subject is empty", "Name it, or leave the whole column out")
-        arrays["subject"] = np.array(subject.tolist())
+        subject = as_first_spelt(table.text("subject"))
+        empty = np.array(subject) == ""
+        table.refuse(empty, "subject is empty ({subject})", "Name it, or leave the whole column out.")
+        arrays["subject"] = np.array(subject)
         items = table.frame["path"].tolist()
         refuse_two_splits(table.path.name, "subject", names=subject, split=arrays["split"], items=items)
     if "expression" in table.frame:
@@ -162,14 +165,12 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
 
 def _refuse_copies(table: Table, images: NDArray[np.uint8], labels: list[NDArray]) -> None:
     """ValueError for two files that hold the same picture under other labels, or in other splits."""
-    first: dict[bytes, int] = {}
-    for row, image in enumerate(images):
-        other = first.setdefault(hashlib.sha256(image.tobytes()).digest(), row)
-        if not all(np.array_equal(x[row], x[other], equal_nan=x.dtype.kind == "f") for x in labels):
-            raise ValueError(
-                f"{table.where(row)}: it is the same picture as in {table.where(other)}, with another label or in "
-                "another split. Take one of the two rows out."
-            )
+    first = first_copies(images)
+    for row in np.flatnonzero(differing(labels, np.arange(len(first)), first)).tolist():
+        raise ValueError(
+            f"{table.where(row)}: it is the same picture as in {table.where(first[row])}, with another label or in "
+            "another split. Take one of the two rows out."
+        )
 
 
 def _affect(table: Table, prefix: str) -> NDArray[np.float64]:
@@ -177,9 +178,8 @@ def _affect(table: Table, prefix: str) -> NDArray[np.float64]:
     both = np.stack(
         [table.numbers(f"{prefix}{d}", low=-1, high=1, blank=True, mend=_MEND) for d in AFFECT], axis=1
     )
-    table.refuse(
-        np.isnan(both).sum(axis=1) == 1, f"{prefix}valence without {prefix}arousal, or the other way", _MEND
-    )
+    alone = np.isnan(both).sum(axis=1) == 1
+    table.refuse(alone, f"{prefix}valence without {prefix}arousal, or the other way", BOTH)
     return both
 
 

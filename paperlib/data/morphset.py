@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from paperlib.data.affwild import split_by_group
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, resolve_each
+from paperlib.data.cache import Conversion, convert_pictures, converted_faces, data_root, resolve_each
 from paperlib.data.pictures import unnamed
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import read_table
@@ -48,18 +48,11 @@ def load_morphset(root: Path | str, *, size: int = 224, channels: int = 3, cache
             file, row and mend.
     """
     root = data_root("morphset", root)
-    arrays, notes = converted(
-        cache,
-        name="morphset",
-        sources=[root / TABLE, root / PICTURES],
-        settings={"size": size, "channels": channels},
-        convert=lambda folder: _convert(folder, root, size, channels),
-        root=root,
-    )
-    return FaceSet(name="MorphSet", **arrays, **notes)
+    sources = [TABLE, PICTURES]
+    return converted_faces("MorphSet", _convert, root, sources, cache=cache, size=size, channels=channels)
 
 
-def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
+def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversion:
     table = read_table(root / TABLE, ["Filename", "Subject", "Emotion Label", "Valence", "Arousal"])
     names = table.frame["Filename"].str.strip()
     table.refuse(names.duplicated().to_numpy(bool), "{Filename} has an earlier row", "Take one of them out.")

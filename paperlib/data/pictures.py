@@ -33,8 +33,9 @@ def open_picture(path: Path, *, mode: str = "RGB", where: str = "", mend: str) -
     TIFF with fewer bits, their largest number). Transparency is left out; of a file's pictures, the first is read.
 
     Raises:
-        ValueError: it cannot be read, or has numbers of which nobody says what is white: floating-point ones, or whole
-            ones of 32 bits. The message begins with `where` and ends in `mend`.
+        ValueError: it cannot be read, is less than SMALLEST pixels wide or high, or has numbers of which nobody says
+            what is white: floating-point ones, or whole ones of 32 bits. The message begins with `where` and ends in
+            `mend`.
     """
     named = f"{where}: the picture {path.name}" if where else f"the picture {path.name}"
     try:
@@ -42,11 +43,14 @@ def open_picture(path: Path, *, mode: str = "RGB", where: str = "", mend: str) -
         with path.open("rb") as stream, Image.open(stream) as file:
             file.load()
             upright = _upright(file)
-            if not file.mode.startswith(("I", "F")):
-                return upright.convert(mode)
+            plain = None if file.mode.startswith(("I", "F")) else upright.convert(mode)
             white = _white(file)
     except (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
         raise ValueError(f"{named} cannot be read ({type(error).__name__}). {mend}") from error
+    if min(upright.size) < SMALLEST:
+        raise ValueError(f"{named} has {upright.width} x {upright.height} pixels, too few for a face. {mend}")
+    if plain is not None:
+        return plain
     if white is None:
         what = "floating-point numbers" if upright.mode == "F" else "numbers of 32 bits"
         raise ValueError(f"{named} holds {what}, whose white is not known. Save it with 8 or 16 bits. {mend}")
@@ -84,11 +88,10 @@ def unnamed(folder: Path, named: Collection[Path]) -> dict[str, int]:
     """How many files right in a folder are not among `named`, by their reasons for `FaceSet.excluded`."""
     pictures, others = list_pictures(folder)
     here = {path.name for path in named if path.parent.name == folder.name}
-    counts = {
+    return {
         "picture without annotation": sum(path.name not in here for path in pictures),
         "file that is no picture by its ending": sum(path.name not in here for path in others),
     }
-    return {reason: number for reason, number in counts.items() if number}
 
 
 def misplaced(points: ArrayLike, size: Sequence[float]) -> str:

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root, first_of, resolve_inside
+from paperlib.data.cache import (
+    Conversion,
+    convert_pictures,
+    converted_faces,
+    data_root,
+    first_of,
+    refuse_twice,
+    resolve_inside,
+)
 from paperlib.data.categories import PSEUDO, pseudo_affect
 from paperlib.data.pictures import unnamed
 from paperlib.data.records import FaceSet
@@ -39,7 +47,7 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
         ValueError: a line, a value or a picture that cannot be: the message names file, line and mend.
     """
     root = data_root("rafdb", root)
-    if (root / ARCHIVE).is_dir():
+    if first_of(root, [f"{ARCHIVE}/{LIST}", LIST]).startswith(ARCHIVE) and (root / ARCHIVE).is_dir():
         root = resolve_inside(root, ARCHIVE, where=ARCHIVE)
     for path, there, mend in (
         (root / LIST, Path.is_file, "data/README.md says where it comes from and belongs"),
@@ -47,18 +55,11 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
     ):
         if not there(path):
             raise FileNotFoundError(f"{path} is not there. {mend}.")
-    arrays, notes = converted(
-        cache,
-        name="rafdb",
-        sources=[root / LIST, root / PICTURES[1], root / PSEUDO],
-        settings={"size": size, "channels": channels},
-        convert=lambda folder: _convert(folder, root, size, channels),
-        root=root,
-    )
-    return FaceSet(name="RAF-DB", **arrays, **notes)
+    sources = [LIST, PICTURES[1], PSEUDO]
+    return converted_faces("RAF-DB", _convert, root, sources, cache=cache, size=size, channels=channels)
 
 
-def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
+def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversion:
     listed = _read_list(root / LIST)
     split = np.array([line[2] for line in listed.values()])
     expression = [EXPRESSIONS.index(CATEGORIES[int(line[3]) - 1]) for line in listed.values()]
@@ -77,7 +78,6 @@ def _convert(folder: Path, root: Path, size: int, channels: int) -> Conversion:
 def _read_list(path: Path) -> dict[str, re.Match[str]]:
     """The lines of the list, each under its place in the file."""
     listed: dict[str, re.Match[str]] = {}
-    places: dict[str, str] = {}
     lines = read_text(path, path.name).rstrip().split("\n")
     for number, text in enumerate(lines if lines != [""] else [], start=1):
         place = f"{path.name}, line {number}"
@@ -87,9 +87,9 @@ def _read_list(path: Path) -> dict[str, re.Match[str]]:
                 f"{place}: {text[:80]!r} is not a name such as train_00001.jpg or test_0001.jpg, a space and "
                 "a label from 1 to 7. Restore the line from the release, or take it out."
             )
-        if line[1] in places:
-            raise ValueError(f"{place}: {line[1]}.jpg has {places[line[1]]} already. Take one of them out.")
-        listed[place], places[line[1]] = line, f"line {number}"
+        listed[place] = line
     if not listed:
         raise ValueError(f"{path.name} is empty. Fetch it again.")
+    names = [line[1] for line in listed.values()]
+    refuse_twice(names, [f"{place}: {name}" for place, name in zip(listed, names, strict=True)])
     return listed

@@ -11,8 +11,8 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from tqdm import tqdm
 from paperlib.data.cache import Conversion, converted, data_root, resolve_inside, tried
 from paperlib.data.manifest import SPLITS
 from paperlib.data.pictures import SMALLEST
-from paperlib.data.records import IN_TURN, RecordingSet, refuse_two_splits
+from paperlib.data.records import IN_TURN, RecordingSet, as_first_spelt, refuse_two_splits
+from paperlib.data.suspect import STILL
 from paperlib.data.tables import NOT_CSV, Table, form_of, is_missing, parse_numbers, raters_of
 from paperlib.labels import AFFECT
 
@@ -164,8 +165,7 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
 def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
     """The list of recordings, and each one's files by their column."""
     resolve_inside(path.parent, path.name, where=path.name)
-    table = read_named_table(path, name=path.name)
-    need_columns(table, ["recording", "split", "ratings"])
+    table = read_names(path, ["recording", "split", "ratings"])
     both = [pair for pair in MODALITIES.values() if set(pair) <= set(table.frame)]
     given = [column for pair in MODALITIES.values() for column in pair if column in table.frame]
     if both or not given:
@@ -179,8 +179,6 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
     )
     for column in ("recording", "ratings", *given):
         table.refuse((table.frame[column] == "").to_numpy(bool), f"{column} is empty", _MEND)
-    again = table.frame.duplicated("recording").to_numpy(bool)
-    table.refuse(again, "recording {recording} stands in an earlier row", "Take one of the two rows out.")
     files = [
         {column: resolve_inside(path.parent, name, where=table.where(row)) for column, name in cells.items()}
         for row, cells in enumerate(_rows(table.frame[["ratings", *given]]))
@@ -221,7 +219,7 @@ def _convert(table: NamedTable, files: list[dict[str, Path]]) -> Conversion:
             series["video"] = (cells["landmarks"], faces)
         for modality, (_, column) in MODALITIES.items():
             if column in paths:
-                columns, values = _read_features(paths[column], name=cells[column])
+                columns, values = _read_features(paths[column], name=cells[column], counts=counts)
                 series[modality] = (cells[column], values)
                 first, expected = known.setdefault(modality, (cells[column], columns))
                 if columns != expected:
@@ -298,7 +296,7 @@ def _read_ratings(
     return tuple(raters), both[0], both[1]
 
 
-def _read_features(path: Path, *, name: str) -> tuple[list[str], NDArray[np.float64]]:
+def _read_features(path: Path, *, name: str, counts: Counter[str]) -> tuple[list[str], NDArray[np.float64]]:
     """The names of all columns but `time`, and (frames, columns)."""
     table = read_named_table(path, name=name)
     clock = table.clock()
@@ -313,7 +311,9 @@ def _read_features(path: Path, *, name: str) -> tuple[list[str], NDArray[np.floa
     table.refuse(
         late, f"{clock} {{{clock}}} is not that of a row every 0.1 s from 0", "Resample the features."
     )
-    return columns, table.matrix(columns, low=-1e30, high=1e30)
+    values = table.matrix(columns, low=-1e30, high=1e30)
+    counts[STILL] += int((np.ptp(values, axis=0) == 0).sum())
+    return columns, values
 
 
 def feature_settings() -> dict[str, object]:
@@ -362,6 +362,16 @@ def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = N
         raise ValueError(f"{name} has a header and no rows. Fetch the file again.")
     frame = frame.set_axis(names, axis=1)
     return NamedTable(path, frame, name=name, first=1 + headed, separator=form.separator)
+
+
+def read_names(path: Path, columns: Sequence[str]) -> NamedTable:
+    """A list of recordings with these columns, of which `recording` names none twice; words for no value are empty."""
+    table = read_named_table(path, name=path.name)
+    need_columns(table, columns)
+    table = replace(table, frame=pd.DataFrame({column: table.text(column) for column in table.columns}))
+    again = table.frame.duplicated("recording").to_numpy(bool)
+    table.refuse(again, "recording {recording} stands in an earlier row", "Take one of the two rows out.")
+    return table
 
 
 def need_columns(table: NamedTable, columns: Sequence[str]) -> None:
@@ -437,14 +447,14 @@ def _at_frames(
     return found, True
 
 
-def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
+def read_wave(path: Path, *, name: str, counts: Counter[str]) -> tuple[NDArray[np.float32], int]:
     """A .wav of whole or floating-point numbers as mono (samples,) from -1 to 1, and its samples a second.
 
-    Channels are averaged; where they are in opposite phase, and would cancel out, the loudest is taken.
+    Channels are averaged; where they are in opposite phase, and would cancel out, the loudest is taken, and counted.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a .wav, ends too early, is empty, or has numbers beyond its range.
+        ValueError: it is not a .wav, ends too early, is empty or silent, or has numbers beyond its range.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{name} is not there. Restore it, or take its recording out.")
@@ -465,12 +475,15 @@ def read_wave(path: Path, *, name: str) -> tuple[NDArray[np.float32], int]:
         samples = samples / -float(np.iinfo(samples.dtype).min)
     elif samples.dtype.kind == "u":  # 8 bits: silence is 128
         samples = samples / 128 - 1
+    if not samples.any():
+        raise ValueError(f"{name} is silent throughout. Save it again, or take its recording out.")
     if not (np.abs(samples) <= 1).all():
         raise ValueError(f"{name} has samples that are not from -1 to 1. Save it again, not as loud.")
     channels = samples.reshape(len(samples), -1)
     mono, power = channels.mean(axis=1), np.square(channels, dtype=np.float64).mean(axis=0)
     if np.square(mono, dtype=np.float64).mean() < _CANCELLED * power.mean():
         mono = channels[:, power.argmax()]
+        counts["stereo that cancels out: the louder channel is heard"] += 1
     return mono.astype(np.float32), rate
 
 
@@ -521,6 +534,7 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
     for column in mean.T:
         column[gaps] = np.interp(gaps, seen, column[seen])
     counts["frames without landmarks: interpolated"] += len(gaps)
+    counts[STILL] += int((np.ptp(normalised, axis=0) == 0).sum())
     return mean
 
 
@@ -542,11 +556,12 @@ def assemble(
         ValueError: no training recording, a subject or pair in two splits, or a recording of four seconds or less,
             with files that differ by more than a second, or where no frame has two raters.
     """
+    recordings = _as_first_spelt(recordings)
     _refuse_splits(recordings, listed)
     raters = list(dict.fromkeys(rater for recording in recordings for rater in recording.raters))
     adjusted: Counter[str] = Counter()
     # a spectrum ends where its sampling rate does, and half of the features depend on that
-    rates = [read_wave(r.wave[1], name=r.wave[0])[1] for r in recordings if r.wave]
+    rates = [read_wave(r.wave[1], name=r.wave[0], counts=Counter())[1] for r in recordings if r.wave]
     parts = []
     for recording in tqdm(recordings, desc="reading recordings", delay=5):
         adjusted += recording.counts
@@ -565,6 +580,20 @@ def assemble(
         series = [part.get(name, nothing) for part, nothing in zip(parts, blank, strict=True)]
         arrays[name] = np.concatenate(series).astype(np.float32)
     return arrays, {"excluded": dict(excluded or {}), "adjusted": dict(+adjusted)}
+
+
+def _as_first_spelt(recordings: Sequence[Recording]) -> list[Recording]:
+    """The same recordings; of names of people and raters that differ in case alone, the first stands for all."""
+    subjects, pairs = (as_first_spelt(getattr(r, who) for r in recordings) for who in ("subject", "pair"))
+    raters = iter(as_first_spelt(rater for r in recordings for rater in r.raters))
+    spelt = []
+    for recording, subject, pair in zip(recordings, subjects, pairs, strict=True):
+        names = tuple(islice(raters, len(recording.raters)))
+        if len(set(names)) < len(names):
+            file, given = recording.series["valence"][0], ", ".join(recording.raters)
+            raise ValueError(f"{file}, row 1 (the header): of {given}, two differ in case alone. Rename one.")
+        spelt.append(replace(recording, subject=subject, pair=pair, raters=names))
+    return spelt
 
 
 def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
@@ -604,7 +633,7 @@ def _cut(
     lengths = {name: len(array) for name, array in recording.series.values()}
     if recording.wave:
         file, path = recording.wave
-        samples, rate = read_wave(path, name=file)
+        samples, rate = read_wave(path, name=file, counts=adjusted)
         lengths[file] = int(len(samples) / rate * RATE + 0.01)
     short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
     frames = lengths[short]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -97,6 +97,12 @@ class RecordingSet:
         """The frames of recording i."""
         end = int(self.frames[: i + 1].sum())
         return slice(end - int(self.frames[i]), end)
+
+
+def as_first_spelt(names: Iterable[str]) -> list[str]:
+    """Names that differ in case or blanks alone, in the spelling that comes first: whose they are is one."""
+    first: dict[str, str] = {}
+    return [first.setdefault(" ".join(name.split()).casefold(), name) for name in names]
 
 
 def refuse_two_splits(

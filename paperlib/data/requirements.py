@@ -28,7 +28,7 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
         (*(f"{folder}validation.csv" for folder in affectnet.LISTS), "val_set"),
         (*affectnet.PICTURES, "train_set"),
     ),
-    "affwild": ((affwild.ANNOTATIONS,), (affwild.FRAMES,), ("label_parameters.json",)),
+    "affwild": (affwild.ANNOTATIONS, affwild.FRAMES, ("label_parameters.json",)),
     "afewva": (("001", "01/001"),),
     "morphset": ((morphset.TABLE,), (morphset.PICTURES,)),
     "rafdb": tuple((name, f"{rafdb.ARCHIVE}/{name}") for name in (rafdb.LIST, rafdb.PICTURES[1])),

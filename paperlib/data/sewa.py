@@ -26,6 +26,7 @@ from paperlib.data.recordings import (
     need_columns,
     read_landmarks,
     read_named_table,
+    read_names,
     to_frames,
 )
 from paperlib.data.records import RecordingSet
@@ -134,10 +135,7 @@ def _read_who(root: Path) -> dict[str, tuple[str, str]]:
     """Recording -> subject and pair, where recordings.csv says; empty cells are the recording's own name."""
     if not os.path.lexists(root / NAME):  # a link to nowhere is a file that is missing
         return {}
-    table = read_named_table(root / NAME, name=NAME)
-    need_columns(table, ["recording", "subject", "pair"])
-    again = table.frame.duplicated("recording").to_numpy(bool)
-    table.refuse(again, "recording {recording} stands in an earlier row", "Take one of the two rows out.")
+    table = read_names(root / NAME, ["recording", "subject", "pair"])
     rows = table.frame[["recording", "subject", "pair"]].itertuples(index=False)
     return {name: (subject or name, pair or name) for name, subject, pair in rows}
 
@@ -156,6 +154,9 @@ def _read(root: Path, name: str, who: dict[str, tuple[str, str]]) -> Recording:
     }
     if (root / (labels := f"{LABELS}/{name}.csv")).is_file():
         table = read_named_table(root / labels, name=labels, columns=LABEL_COLUMNS)
+        owner = table.text("name").str.strip("'\"")
+        other = owner.str.fullmatch(_RECORDING).to_numpy(bool) & (owner != name).to_numpy(bool)
+        table.refuse(other, "the name {name} is another recording's", "Restore the file from the release.")
         series["gold"] = (labels, to_frames(table, AFFECT, counts=counts))
     return Recording(
         name=name,
@@ -177,6 +178,10 @@ def _read_annotations(
     tables = [read_named_table(root / file, name=file) for file in files]
     need_columns(tables[0], ["time"])
     raters = [column for column in tables[0].columns if column != "time"]
+    if "" in raters:
+        raise ValueError(
+            f"{files[0]}, row 1 (the header): a column has no name. Name its rater, or take it out."
+        )
     if {"time", *raters} != set(tables[1].columns):
         raise ValueError(
             f"{files[1]}, row 1 (the header): not time and the raters of {files[0]}, {', '.join(raters)}. Name the "

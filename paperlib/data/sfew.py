@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from paperlib.data.cache import Conversion, convert_pictures, converted, data_root
+from paperlib.data.cache import Conversion, convert_pictures, converted_faces, data_root
 from paperlib.data.categories import PSEUDO, pseudo_affect
 from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet
@@ -61,16 +61,8 @@ def load_sfew(root: Path | str, *, size: int = 224, channels: int = 3, cache: Pa
         ValueError: a folder, a value or a picture that cannot be: the message names it and the mend.
     """
     root = data_root("sfew", root)
-    folders = {split: _class_folders(root, split) for split in SPLITS}
-    arrays, notes = converted(
-        cache,
-        name="sfew",
-        sources=[*(root / folder for folder in folders.values()), root / PSEUDO],
-        settings={"size": size, "channels": channels},
-        convert=lambda folder: _convert(folder, root, folders, size, channels),
-        root=root,
-    )
-    return FaceSet(name="SFEW 2.0", **arrays, **notes)
+    sources = [*(_class_folders(root, split) for split in SPLITS), PSEUDO]
+    return converted_faces("SFEW 2.0", _convert, root, sources, cache=cache, size=size, channels=channels)
 
 
 def _class_folders(root: Path, split: str) -> str:
@@ -83,11 +75,12 @@ def _class_folders(root: Path, split: str) -> str:
     )
 
 
-def _convert(folder: Path, root: Path, folders: dict[str, str], size: int, channels: int) -> Conversion:
+def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversion:
     others: list[Path] = []
     listed = [
         (part, top, label, file)
-        for part, top in folders.items()
+        for part in SPLITS
+        for top in [_class_folders(root, part)]
         for label, file in _pictures(root / top, others)
     ]
     names = [f"{SPLITS[part]}/{label}/{file}" for part, _, label, file in listed]
@@ -101,7 +94,7 @@ def _convert(folder: Path, root: Path, folders: dict[str, str], size: int, chann
     if all(films):
         arrays["subject"] = np.array([film[1] for film in films if film])
     arrays["images"], _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
-    return arrays, {"excluded": {"file that is no picture by its ending": len(others)} if others else {}}
+    return arrays, {"excluded": {"file that is no picture by its ending": len(others)}}
 
 
 def _pictures(folder: Path, others: list[Path]) -> list[tuple[str, str]]:

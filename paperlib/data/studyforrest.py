@@ -227,6 +227,8 @@ def _joined(root: Path, film: Film, kind: str, columns: Sequence[str], *, high: 
         late = np.abs(table.times("onset") - np.arange(len(table)) / FPS) > 0.5 / FPS
         table.refuse(late, "onset {onset} is not that of a row every 0.04 s from 0", _RESTORE)
         values = table.matrix(columns, low=-high, high=high, mend=_RESTORE)
+        if still := [column for column, x in zip(columns, values.T, strict=True) if np.ptp(x) == 0]:
+            raise ValueError(f"{name}, column {still[0]}: it never changes. {_RESTORE}")
         shift = round(film.starts[k] * FPS)
         rows = values[int(begin) * FPS - shift :][: int(seconds) * FPS]
         if len(rows) < seconds * FPS:

@@ -43,6 +43,8 @@ MISSING = (
     "none",
 )  # cells without a value, in small letters
 
+BOTH = "Every page needs both (data/README.md says for what): give both, or neither."
+
 # what files begin with that are named as text and are not
 _NO_TEXT = {
     b"PK\x03\x04": "an archive or a workbook (zip)",
@@ -108,6 +110,11 @@ class Table:
             problem = re.sub("|".join(map(re.escape, cells)), lambda found: cells[found[0]], problem)
             more = f" ({bad.sum()} rows like it)" if bad.sum() > 1 else ""
             raise ValueError(f"{self.where(row)}: {problem}{more}. {mend}")
+
+    def text(self, column: str) -> pd.Series:
+        """A column's cells without the blanks around them, "" where a cell is one of MISSING; rows from 0."""
+        cells = self.frame[column].astype(str).str.strip().reset_index(drop=True)
+        return cells.mask(is_missing(cells), "")
 
     def numbers(
         self, column: str, *, low: float, high: float, whole: bool = False, blank: bool = False, mend: str
@@ -384,7 +391,7 @@ def read_numbers(path: Path) -> NDArray[np.float64]:
         # opened here, since numpy leaves a file that it cannot read open until it is collected
         with path.open("rb") as file, _PARSER:
             array = np.load(file, allow_pickle=False)
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biufSU":
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufSU":
             raise ValueError("it holds no plain numbers")
         return array.astype(float)
     # of a broken header, a number of rows that no memory holds
@@ -417,10 +424,13 @@ def raters_of(header: Sequence[str], name: str, *, prefix: str = "") -> list[str
 
 
 def refuse_constant_raters(path: Path, ratings: Mapping[str, NDArray[np.float64]]) -> None:
-    """ValueError if a rater's column, NaN where there is no rating, holds one value only, in two rows or
-    more."""
+    """ValueError if a rater's column, NaN where there is no rating, has none, or one value only in two rows or more."""
     for column, values in ratings.items():
         given = values[np.isfinite(values)]
+        if not len(given):
+            raise ValueError(
+                f"{path.name}, column {column}: no row has a rating. Take the rater's columns out."
+            )
         if len(given) > 1 and given.min() == given.max():
             raise ValueError(
                 f"{path.name}, column {column}: all {len(given)} ratings are {given[0]:g}. A rater who never "

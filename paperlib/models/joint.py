@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from paperlib.losses import beta_nll, concordance_loss, evidential_regression, kl_continuous
 from paperlib.models.expression import ExpressionNet
+from paperlib.shapes import check_shapes
 
 DROPOUT, PASSES = 0.5, 20  # of MC dropout
 
@@ -122,6 +123,11 @@ def _gaussian(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[Ten
     return lambda out, target: loss(out[:, :2], out[:, 2:], target).mean()
 
 
+def _mean_squared_error(out: Tensor, target: Tensor) -> Tensor:
+    check_shapes("n d, n d", predicted=out, target=target)  # torch would broadcast, and only warn
+    return F.mse_loss(out, target)
+
+
 def _variance(out: Tensor) -> dict[str, Tensor]:
     return {"variance": out.chunk(2, dim=1)[1].exp().sum(dim=1)}
 
@@ -153,7 +159,7 @@ METHODS: Mapping[
     "evidential": (8, _evidential_loss, _evidential_scores),
     "disagreement": (
         4,
-        F.mse_loss,
+        _mean_squared_error,
         lambda out: {"variance": out[:, 2:].clamp_min(0).square().sum(dim=1)},
     ),
 }

@@ -25,7 +25,7 @@ from paperlib.augmentation import augment
 from paperlib.data import person_folds, requirements
 from paperlib.data.records import FaceSet
 from paperlib.inference import crop_face
-from paperlib.labels import EXPRESSIONS
+from paperlib.labels import EXPRESSIONS, refuse_rare
 from paperlib.models.backbones import build_backbone
 from paperlib.models.dual_domain import DualDomainNet
 from paperlib.models.emofan import (
@@ -116,6 +116,19 @@ def learnable(track: Track) -> Problem | None:
     if faces is None or not np.isfinite(faces.affect).any():
         return None
     return None if faces.landmarks is None and track.name != "ferplus" else problem(track)
+
+
+def check(parts: Problem, settings: Mapping[str, Any]) -> None:
+    """ValueError if no face is left to train or to test on, or none of a category that the set has: a plan's `check`.
+
+    A category that no face has is not learnt, and takes nothing from the others.
+    """
+    for split, rows in (("train", parts.train), ("test", parts.test)):
+        where = f"{parts.faces.name}, split {split} with valence and arousal"
+        if not len(rows):
+            raise ValueError(f"{where}: no face. Every page trains and tests: give some faces that split.")
+        known = np.unique(parts.label[parts.label >= 0])
+        refuse_rare(parts.label[rows], classes=known.tolist(), least=1, where=where)
 
 
 def folded(track: Track) -> Problem | None:

@@ -73,7 +73,7 @@ def gold_standard(record: RecordingSet) -> NDArray[np.float64]:
 
 
 def check(record: RecordingSet, settings: Mapping[str, Any]) -> None:
-    """Whether the gold standard, moved back by the settings' `delay`, can be learnt and tested: a plan's `check`.
+    """Whether recordings of all splits, and a gold standard moved back by `delay`, can be learnt: a plan's `check`.
 
     It looks in the order in which frames are lost.
 
@@ -81,6 +81,11 @@ def check(record: RecordingSet, settings: Mapping[str, Any]) -> None:
         ValueError: a recording is no longer than the delay, or nobody's disagreement is left of it; or, in the
             recordings of a split, E or sigma never changes: the message names recording and dimension.
     """
+    if missing := [split for split in ("train", "validation", "test") if split not in record.split]:
+        raise ValueError(
+            f"{record.name}: no recording is of the split {', '.join(missing)}. Networks are trained, stopped and "
+            "tested on recordings of their own: give some that split."
+        )
     delay = settings["delay"]
     after = f"labels are moved back by {delay / record.rate:g} s"
     for i, name in enumerate(record.recording):

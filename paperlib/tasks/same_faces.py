@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from paperlib.data.records import FaceSet
 from paperlib.fusion import fit_label_parameters, fuse, posterior
-from paperlib.labels import EXPRESSIONS, local_similarity, nearest_in_affect
+from paperlib.labels import EXPRESSIONS, local_similarity, nearest_in_affect, refuse_rare
 from paperlib.models.backbones import build_backbone
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.joint import DropoutNet, JointNet, SoftLabelNet, read
@@ -83,6 +83,17 @@ def problem(track: Track) -> Problem | None:
     )
     label = faces.original[train].astype(np.int64)
     return Problem(faces=faces, train=train, test=test, label=label, wrong=label != faces.expression[train])
+
+
+def check(faces: FaceSet, settings: Mapping[str, Any]) -> None:
+    """ValueError if too few training faces have a category as their first label: a plan's `check`.
+
+    Fused labels need three, to fit a Gaussian.
+    """
+    assert faces.original is not None
+    given = faces.original[faces.split == "train"]
+    where = f"{faces.name}, first labels of the split train"
+    refuse_rare(given, classes=range(CLASSES), least=3, where=where)
 
 
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
