@@ -92,7 +92,12 @@ def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
         "counted": f"by sign {int((found['estimate'] > 0).sum())} of {len(found)}{paper}; "
         f"{above} of {len(found)} with an interval above zero",
         "why": f"{behind} behind, {int(below.sum())} of them by Holm's test" if behind else "",
-        **{"over": scores.over, "better": 1, "unit": "", **dict.fromkeys(("sd", "seeds", "low", "high"), np.nan)},
+        **{
+            "over": scores.over,
+            "better": 1,
+            "unit": "",
+            **dict.fromkeys(("sd", "seeds", "low", "high"), np.nan),
+        },
     }
     return pd.DataFrame([line])
 
