@@ -83,8 +83,35 @@ def test_in_short_says_one_word_and_the_evidence(page):
     gap = compare(accuracy(page), "method", "ours", "base")
     table = page.short({"Ours is better.": claim(gap, "better"), "No data": claim(gap[[False]], "better")})
     (word, said), (none, _) = ([table.cells[row, c] for c in table.columns] for row in table.rows)
-    assert word.large == "held" and re.match(r"accuracy, points: \+\d", said.large)
+    assert word.large == "held" and re.match(r"accuracy, points, ours less small net: \+\d", said.large)
     assert none.large == "not attempted"
+
+
+def test_evidence_names_a_difference_and_counts_by_sign(page):
+    found = accuracy(page)
+    gaps = compare(found, "method", "ours", ["base", "third"])
+    assert re.fullmatch(
+        r"accuracy, points, ours less base: \+.*; ours less third: \+.*", P.evidence(claim(gaps, "c"))
+    )
+    assert P.evidence(every(gaps, "c")) == (
+        "cells ahead: by sign 2 of 2 (printed 1 of 1); 2 of 2 with an interval above zero"
+    )
+
+
+def test_two_seeds_have_no_standard_deviation_where_an_interval_says_more(page):
+    rng = np.random.default_rng(1)
+    of = [
+        {"item": i, "unit": i % 8, "seed": s, "method": "a", "x": rng.normal()}
+        for i in range(80)
+        for s in (0, 1)
+    ]
+    found = score(pd.DataFrame(of), mean("error", "x"), "method", over="people and seeds", draws=50)
+    page.show("own", found, title="Own", down="method", across="measure")
+    (table,) = page.made
+    assert (
+        table.cells[("a",), ("error",)].spread.startswith("[")
+        and "mean over 2 seeds; in brackets" in table.under
+    )
 
 
 def test_verdicts_name_every_statement_that_a_run_can_test(page):

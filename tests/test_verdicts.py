@@ -58,6 +58,12 @@ def test_every_needs_each_gain_and_one_loss_is_enough_against_it():
     assert every(scores({"a": 9, "b": 0}), "c")["verdict"].item() == "cannot tell"
 
 
+def test_every_counts_by_sign_first_as_papers_do():
+    (line,) = every(scores({"a": 9, "b": 0.01, "c": -8}), "c", "PCC").to_dict("records")
+    assert line["measure"] == "cells ahead (PCC)"
+    assert line["counted"] == "by sign 2 of 3; 1 of 3 with an interval above zero"
+
+
 def test_a_correlations_interval_over_seeds_stays_within_one():
     rng = np.random.default_rng(0)
     parts = []

@@ -24,8 +24,9 @@ def forest(
     zero: draws the line of no difference.
     """
     rows, panels = (list(dict.fromkeys(lines[k].astype(str))) for k in (y, panel))
+    one = lines["measure"].nunique() == 1  # numbers of one measure are read on one scale
     figure = Figure(figsize=(width * len(panels) + 1.4, 0.36 * len(rows) + 1.1), layout="constrained")
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    axes = figure.subplots(1, len(panels), sharex=one, sharey=True, squeeze=False)[0]
     for ax, name in zip(axes, panels, strict=True):
         of = lines[lines[panel].astype(str) == name]
         at = [rows.index(v) for v in of[y].astype(str)]

@@ -22,6 +22,7 @@ import pandas as pd
 from IPython.display import Code, Image, Markdown, display
 
 from paperlib.companion.execute import figures
+from paperlib.companion.replicates import SEEDS
 from paperlib.companion.score import Scores
 from paperlib.companion.table import At, Cell, Heading, Table, digits_of, interval, number, span
 from paperlib.companion.verdicts import LEFT, combined, lines, settle
@@ -138,6 +139,8 @@ class Page:
         )
         printed = printed.query(layout["where"]) if layout["where"] else printed
         tested = table.filter(regex="^less ").fillna("").ne("").any(axis=1) | table["verdict"].ne("")
+        # two values hardly show how far others would spread: the interval says more
+        table["sd"] = table["sd"].where((table["seeds"] != 2) | (table["over"] == SEEDS))
         table = table.assign(digits=_digits(table, tested, printed))
         keys = layout["down"].split(), layout["across"].split()
         link = (os.path.join("..", "..", "..", "figures", self.track, self.key, f"{name}.csv"), f"{name}.csv")
@@ -273,7 +276,8 @@ class _Layout:
         what = f"Here: {self.page.track}, n = {n}"
         if len(seeds):
             many = seeds.max() > 1
-            what += f", mean ± standard deviation over {span(seeds)} seeds" if many else ", one training"
+            spread = " ± standard deviation" if table["sd"].notna().any() else ""
+            what += f", mean{spread} over {span(seeds)} seeds" if many else ", one training"
         alone = table[table["sd"].isna() & table["low"].notna()]
         over = " and ".join(self.page.here.get(x, x) for x in alone["over"].unique())
         what += f"; in brackets 95 % intervals over {over}" if over else ""
@@ -283,9 +287,7 @@ class _Layout:
 
     def tests(self, table: pd.DataFrame) -> Table:
         """Differences and what else has a verdict: estimate, interval, verdict, and the printed number."""
-        counts = table[
-            table["counted"].ne("") | table["low"].isna() & table["measure"].str.startswith("cells ahead")
-        ]
+        counts = table[table["counted"].ne("")]
         table = named(table.drop(counts.index), [*self.down, *self.across])
         fixed = {k: table[k].iloc[0] for k in [*self.down, *self.across] if table[k].nunique() == 1}
         down = [k for k in self.down if k not in fixed] or self.down[:1]
@@ -328,14 +330,15 @@ def evidence(found: pd.DataFrame) -> str:
             f"{n} {word}" for word, n in found["verdict"].value_counts(sort=False).items()
         )
     keys = [k for k in found if k not in FIELDS and k != "artefact" and not k.startswith("less ")]
+    found = compared(found, keys)
     keys = [k for k in keys if found[k].nunique(dropna=False) > 1]
     said: list[str] = []
     of_all = found["why"].iloc[0] if found["why"].nunique() == 1 else ""
     for x in found.to_dict("records"):
         name = " ".join(str(x[k]) for k in keys if x[k] == x[k] and x[k])
-        less = "measure" in x and str(x["measure"]).startswith("cells ahead")
-        text = counted(x) if less else " ".join(filter(None, interval(x, _places(x))))
-        name = name if less or said else ", ".join(filter(None, [_common(found), name]))
+        many = bool(x.get("counted")) and x["counted"] == x["counted"]
+        text = counted(x) if many else " ".join(filter(None, interval(x, _places(x))))
+        name = name if many or said else ", ".join(filter(None, [_common(found), name]))
         said.append((f"{name}: " if name else "") + text + (f" ({x['why']})" if x["why"] != of_all else ""))
     return "; ".join(said) + (f" ({of_all})" if of_all else "")
 
@@ -347,17 +350,18 @@ def _sentences(*parts: str) -> str:
 
 
 def _common(found: pd.DataFrame) -> str:
-    """The measure, its unit and the dimension that all lines share."""
-    same = [
-        found[k].iloc[0] for k in ("measure", "unit", "dimension") if k in found and found[k].nunique() == 1
+    """The measure, its unit, the dimension and what was compared, where all lines share it."""
+    same = {k: found[k].iloc[0] for k in found if found[k].nunique(dropna=False) == 1}
+    shown = [
+        v for k, v in same.items() if k not in FIELDS and not k.startswith("less ") and " less " in str(v)
     ]
-    return ", ".join(str(v) for v in same if v == v and v)
+    said = [same[k] for k in ("measure", "unit", "dimension") if k in same and same[k] not in shown]
+    return ", ".join(str(v) for v in [*said, *shown] if v == v and v)
 
 
 def counted(x: Mapping[str, Any]) -> str:
-    """ "cells ahead, of 6: 4 (printed 6 of 6)"."""
-    printed = f" (printed {x['counted']})" if x.get("counted") and x["counted"] == x["counted"] else ""
-    return f"{x['measure']}: {x['estimate']:g}{printed}"
+    """ "cells ahead: by sign 5 of 6 (printed 6 of 6); 4 of 6 with an interval above zero"."""
+    return f"{x['measure']}: {x['counted']}"
 
 
 def beneath(p: Mapping[str, str]) -> str:
@@ -372,10 +376,16 @@ def named(table: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
     table = table.assign(
         **{k: table[k].astype(object).where(table[k].notna(), MEAN) if k in table else MEAN for k in keys}
     )
+    return compared(table, keys).astype({k: str for k in keys})
+
+
+def compared(table: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
+    """Keys that name the difference, "a less b", where two were compared."""
+    table = table.copy()
     for k in [k for k in keys if f"less {k}" in table]:
         less = table[f"less {k}"].fillna("").astype(str)
-        table[k] = table[k].where(less == "", table[k].astype(str) + " less " + less)
-    return table.astype({k: str for k in keys})
+        table[k] = table[k].astype(object).where(less == "", table[k].astype(str) + " less " + less)
+    return table
 
 
 def placed(

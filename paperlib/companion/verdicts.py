@@ -85,12 +85,19 @@ def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
     below = multipletests(found.apply(p_value, axis=1).fillna(1), method="holm")[0] & (found["estimate"] < 0)
     verdict = FAILED if below.any() else HELD if above == len(found) else OPEN
     printed = found["paper"].dropna()
+    paper = f" (printed {int((printed > 0).sum())} of {len(printed)})" if len(printed) else ""
     line = {
-        "measure": f"cells ahead of {len(found)}" + (f" ({of})" if of else ""),
+        "measure": "cells ahead" + (f" ({of})" if of else ""),
         **{"estimate": float(above), "claim": name, "verdict": verdict},
-        "counted": f"{int((printed > 0).sum())} of {len(printed)}" if len(printed) else "",
+        "counted": f"by sign {int((found['estimate'] > 0).sum())} of {len(found)}{paper}; "
+        f"{above} of {len(found)} with an interval above zero",
         "why": f"{behind} behind, {int(below.sum())} of them by Holm's test" if behind else "",
-        **{"over": scores.over, "better": 1, "unit": "", "sd": np.nan, "low": np.nan, "high": np.nan},
+        **{
+            "over": scores.over,
+            "better": 1,
+            "unit": "",
+            **dict.fromkeys(("sd", "seeds", "low", "high"), np.nan),
+        },
     }
     return pd.DataFrame([line])
 
