@@ -11,7 +11,7 @@ from paperlib.files import ROOT
 
 NUMBER = r"[+−-]?\d+(?:\.\d+)?"
 INTERVAL = re.compile(rf"({NUMBER})(?: points?)? \[({NUMBER}), ({NUMBER})\]")
-TRACKS = ("twin", "studyforrest")
+TRACKS = ("twin", "ferplus", "studyforrest")
 PAGES = [page for t in TRACKS for page in sorted((ROOT / "notebooks" / "executed" / t).glob("*.ipynb"))]
 
 
