@@ -80,7 +80,7 @@ class Page:
                 found = self._judged(found)
                 word, text = _word(found), evidence(self._named_here(found))
             else:
-                word, text = LEFT, "these data cannot test it"
+                word, text = LEFT, "not tested on these data"
             rows[said] = [Cell(word, word=word), Cell(text)]
         return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval]"], rows, corner)
 
