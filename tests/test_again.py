@@ -46,6 +46,13 @@ def test_only_test_rows_are_compared_where_samples_have_others():
     assert beside(made, stored, ["method"], "rmse").verdict.tolist() == [SAME]
 
 
+def test_rows_without_the_measures_columns_do_not_count_and_cells_of_them_are_no_line():
+    gap = rows().assign(prediction=lambda x: x["prediction"].where(x["item"] > 0))
+    stored = pd.concat([gap, rows(method="b").assign(prediction=np.nan)])
+    found = beside(pd.concat([gap[gap.seed == 1], stored[stored.method == "b"]]), stored, ["method"], "rmse")
+    assert found.which.tolist() == ["a"] and found.here.item() == pytest.approx(0.2)
+
+
 def test_a_run_that_is_not_stored_is_named():
     with pytest.raises(ValueError, match="no stored run of c"):
         beside(rows({0: 0.0}, method="c"), rows(), ["method"], "rmse")

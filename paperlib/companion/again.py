@@ -15,6 +15,7 @@ import yaml
 from scipy.stats import t
 
 from paperlib.companion import measures, plan, samples
+from paperlib.companion.replicates import Measure
 from paperlib.companion.runs import run_missing
 from paperlib.tracks import Track
 
@@ -91,15 +92,23 @@ def beside(made: pd.DataFrame, stored: pd.DataFrame, by: Sequence[str], measure:
                 f"no stored run of {which}: its name in the plan or data/plans/again.yaml changed"
             )
         there = cells[cell]
-        number = there.groupby("seed").apply(lambda x: of.of(*(x[c].to_numpy() for c in of.columns)))
+        number = there.groupby("seed").apply(_number, of)
+        if number.isna().all():  # this measure is of others of the paper's rows
+            continue
         for seed, one in here.groupby("seed"):
-            now = of.of(*(one[c].to_numpy() for c in of.columns))
+            now = _number(one, of)
             if _same(one, there[there["seed"] == seed]):
                 verdict = SAME
             else:
                 verdict = WITHIN if abs(now - number.mean()) <= reach(number.to_numpy()) else OUTSIDE
             rows.append({"which": which, "stored": number[seed], "here": now, "verdict": verdict})
     return pd.DataFrame(rows)
+
+
+def _number(rows: pd.DataFrame, of: Measure) -> float:
+    """A measure of the rows that have what it takes; NaN without any."""
+    known = rows[[*of.columns]].dropna()
+    return float(of.of(*(known[c].to_numpy() for c in of.columns))) if len(known) else np.nan
 
 
 def reach(numbers: np.ndarray) -> float:
