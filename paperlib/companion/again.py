@@ -53,11 +53,15 @@ def train_again(keys: Sequence[str], *, jobs: int = 1) -> pd.DataFrame:
 
 
 def screen(found: pd.DataFrame) -> list[str]:
-    """Lines for a screen: of each paper how many runs came out bit for bit, or within the spread; which did not."""
+    """Lines for a screen: of each paper how many results came out bit for bit, or within the spread; which did not."""
     order = [SAME, WITHIN, OUTSIDE]
     table = found.groupby(["paper", "verdict"], sort=False).size().unstack(fill_value=0)
     table = table.reindex(columns=order, fill_value=0).rename_axis(index=None, columns=None)
-    lines = ["", "Trained again here, beside what is stored (test results)", *table.to_string().splitlines()]
+    lines = [
+        "",
+        "Trained again here, beside what is stored: test results of each network and dimension",
+        *table.to_string().splitlines(),
+    ]
     for _, row in found[found["verdict"] == OUTSIDE].iterrows():
         lines.append(f"outside: {row.paper}, {row.which}: {row.here:.3f} here, {row.stored:.3f} stored")
     if (found["verdict"] != SAME).any():
