@@ -72,7 +72,7 @@ bench: $(READY)  ## speeds, as ratios measured side by side
 
 lock: $(READY)  ## renew requirements.lock from pyproject.toml
 	$(PY) -m uv pip compile --generate-hashes --universal --no-header --no-emit-index-url --python-version 3.11 \
-		--extra notebooks --extra cluster --extra site --extra dev --upgrade --quiet pyproject.toml -o requirements.lock
+		--extra notebooks --extra cluster --extra faces --extra fast --extra site --extra dev --upgrade --quiet pyproject.toml -o requirements.lock
 
 clean:  ## remove generated data, cached runs and the environment
 	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/.making figures/*-smoke figures/*-paper \
