@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -274,9 +276,28 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
             return data.load_morphset(Path(track.root), **place)
         case "afewva", "clips" | "portraits":
             return data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
+        case "ferplus", "portraits":
+            faces = track.faces()
+            return None if faces is None else with_landmarks(faces, cache=_cache())
         case _, "faces" | "portraits":
             return track.faces()
     return None
+
+
+def with_landmarks(faces: FaceSet, *, cache: Path) -> FaceSet:
+    """Faces that come without landmarks, with those that a detector finds; a face that it does not find is left out.
+
+    All faces, without landmarks, where no detector is installed (`paperlib.detector`).
+    """
+    if find_spec("dlib") is None:
+        return faces
+    from paperlib.detector import landmarks_of
+
+    points = landmarks_of(faces.images, cache=cache)
+    found = np.isfinite(points).all(axis=(1, 2))
+    known = f"{faces.fingerprint}-{hashlib.sha256(points.tobytes()).hexdigest()[:16]}"
+    excluded = {**faces.excluded, "no face found by the detector": int((~found).sum())}
+    return subset(replace(faces, landmarks=points, fingerprint=known, excluded=excluded), found)
 
 
 def _cache() -> Path:

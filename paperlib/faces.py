@@ -1,0 +1,248 @@
+"""Valence, arousal and expression of every face in a photograph, a folder of them, or a video's frames.
+
+    from paperlib import faces
+
+    found = faces.read("photo.jpg")
+    print(found.table)
+    found.draw().savefig("found.png")
+
+    python -m paperlib.faces FOLDER --out affect.csv       # can be stopped, and goes on where it was
+
+Faces and landmarks come from dlib (D. E. King, Dlib-ml, JMLR 2009), by the optional extra `faces`. Its 68 landmarks were
+learnt on iBUG 300-W, whose licence allows research only. Any other detector can take its place: see `read`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from paperlib.data.pictures import PICTURES, list_pictures, open_picture
+from paperlib.detector import find_faces
+from paperlib.emofan_checkpoint import load_kept, load_released
+from paperlib.inference import Predictor, crop_face
+
+Find = Callable[[NDArray[np.uint8]], ArrayLike]
+Source = str | Path | NDArray[np.uint8]
+
+BOX, AFFECT = ("left", "top", "right", "bottom"), ("valence", "arousal")
+COLUMNS = ("picture", "face", *BOX, *AFFECT, "expression", "probability", "remark")
+NONE, CUT = "no face found", "the face reaches beyond the picture"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """What is read from pictures.
+
+    `table` has a line a face, from left to right, and a line with a remark for a picture without one:
+    picture: file name, or number of the frame; face: 0, 1, ...; left, top, right, bottom: the landmarks' bounding box in
+    pixels of the picture, turned upright by its orientation tag; valence and arousal: -1 to 1; expression: the most
+    probable, and its probability; remark: "" if nothing is to be said, or why to be careful.
+    """
+
+    table: pd.DataFrame
+    landmarks: NDArray[np.float64]  # (lines of the table, 68, 2) x, y in pixels of the picture; NaN without a face
+    sources: Sequence[Source]
+
+    def draw(self, picture: int = 0) -> Any:
+        """A figure of one picture with boxes, landmarks and numbers, beside its faces on the circumplex."""
+        from matplotlib.figure import Figure
+
+        name = _name(self.sources[picture], picture)
+        of = np.flatnonzero((self.table["picture"] == name) & self.table["valence"].notna())
+        figure = Figure(figsize=(9, 4.2), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
+        left.imshow(_opened(self.sources[picture]), cmap="gray")
+        left.set_axis_off()
+        for i in of:
+            face, points = self.table.iloc[i], self.landmarks[i]
+            x, y = face["left"], face["top"]
+            box = ((x, y), face["right"] - x, face["bottom"] - y)
+            left.add_patch(_rectangle(*box))
+            left.plot(*points.T, ".", color="white", markersize=3, markeredgecolor="black", markeredgewidth=0.3)
+            left.annotate(f"{face['face']}", (x, y), color="white", backgroundcolor="black", fontsize=8)
+            right.plot(face["valence"], face["arousal"], "o", color="#0072B2")
+            text = f" {face['face']} {face['expression']}"
+            right.annotate(text, (face["valence"], face["arousal"]), fontsize=9)
+        right.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="valence", ylabel="arousal", aspect="equal")
+        right.axhline(0, color="0.8", zorder=0)
+        right.axvline(0, color="0.8", zorder=0)
+        return figure
+
+
+def read(source: Source, network: Predictor | None = None, *, find: Find | None = None) -> Faces:
+    """Every face of a picture (a path, or uint8 (h, w[, 3])), of a folder's pictures, or of frames (n, h, w, 3).
+
+    Args:
+        network: a trained network, e.g. `Predictor(load_released("emonet_8.pth"))`; without it `small()`, which is good
+            for a first look.
+        find: from a picture (h, w, 3) to its faces, as landmarks (k, 68, 2) or as boxes (k, 4), each left, top, right
+            and bottom in pixels. Boxes of any detector do: the network finds the landmarks in them, and crops again.
+
+    In a folder, a picture that cannot be read has a line whose remark says why.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+        ValueError: the one picture cannot be read, the folder has none, an array is no picture, or `find` gives what are
+            neither boxes nor landmarks.
+        ImportError: there is no dlib, and no `find`.
+    """
+    sources = _sources(source)
+    alone = len(sources) == 1 and not (isinstance(source, str | Path) and Path(source).is_dir())
+    chosen, finder = network or small(), find or find_faces
+    parts = []
+    for i, one in enumerate(sources):
+        try:
+            picture = _opened(one)
+        except ValueError as error:
+            if alone:
+                raise
+            parts.append(_without(_name(one, i), str(error)))
+            continue
+        parts.append(_read(picture, _name(one, i), chosen, finder))
+    table = pd.concat([part for part, _ in parts], ignore_index=True)
+    return Faces(table=table, landmarks=np.concatenate([points for _, points in parts]), sources=sources)
+
+
+@functools.cache
+def small() -> Predictor:
+    """The small EmoFAN that is kept in `paperlib`, trained on FER+: grey faces of 48 pixels, votes for a category.
+
+    Its valence and arousal are those of the categories that people chose, placed on the circumplex. For research take the
+    authors' networks (`emofan_checkpoint.load_released`).
+    """
+    return Predictor(load_kept())
+
+
+def _read(
+    picture: NDArray[np.uint8], name: str, network: Predictor, find: Find
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """The lines of one picture, and their landmarks."""
+    colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    found: NDArray[np.float64] = np.asarray(find(colour), np.float64)
+    if not len(found):
+        return _without(name, NONE)
+    if found.shape[1:] not in ((4,), (68, 2)):
+        raise ValueError(f"find must give boxes (k, 4) or landmarks (k, 68, 2); got {found.shape}")
+    if found.ndim == 2:
+        found = _landmarks_in(colour, found.reshape(-1, 2, 2), network)
+    crops = [crop_face(colour, points, size=network.model.size)[0] for points in found]
+    said = network.predict(crops)
+    low, high = found.min(axis=1), found.max(axis=1)
+    beyond = ((low < 0) | (high > picture.shape[1::-1])).any(axis=1)
+    table = pd.DataFrame({"picture": name, "face": range(len(found))})
+    table[[*BOX]] = np.hstack([low, high]).round(1)
+    table[[*AFFECT]] = said.affect.astype(np.float64).round(3)
+    table["expression"], table["probability"] = said.expression, said.probability.max(axis=1).round(3)
+    table["remark"] = np.where(beyond, CUT, "")
+    return table, found
+
+
+def _landmarks_in(
+    picture: NDArray[np.uint8], boxes: NDArray[np.float64], network: Predictor
+) -> NDArray[np.float64]:
+    """Landmarks (k, 68, 2) that the network finds in boxes (k, 2, 2), each two corners."""
+    crops, windows = zip(*(crop_face(picture, box, size=network.model.size) for box in boxes), strict=True)
+    inside = network.predict(crops).landmarks
+    return np.stack([window.to_picture(p) for window, p in zip(windows, inside, strict=True)])
+
+
+def _without(name: str, remark: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    line = pd.DataFrame([{"picture": name, "remark": remark}], columns=list(COLUMNS))
+    return line.astype({"face": "Int64"}), np.full((1, 68, 2), np.nan)
+
+
+def _sources(source: Source) -> list[Source]:
+    if isinstance(source, np.ndarray):
+        if source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (1, 3, 4)):
+            return [source]
+        return list(source)
+    path = Path(source)
+    if not path.is_dir():
+        return [path]
+    pictures, _ = list_pictures(path)
+    if not pictures:
+        raise ValueError(f"{path} has no picture; pictures end in {', '.join(PICTURES)}")
+    return [*pictures]
+
+
+def _name(source: Source, number: int) -> str:
+    return str(number) if isinstance(source, np.ndarray) else Path(source).name
+
+
+def _opened(source: Source) -> NDArray[np.uint8]:
+    if not isinstance(source, np.ndarray):
+        return np.asarray(open_picture(Path(source), mend="Replace it, or take it out."))
+    if source.dtype != np.uint8 or source.ndim not in (2, 3) or source.shape[2:] not in ((), (3,)):
+        raise ValueError(f"a picture must be uint8 (h, w) or (h, w, 3); got {source.dtype} {source.shape}")
+    return source
+
+
+def _rectangle(corner: tuple[float, float], width: float, height: float) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, width, height, fill=False, color="#E69F00", linewidth=1.5)
+
+
+def write(folder: Path, out: Path, network: Predictor, *, find: Find | None = None) -> None:
+    """A folder's faces as a CSV file, picture by picture; what an earlier call wrote stays, but for its last picture.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no such folder, it has no picture, or `out` is another table.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    sources = _sources(folder)
+    done = set(_resume(out))
+    with out.open("a", encoding="utf-8", newline="") as file:
+        if not file.tell():
+            file.write(",".join(COLUMNS) + "\n")
+        for path in tqdm([path for path in sources if _name(path, 0) not in done], unit="picture"):
+            try:
+                table, _ = _read(_opened(path), _name(path, 0), network, find or find_faces)
+            except ValueError as error:
+                table, _ = _without(_name(path, 0), str(error))
+            file.write(table[list(COLUMNS)].to_csv(index=False, header=False, lineterminator="\n"))
+            file.flush()
+
+
+def _resume(out: Path) -> Iterator[str]:
+    """The pictures that a file holds whole. The last, which may have been cut off, is taken out of it."""
+    if not out.is_file():
+        return
+    whole = out.read_bytes()
+    text = whole[: whole.rfind(b"\n") + 1].decode()
+    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False) if text else pd.DataFrame()
+    if list(table) != list(COLUMNS):
+        raise ValueError(f"{out} is another table; name a new file")
+    table = table[table["picture"] != table["picture"].iloc[-1]] if len(table) else table
+    out.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    yield from table["picture"]
+
+
+def main() -> None:
+    """`python -m paperlib.faces FOLDER --out affect.csv`."""
+    parser = argparse.ArgumentParser(prog="python -m paperlib.faces", description=read.__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("affect.csv"))
+    parser.add_argument("--network", type=Path, help="the authors' checkpoint, such as emonet_8.pth")
+    given = parser.parse_args()
+    try:
+        network = Predictor(load_released(given.network)) if given.network else small()
+        write(given.folder, given.out, network)
+    except (FileNotFoundError, ValueError, ImportError) as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()
