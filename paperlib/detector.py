@@ -20,7 +20,10 @@ from tqdm import tqdm
 
 from paperlib import files
 
-SIDE = (320, 1024)  # pixels of a picture's longer side between which faces are looked for; it is scaled to fit
+SIDE = (
+    320,
+    1024,
+)  # pixels of a picture's longer side between which faces are looked for; it is scaled to fit
 LARGEST_SCALE = 4  # a picture of 48 pixels is enlarged to 192, no further
 AROUND = 40  # pixels added at each border, then: half of the smallest face that is found
 LIKELY = -0.5  # the detector's score that is enough where a picture is known to show a face; its own is 0
@@ -79,7 +82,9 @@ def _each(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 @functools.cache
 def _dlib() -> tuple[Any, Any]:
     """dlib's detector of upright faces, and its predictor of landmarks."""
-    models = importlib.util.find_spec("face_recognition_models")  # found, not imported: it needs an old setuptools
+    models = importlib.util.find_spec(
+        "face_recognition_models"
+    )  # found, not imported: it needs an old setuptools
     try:
         import dlib
     except ImportError:

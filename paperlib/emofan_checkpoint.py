@@ -5,6 +5,7 @@ The files (emonet_8.pth, emonet_5.pth; CC BY-NC-ND) come from the authors' repos
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from paperlib.models.emofan import CLASSES, EmoFAN
@@ -127,3 +129,12 @@ def _refuse(where: str, what: str, names: Sequence[str]) -> None:
     if names:
         more = ", ..." if len(names) > 3 else ""
         raise ValueError(f"{where}: {len(names)} {what}: {', '.join(names[:3])}{more}")
+
+
+def load_kept() -> EmoFAN:
+    """The small network that is kept in this folder, in evaluation mode; its metadata say how it was trained."""
+    path = Path(__file__).with_name("emofan_small.safetensors")
+    with safe_open(path, framework="pt") as file:
+        model = EmoFAN(**json.loads(file.metadata()["settings"]))
+        model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+    return model.eval()

@@ -8,16 +8,17 @@
 
     python -m paperlib.faces FOLDER --out affect.csv       # can be stopped, and goes on where it was
 
-Faces and landmarks come from dlib (D. E. King, Dlib-ml, JMLR 2009), by the optional extra `faces`. Its 68 landmarks were
-learnt on iBUG 300-W, whose licence allows research only. Any other detector can take its place: see `read`.
+Faces and landmarks come from dlib by the optional extra `faces`, whose landmarks allow research only
+(`paperlib.detector`). Any other detector can take its place: see `read`.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from paperlib import files
 from paperlib.data.pictures import PICTURES, list_pictures, open_picture
 from paperlib.detector import find_faces
 from paperlib.emofan_checkpoint import load_kept, load_released
@@ -45,13 +47,15 @@ class Faces:
     """What is read from pictures.
 
     `table` has a line a face, from left to right, and a line with a remark for a picture without one:
-    picture: file name, or number of the frame; face: 0, 1, ...; left, top, right, bottom: the landmarks' bounding box in
-    pixels of the picture, turned upright by its orientation tag; valence and arousal: -1 to 1; expression: the most
+    picture: file name, or number of the frame; face: 0, 1, ...; left, top, right, bottom: the landmarks' bounding box
+    in pixels of the picture, turned upright by its orientation tag; valence and arousal: -1 to 1; expression: the most
     probable, and its probability; remark: "" if nothing is to be said, or why to be careful.
     """
 
     table: pd.DataFrame
-    landmarks: NDArray[np.float64]  # (lines of the table, 68, 2) x, y in pixels of the picture; NaN without a face
+    landmarks: NDArray[
+        np.float64
+    ]  # (lines of the table, 68, 2) x, y in pixels of the picture; NaN without a face
     sources: Sequence[Source]
 
     def draw(self, picture: int = 0) -> Any:
@@ -69,7 +73,9 @@ class Faces:
             x, y = face["left"], face["top"]
             box = ((x, y), face["right"] - x, face["bottom"] - y)
             left.add_patch(_rectangle(*box))
-            left.plot(*points.T, ".", color="white", markersize=3, markeredgecolor="black", markeredgewidth=0.3)
+            left.plot(
+                *points.T, ".", color="white", markersize=3, markeredgecolor="black", markeredgewidth=0.3
+            )
             left.annotate(f"{face['face']}", (x, y), color="white", backgroundcolor="black", fontsize=8)
             right.plot(face["valence"], face["arousal"], "o", color="#0072B2")
             text = f" {face['face']} {face['expression']}"
@@ -80,7 +86,7 @@ class Faces:
         return figure
 
 
-def read(source: Source, network: Predictor | None = None, *, find: Find | None = None) -> Faces:
+def read(source: Source, network: Predictor | None = None, *, find: Find = find_faces) -> Faces:
     """Every face of a picture (a path, or uint8 (h, w[, 3])), of a folder's pictures, or of frames (n, h, w, 3).
 
     Args:
@@ -93,13 +99,13 @@ def read(source: Source, network: Predictor | None = None, *, find: Find | None 
 
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: the one picture cannot be read, the folder has none, an array is no picture, or `find` gives what are
+        ValueError: the one picture cannot be read, the folder has none, an array is no picture, or `find` gives
             neither boxes nor landmarks.
         ImportError: there is no dlib, and no `find`.
     """
     sources = _sources(source)
     alone = len(sources) == 1 and not (isinstance(source, str | Path) and Path(source).is_dir())
-    chosen, finder = network or small(), find or find_faces
+    chosen = network or small()
     parts = []
     for i, one in enumerate(sources):
         try:
@@ -109,7 +115,7 @@ def read(source: Source, network: Predictor | None = None, *, find: Find | None 
                 raise
             parts.append(_without(_name(one, i), str(error)))
             continue
-        parts.append(_read(picture, _name(one, i), chosen, finder))
+        parts.append(_read(picture, _name(one, i), chosen, find))
     table = pd.concat([part for part, _ in parts], ignore_index=True)
     return Faces(table=table, landmarks=np.concatenate([points for _, points in parts]), sources=sources)
 
@@ -118,8 +124,8 @@ def read(source: Source, network: Predictor | None = None, *, find: Find | None 
 def small() -> Predictor:
     """The small EmoFAN that is kept in `paperlib`, trained on FER+: grey faces of 48 pixels, votes for a category.
 
-    Its valence and arousal are those of the categories that people chose, placed on the circumplex. For research take the
-    authors' networks (`emofan_checkpoint.load_released`).
+    Its valence and arousal are those of the categories that people chose, placed on the circumplex. For research take
+    the authors' networks (`emofan_checkpoint.load_released`).
     """
     return Predictor(load_kept())
 
@@ -168,6 +174,8 @@ def _sources(source: Source) -> list[Source]:
             return [source]
         return list(source)
     path = Path(source)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {path}")
     if not path.is_dir():
         return [path]
     pictures, _ = list_pictures(path)
@@ -194,45 +202,58 @@ def _rectangle(corner: tuple[float, float], width: float, height: float) -> Any:
     return Rectangle(corner, width, height, fill=False, color="#E69F00", linewidth=1.5)
 
 
-def write(folder: Path, out: Path, network: Predictor, *, find: Find | None = None) -> None:
-    """A folder's faces as a CSV file, picture by picture; what an earlier call wrote stays, but for its last picture.
+def write(folder: Path, out: Path, network: Predictor, *, find: Find = find_faces) -> None:
+    """A folder's faces as a CSV file, picture by picture: the columns of `Faces.table`, and `network`, by its weights.
+
+    What an earlier call wrote stays. Its last picture, which may have been cut off, is read again.
 
     Raises:
-        FileNotFoundError, ValueError: there is no such folder, it has no picture, or `out` is another table.
+        FileNotFoundError, ValueError: there is no such folder, it has no picture, or `out` is another table or was
+            written with another network.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    sources = _sources(folder)
-    done = set(_resume(out))
+    sources, known = _sources(folder), _fingerprint(network)
+    done = _resume(out, known)
     with out.open("a", encoding="utf-8", newline="") as file:
-        if not file.tell():
-            file.write(",".join(COLUMNS) + "\n")
         for path in tqdm([path for path in sources if _name(path, 0) not in done], unit="picture"):
             try:
-                table, _ = _read(_opened(path), _name(path, 0), network, find or find_faces)
+                table, _ = _read(_opened(path), _name(path, 0), network, find)
             except ValueError as error:
                 table, _ = _without(_name(path, 0), str(error))
-            file.write(table[list(COLUMNS)].to_csv(index=False, header=False, lineterminator="\n"))
+            lines = table[[*COLUMNS]].assign(network=known)
+            file.write(lines.to_csv(index=False, header=not file.tell(), lineterminator="\n"))
             file.flush()
 
 
-def _resume(out: Path) -> Iterator[str]:
+def _resume(out: Path, network: str) -> set[str]:
     """The pictures that a file holds whole. The last, which may have been cut off, is taken out of it."""
     if not out.is_file():
-        return
+        return set()
     whole = out.read_bytes()
     text = whole[: whole.rfind(b"\n") + 1].decode()
-    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False) if text else pd.DataFrame()
-    if list(table) != list(COLUMNS):
+    if not text:
+        out.unlink()
+        return set()
+    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    if list(table) != [*COLUMNS, "network"]:
         raise ValueError(f"{out} is another table; name a new file")
+    if (table["network"] != network).any():
+        raise ValueError(f"{out} was written with another network; name a new file")
     table = table[table["picture"] != table["picture"].iloc[-1]] if len(table) else table
-    out.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-    yield from table["picture"]
+    files.write_text(out, table.to_csv(index=False, lineterminator="\n"))
+    return set(table["picture"])
+
+
+def _fingerprint(network: Predictor) -> str:
+    weights = network.model.state_dict().values()
+    known = hashlib.sha256(b"".join(w.detach().float().cpu().numpy().tobytes() for w in weights))
+    return known.hexdigest()[:12]
 
 
 def main() -> None:
     """`python -m paperlib.faces FOLDER --out affect.csv`."""
-    parser = argparse.ArgumentParser(prog="python -m paperlib.faces", description=read.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m paperlib.faces", description=write.__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path("affect.csv"))
     parser.add_argument("--network", type=Path, help="the authors' checkpoint, such as emonet_8.pth")

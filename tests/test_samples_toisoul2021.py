@@ -170,14 +170,19 @@ def test_affectnet_has_neither_raters_nor_truth(made, tmp_path):
     assert not len(tables["taught"]) and not len(tables["clips"])
 
 
-def test_ferplus_is_taken_as_it_is_with_the_twin_s_alignment(made, tmp_path):
+def test_ferplus_has_the_landmarks_that_the_detector_finds(made, tmp_path, monkeypatch):
     faces = make_faces(120, seed=0, size=48)
+    found = np.where(np.arange(120)[:, None, None] < 3, np.nan, faces.landmarks)
+    monkeypatch.setattr("paperlib.detector.landmarks_of", lambda pictures, cache: found[-len(pictures) :])
     split = np.where(np.arange(120) < 60, "train", np.where(np.arange(120) < 80, "validation", "test"))
     original = (faces.expression % 7).astype(np.int8)
     write_ferplus(replace(faces, split=split, original=original), tmp_path / "ferplus")
     track, runs, tables = made("ferplus")
-    assert runs["alignment", ""][0].run.track == SMOKE and ("ResNet-18", "O+R") not in runs
     parts = emofan.problem(track)
+    assert_allclose(parts.original, parts.faces.landmarks)
+    assert np.isfinite(parts.original).all()
+    assert parts.faces.excluded["no face found by the detector"] == 3
+    assert runs["alignment", ""][0].run.track == track and ("ResNet-18", "O+R") in runs
     own = (parts.faces.ratings == parts.affect[:, None]).all(axis=2)
     assert own.any(axis=1).all()  # what is learnt is one vote's place
     found = tables["faces"].query("dimension == ''")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
 
 from paperlib import metrics
 from paperlib.asked import product
@@ -164,15 +163,6 @@ def test_right_landmarks_go_through_the_window_of_the_wrong_ones(rng):
     assert (by_wrong.images != by_true.images).any()
 
 
-@pytest.mark.parametrize("shape", [(5, 48, 64), (5, 48, 48, 3), (5, 16, 16)])
-def test_pictures_as_given_are_scaled_as_pillow_does(rng, shape):
-    pictures = rng.integers(0, 256, shape, dtype=np.uint8)
-    found = task.crops(made(pictures), None, 32)
-    assert found.landmarks is None and found.images.dtype == np.uint8
-    expected = [Image.fromarray(p).resize((32, 32), Image.Resampling.BILINEAR) for p in pictures]
-    assert_allclose(found.images.astype(int), np.stack([np.asarray(p) for p in expected]).astype(int), atol=1)
-
-
 # face alignment
 
 
@@ -227,9 +217,8 @@ def test_landmarks_of_each_kind(on):
     found = task.landmarks_of(track, SETTINGS | {"landmarks": "FAN"})
     learnt = product(task.alignment(track, SETTINGS))
     assert_array_equal(found, learnt["landmarks"])
-    assert task.landmarks_of(track, SETTINGS | {"landmarks": "as given"}) is None
     assert_array_equal(task.landmarks_of(track, SETTINGS), task.problem(track).original)
-    with pytest.raises(ValueError, match="landmarks must be original, FAN or as given; got 'true'"):
+    with pytest.raises(ValueError, match="landmarks must be original or FAN; got 'true'"):
         task.landmarks_of(track, SETTINGS | {"landmarks": "true"})
 
 

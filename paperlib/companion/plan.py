@@ -22,8 +22,7 @@ from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
 WHERE = ("when", "unless", "needs")
-FIELDS = {*WHERE, *"task data instead seeds members labels settings also across check".split()}
-FINGERPRINT = "fingerprint on"  # of a setting: the fingerprint that the block's data have on this track
+FIELDS = {*WHERE, *"task data seeds members labels settings also across check".split()}
 
 # what a block needs, in words; of data by name, and of their attributes
 NEEDED = {
@@ -62,7 +61,6 @@ def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
 
     when, unless: track, profile: lists of names; of a list of such mappings, one is enough.
     needs: attributes that the data must have; "every affect": no row lacks it; "no video": they must not.
-    instead: by track, the other track whose data the runs are on.
     seeds: their number, or one for each profile. members: of an ensemble, what is added to each seed.
     labels, settings: of all of its runs. "pretrained: if available" asks for ImageNet weights where they are.
     also: what lies under the block: a list (of lists too) of when, needs, seeds and settings.
@@ -127,8 +125,6 @@ def _blocks(entry: Part, track: Track, seeds: int, path: Path) -> Iterator[Block
     layers = [layer for layer in layers if _asked(layer, track)]
     if not _asked(entry, track):
         return
-    other = entry.get("instead", {}).get(track.name)
-    track = Track(name=other, profile=track.profile) if other else track
     data = _data(track, entry["data"])
     if _unmet(entry, layers, data):
         return
@@ -151,7 +147,7 @@ def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, see
     given: dict[str, Any] = {}
     for layer in layers:
         given = merged(given, {k: layer[k] for k in ("seeds", "settings") if k in layer})
-    settings = _with_fingerprints(given.get("settings", {}), track, entry["data"])
+    settings = given.get("settings", {})
     across = entry.get("across", {})
     if "check" in entry:
         with _unsuited():
@@ -224,16 +220,6 @@ def _fingerprint(track: Track, name: str | Mapping[str, str], data: Any) -> str:
 def _function(name: str) -> Any:
     module, _, function = name.partition(":")
     return getattr(import_module(module), function)
-
-
-def _with_fingerprints(settings: Part, track: Track, data: Any) -> dict[str, Any]:
-    found = dict(settings)
-    for name, value in settings.items():
-        if isinstance(value, Mapping) and set(value) == {FINGERPRINT}:
-            found[name] = _data(Track(name=value[FINGERPRINT], profile=track.profile), data).fingerprint
-        elif isinstance(value, Mapping):
-            found[name] = _with_fingerprints(value, track, data)
-    return found
 
 
 def _needs(part: Part | None, data: Any) -> bool:

@@ -208,11 +208,14 @@ def compare(
             raise ValueError(f"{ours} and {other} have other seeds: score common(samples, {level!r})")
         gap = _difference(a, b, scores)
         parts.append(pd.concat({(ours, other): gap}, names=[level, f"less {level}"]))
-    of = {
-        name: replace(m, better=1, fisher=False, unit="points" if m.unit == "%" else m.unit)
-        for name, m in scores.measures.items()
-    }
+    of = {name: replace(m, better=1, fisher=False, unit=_turned(m)) for name, m in scores.measures.items()}
     return scores.like(pd.concat(parts), measures=of)
+
+
+def _turned(measure: Measure) -> str:
+    """The unit of a difference that is positive where it is better: "points", or "lower" of what should be small."""
+    unit = "points" if measure.unit == "%" else measure.unit
+    return unit if measure.better > 0 else f"{unit} lower".strip()
 
 
 def average(scores: Scores, *levels: str, how: str = "mean") -> Scores:

@@ -1,7 +1,7 @@
 """toisoul2021's runs: learn face alignment, then expression, valence and arousal on its features.
 
-A picture is cropped by its landmarks before anything else. Three sources of landmarks are compared: the data set's own
-("original"), those of the alignment network trained here ("FAN"), and none ("as given": the picture as it is).
+A picture is cropped by its landmarks before anything else: the data set's own ("original"; on FER+, those of
+`paperlib.detector`), or those of the alignment network trained here ("FAN").
 """
 
 from __future__ import annotations
@@ -111,11 +111,10 @@ def problem(track: Track) -> Problem:
 
 
 def learnable(track: Track) -> Problem | None:
-    """`problem`, None where a track has no affect to learn, or no landmarks and is not FER+, which has the twin's."""
+    """`problem`, None where a track has no affect to learn, or no landmarks."""
     faces = track.of_kind("portraits")
-    if faces is None or not np.isfinite(faces.affect).any():
-        return None
-    return None if faces.landmarks is None and track.name != "ferplus" else problem(track)
+    known = faces is not None and faces.landmarks is not None and np.isfinite(faces.affect).any()
+    return problem(track) if known else None
 
 
 def check(parts: Problem, settings: Mapping[str, Any]) -> None:
@@ -151,19 +150,14 @@ def _as_by_an_older_detector(landmarks: NDArray[np.float32]) -> NDArray[np.float
 
 
 class Crops(NamedTuple):
-    """Pictures cut out by landmarks, and right landmarks in their pixels where there are any."""
+    """Pictures cut out by landmarks, and right landmarks in their pixels."""
 
     images: NDArray[np.uint8]  # (n, size, size[, 3])
-    landmarks: NDArray[np.float32] | None  # (n, 68, 2)
+    landmarks: NDArray[np.float32]  # (n, 68, 2)
 
 
-def crops(parts: Problem, landmarks: NDArray[np.float32] | None, size: int) -> Crops:
-    """Every picture cropped by its landmarks (n, 68, 2), or scaled as it is without any."""
-    if landmarks is None:
-        x = torch.from_numpy(np.ascontiguousarray(parts.pictures)).float()
-        x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
-        scaled = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True).round().clamp(0, 255)
-        return Crops(scaled.byte().permute(0, 2, 3, 1).squeeze(3).numpy(), None)
+def crops(parts: Problem, landmarks: NDArray[np.float32], size: int) -> Crops:
+    """Every picture cropped by its landmarks (n, 68, 2)."""
     images, points = [], []
     right = parts.true if parts.true is not None else landmarks
     for picture, by, true in zip(parts.pictures, landmarks, right, strict=True):
@@ -180,12 +174,11 @@ def alignment_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def alignment(track: Track, settings: Mapping[str, Any]) -> Asked:
-    """The one run behind every network that uses face alignment; FER+, without landmarks, uses the twin's."""
-    source = track if problem(track).original is not None else Track(profile=track.profile)
+    """The one run behind every network that uses face alignment."""
     return Asked(
         task=f"{__name__}:{train_alignment.__name__}",
-        track=source,
-        data=problem(source).fingerprint,
+        track=track,
+        data=problem(track).fingerprint,
         settings=alignment_settings(settings),
         seed=0,
     )
@@ -276,17 +269,16 @@ def network(parts: Problem, settings: Mapping[str, Any], seed: int) -> EmoFAN | 
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """Train on the training faces, predict the test faces; the last epoch's weights, chosen by nobody.
 
-    Settings: those of `network`; `landmarks` "original", "FAN" or "as given"; `frozen`: face alignment stays as it
-    was learnt; `categories`: learn these too; `loss` "CCC" (eq. 6), "MSE" (eq. 9) or "shake-shake" (eq. 8), whose
-    coefficients are drawn in every step from the run's seed; `teacher`: the settings of a run whose
-    predictions are distilled (eq. 7), `distil` "adds" them to the cross-entropy or "replaces" it; `temperature`;
-    `teaches`: others learn from this run;
-    `schedule`; `alignment_schedule`; `turned`: pictures are turned, zoomed and lit at random too, not only
-    mirrored and moved, which takes a small network more steps than a scaled profile has.
+    Settings: those of `network`; `landmarks` "original" or "FAN"; `frozen`: face alignment stays as it was learnt;
+    `categories`: learn these too; `loss` "CCC" (eq. 6), "MSE" (eq. 9) or "shake-shake" (eq. 8), whose coefficients are
+    drawn in every step from the run's seed; `teacher`: the settings of a run whose predictions are distilled (eq. 7),
+    `distil` "adds" them to the cross-entropy or "replaces" it; `temperature`; `teaches`: others learn from this run;
+    `keeps`: its weights are kept; `schedule`; `alignment_schedule`; `turned`: pictures are turned, zoomed and lit at
+    random too, not only mirrored and moved, which takes a small network more steps than a scaled profile has.
 
     Returns:
-        affect (n_test, 2), logits (n_test, 8), in half precision; and, where the run `teaches`, "train": the logits of
-        the training faces.
+        affect (n_test, 2), logits (n_test, 8), in half precision; where the run `teaches`, "train": the logits of the
+        training faces; where it `keeps`, "weights.<name>".
 
     Raises:
         ValueError: the settings of the teacher do not say that it teaches.
@@ -334,19 +326,19 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     found = {"affect": affect, "logits": logits}
     if settings.get("teaches"):
         found["train"] = predict(model, images[parts.train])[1]
+    if settings.get("keeps"):
+        found |= {f"weights.{name}": tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     return {name: values.astype(np.float16) for name, values in found.items()}
 
 
-def landmarks_of(track: Track, settings: Mapping[str, Any]) -> NDArray[np.float32] | None:
-    """The landmarks (n, 68, 2) that a run with these settings crops by; None: pictures are taken as they are."""
-    match settings["landmarks"]:
-        case "as given":
-            return None
-        case "original":
-            return problem(track).original
-        case "FAN":
-            return product(alignment(track, settings))["landmarks"]
-    raise ValueError(f"landmarks must be original, FAN or as given; got {settings['landmarks']!r}")
+def landmarks_of(track: Track, settings: Mapping[str, Any]) -> NDArray[np.float32]:
+    """The landmarks (n, 68, 2) that a run with these settings crops by."""
+    original = problem(track).original
+    if settings["landmarks"] == "original" and original is not None:
+        return original
+    if settings["landmarks"] == "FAN":
+        return product(alignment(track, settings))["landmarks"]
+    raise ValueError(f"landmarks must be original or FAN; got {settings['landmarks']!r}")
 
 
 class Outputs(NamedTuple):

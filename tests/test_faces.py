@@ -1,0 +1,208 @@
+"""Faces of photographs, from a file, a folder or frames, to a table."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from PIL import Image
+from skimage import data, transform
+
+from paperlib import detector, faces
+from paperlib.inference import Predictor
+from paperlib.models.emofan import EmoFAN
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return Predictor(EmoFAN(classes=8, width=16, depth=1, size=32), mirror=False)
+
+
+@pytest.fixture(scope="module")
+def person():
+    return data.astronaut()[:256, 96:352]  # one face, some 90 pixels wide
+
+
+@pytest.fixture(scope="module")
+def points(person):
+    return detector.find_faces(person)[0]
+
+
+def test_the_landmarks_lie_where_eyes_nose_and_mouth_are(person, points):
+    red_lips = person[..., 0].astype(int) - person[..., 1]
+    x, y = points[48:60].mean(axis=0).astype(int)
+    assert red_lips[y, x] > np.median(red_lips) + 20
+    right_eye, left_eye, nose, mouth = (
+        points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), slice(31, 36), slice(48, 68))
+    )
+    assert right_eye[0] < nose[0] < left_eye[0]
+    assert max(right_eye[1], left_eye[1]) < nose[1] < mouth[1]
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_landmarks_are_in_the_pictures_own_pixels(person, points, scale):
+    size = round(256 * scale)
+    other = (transform.resize(person, (size, size), anti_aliasing=True) * 255).astype(np.uint8)
+    assert_allclose(detector.find_faces(other)[0] / scale, points, atol=6)
+
+
+def test_many_faces_come_from_left_to_right(person, network):
+    two = np.concatenate([person, person[:, ::-1]], axis=1)
+    found = faces.read(two, network)
+    assert found.table["face"].tolist() == [0, 1]
+    assert found.table["left"][0] < 256 < found.table["left"][1]
+    assert found.landmarks.shape == (2, 68, 2)
+
+
+def test_a_picture_without_a_face_has_a_line_that_says_so(network):
+    found = faces.read(np.full((200, 200, 3), 90, np.uint8), network)
+    assert found.table["remark"].tolist() == [faces.NONE]
+    assert found.table[["face", "valence", "expression"]].isna().all(axis=None)
+    assert np.isnan(found.landmarks).all()
+    assert list(found.table) == list(faces.COLUMNS)
+
+
+def test_a_face_cut_by_the_border_is_read_and_remarked(person, points, network):
+    cut = person[:, round(points[:, 0].min()) + 12 :]
+    found = faces.read(cut, network)
+    assert found.table["remark"].tolist() == [faces.CUT]
+    assert found.table["valence"].notna().all()
+
+
+def _saved(folder, person, name, **options):
+    modes = {"grey": "L", "cmyk": "CMYK", "transparent": "RGBA"}
+    picture = Image.fromarray(person)
+    for word, mode in modes.items():
+        if word in name:
+            picture = picture.convert(mode)
+    if "16bit" in name:
+        picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    if "sideways" in name:
+        picture, options["exif"] = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+        options["exif"][0x0112] = 6
+    if "animated" in name:
+        options |= {"save_all": True, "append_images": [Image.new("RGB", picture.size)]}
+    picture.save(folder / name, **options)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["grey.png", "16bit.png", "cmyk.jpg", "transparent.png", "sideways.jpg", "animated.webp", "plain.bmp"],
+)
+def test_every_kind_of_file_gives_the_same_landmarks(tmp_path, person, points, network, name):
+    found = faces.read(_saved(tmp_path, person, name), network)
+    assert_allclose(found.landmarks[0], points, atol=4)
+    assert found.table["picture"].tolist() == [name]
+
+
+def test_a_face_reads_the_same_alone_and_in_a_folder(tmp_path, person, network):
+    for name in ("b.png", "a.png"):
+        _saved(tmp_path, person, name)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    found = faces.read(tmp_path, network).table
+    alone = faces.read(tmp_path / "a.png", network).table
+    assert found["picture"].tolist() == ["a.png", "b.png", "broken.jpg"]
+    pd.testing.assert_frame_equal(found[:1], alone, check_dtype=False)
+    assert "broken.jpg cannot be read" in found["remark"][2]
+    with pytest.raises(ValueError, match="broken.jpg cannot be read"):
+        faces.read(tmp_path / "broken.jpg", network)
+
+
+def test_frames_of_a_video_are_numbered(person, network):
+    found = faces.read(np.stack([person, person, np.zeros_like(person)]), network)
+    assert found.table["picture"].tolist() == ["0", "1", "2"]
+    assert found.table["remark"].tolist() == ["", "", faces.NONE]
+
+
+def test_another_detector_gives_landmarks_or_boxes(person, points, network):
+    by_points = faces.read(person, network, find=lambda picture: [points])
+    pd.testing.assert_frame_equal(by_points.table, faces.read(person, network).table)
+    low, high = points.min(axis=0), points.max(axis=0)
+    by_box = faces.read(person, network, find=lambda picture: [[*low, *high]])
+    assert by_box.table["remark"].notna().all()
+    with pytest.raises(ValueError, match=r"boxes \(k, 4\) or landmarks \(k, 68, 2\); got \(1, 5, 2\)"):
+        faces.read(person, network, find=lambda picture: [points[:5]])
+
+
+@pytest.mark.parametrize("bad", [np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8)])
+def test_an_array_that_is_no_picture_is_refused(bad, network):
+    with pytest.raises(ValueError, match="a picture must be uint8"):
+        faces.read(bad, network)
+
+
+def test_no_such_file_folder_or_picture(tmp_path, network):
+    with pytest.raises(FileNotFoundError, match="nobody.jpg"):
+        faces.read(tmp_path / "nobody.jpg", network)
+    with pytest.raises(ValueError, match="has no picture; pictures end in"):
+        faces.read(tmp_path, network)
+
+
+def test_without_dlib_the_message_says_what_to_install(person, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    detector._dlib.cache_clear()
+    with pytest.raises(ImportError, match="pip install dlib-bin"):
+        detector.find_faces(person)
+    detector._dlib.cache_clear()
+
+
+def test_landmarks_of_many_are_kept(person, points, tmp_path, monkeypatch):
+    nobody = np.zeros_like(person)
+    found = detector.landmarks_of(np.stack([person, nobody]), cache=tmp_path)
+    assert_allclose(found[0], points, atol=1e-3)
+    assert np.isnan(found[1]).all()
+    monkeypatch.setattr(detector, "find_faces", None)
+    again = detector.landmarks_of(np.stack([person, nobody]), cache=tmp_path)
+    np.testing.assert_array_equal(again, found)
+
+
+def test_the_picture_shows_every_face(person, network):
+    figure = faces.read(np.concatenate([person, person], axis=1), network).draw()
+    photograph, plane = figure.axes
+    assert len(photograph.patches) == 2
+    assert {text.get_text().split()[0] for text in plane.texts} == {"0", "1"}
+
+
+# the command
+
+
+def test_the_command_goes_on_where_it_was_cut_off(tmp_path, person, network, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "affect.csv"
+    folder.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        _saved(folder, person, name)
+    faces.write(folder, out, network)
+    whole = out.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    seen = []
+    opened = faces._opened
+    monkeypatch.setattr(faces, "_opened", lambda path: seen.append(path.name) or opened(path))
+    out.write_bytes(b"".join(lines[:2]) + lines[2][:9])
+    faces.write(folder, out, network)
+    assert out.read_bytes() == whole
+    assert "c.png" in seen and len(seen) < 4
+    assert pd.read_csv(out)["picture"].tolist() == ["a.png", "b.png", "c.png"]
+
+
+def test_the_command_refuses_another_table_and_another_network(tmp_path, person, network):
+    _saved(tmp_path, person, "a.png")
+    other = tmp_path / "other.csv"
+    other.write_text("name,age\nx,3\n")
+    with pytest.raises(ValueError, match="other.csv is another table; name a new file"):
+        faces.write(tmp_path, other, network)
+    assert other.read_text() == "name,age\nx,3\n"
+    out = tmp_path / "affect.csv"
+    faces.write(tmp_path, out, network)
+    torch.manual_seed(1)
+    with pytest.raises(ValueError, match="affect.csv was written with another network"):
+        faces.write(tmp_path, out, Predictor(EmoFAN(classes=8, width=16, depth=1, size=32)))
+
+
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["faces", str(tmp_path / "none")])
+    monkeypatch.setattr(faces, "small", lambda: None)
+    with pytest.raises(SystemExit, match="there is no folder"):
+        faces.main()
