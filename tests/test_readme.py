@@ -16,7 +16,6 @@ from torch import nn
 
 from paperlib.companion.reproduce import PAPERS
 from paperlib.emofan_checkpoint import released_name
-from paperlib.inference import Predictor, crop_face
 from paperlib.models.emofan import EmoFAN
 
 ROOT = Path(__file__).parent.parent
@@ -116,32 +115,21 @@ def test_gold_standard_and_loss_of_recordings(rng):
     assert found["state"].shape == found["sigma"].shape == (100,) and found["loss"].requires_grad
 
 
-def test_a_released_checkpoint_reads_faces(tmp_path, monkeypatch, rng):
+def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, monkeypatch):
     """With a checkpoint of random weights, in the release's names and full size."""
+    astronaut = pytest.importorskip("skimage.data").astronaut()
     monkeypatch.chdir(tmp_path)
     state = EmoFAN(classes=8).state_dict()
     torch.save({released_name(name): tensor for name, tensor in state.items()}, "emonet_8.pth")
-    picture = rng.integers(0, 256, size=(90, 120, 3), dtype=np.uint8)
     Path("faces").mkdir()
-    Image.fromarray(picture).save("faces/0001.png")
-    landmarks = rng.uniform(30, 80, size=(68, 2))
-    found = run("Predictor", picture=picture, landmarks=landmarks, frames=picture[None])
-    assert found["crop"].shape == (256, 256, 3) and found["found"].affect.shape == (1, 2)
-    assert found["found"].landmarks.shape == (1, 68, 2)
-
-
-def test_the_lines_that_find_a_face_find_the_photograph_s():
-    pytest.importorskip("skimage")
-    found = re.search(r"\n    from skimage import.*?\n(?=\S)", README, re.DOTALL)
-    names = {"predictor": Predictor(EmoFAN(classes=8, width=16, depth=2, size=64)), "crop_face": crop_face}
-    exec(textwrap.dedent(found[0]), names)
+    for name in ("photo.jpg", "faces/0001.png"):
+        Image.fromarray(astronaut).save(name)
+    found = run("Predictor")
     eyes_and_mouth = np.array([[203, 101], [248, 103], [223, 145]])  # in its pixels, by eye
-    box = np.array(names["box"])
-    _, window = crop_face(names["photograph"], box, size=64)
-    assert (box[0] < eyes_and_mouth).all() and (eyes_and_mouth < box[1]).all()
-    assert ((window.to_crop(eyes_and_mouth) > 12) & (window.to_crop(eyes_and_mouth) < 52)).all()
-    assert np.ptp(eyes_and_mouth[:, 0]) > 0.25 * window.side
-    assert names["found"].affect.shape == (1, 2) and names["crop"].shape == (64, 64, 3)
+    points = found["found"].landmarks[0]
+    marks = [points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), slice(48, 68))]
+    np.testing.assert_allclose(marks, eyes_and_mouth, atol=8)
+    assert found["found"].table["valence"].between(-1, 1).all() and Path("found.png").stat().st_size
 
 
 def test_the_losses_of_valence_and_arousal():
