@@ -18,6 +18,8 @@ from torch import Tensor
 
 from paperlib.models.emofan import CLASSES, EmoFAN
 
+KEPT = Path(__file__).with_name("emofan_small.safetensors")
+
 _BLOCK = {
     "first.0": "bn1",
     "first.2": "conv1",
@@ -132,9 +134,8 @@ def _refuse(where: str, what: str, names: Sequence[str]) -> None:
 
 
 def load_kept() -> EmoFAN:
-    """The small network that is kept in this folder, in evaluation mode; its metadata say how it was trained."""
-    path = Path(__file__).with_name("emofan_small.safetensors")
-    with safe_open(path, framework="pt") as file:
+    """The small network that is kept with the code, in evaluation mode; KEPT's metadata say how it was trained."""
+    with safe_open(KEPT, framework="pt") as file:
         model = EmoFAN(**json.loads(file.metadata()["settings"]))
-        model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+        model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     return model.eval()

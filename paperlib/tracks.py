@@ -277,8 +277,8 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
         case "afewva", "clips" | "portraits":
             return data.load_afewva(Path(track.root), every=CLIP_STEP[track.profile], **place)
         case "ferplus", "portraits":
-            faces = track.faces()
-            return None if faces is None else with_landmarks(faces, cache=_cache())
+            named = track.faces()
+            return None if named is None else with_landmarks(named, cache=_cache())
         case _, "faces" | "portraits":
             return track.faces()
     return None
@@ -294,7 +294,7 @@ def with_landmarks(faces: FaceSet, *, cache: Path) -> FaceSet:
     from paperlib.detector import landmarks_of
 
     points = landmarks_of(faces.images, cache=cache)
-    found = np.isfinite(points).all(axis=(1, 2))
+    found = np.asarray(np.isfinite(points).all(axis=(1, 2)))
     known = f"{faces.fingerprint}-{hashlib.sha256(points.tobytes()).hexdigest()[:16]}"
     excluded = {**faces.excluded, "no face found by the detector": int((~found).sum())}
     return subset(replace(faces, landmarks=points, fingerprint=known, excluded=excluded), found)
