@@ -58,7 +58,7 @@ def landmarks_of(pictures: NDArray[np.uint8], *, cache: Path) -> NDArray[np.floa
 
     Kept in `cache`: some 20 ms of a core for each picture.
     """
-    known = hashlib.sha256(np.ascontiguousarray(pictures))
+    known = hashlib.sha256(np.ascontiguousarray(pictures).tobytes())
     known.update(repr((SIDE, LARGEST_SCALE, AROUND, LIKELY, importlib.metadata.version("dlib-bin"))).encode())
     path = cache / f"landmarks-{known.hexdigest()[:16]}.npy"
     if not path.is_file():
