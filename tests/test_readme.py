@@ -19,7 +19,8 @@ from paperlib.emofan_checkpoint import released_name
 from paperlib.models.emofan import EmoFAN
 
 ROOT = Path(__file__).parent.parent
-README = "\n\n".join((ROOT / name).read_text() for name in ("README.md", "docs/methods.md"))
+TEXTS = ("README.md", "docs/methods.md", "docs/cite.md")
+README = "\n\n".join((ROOT / name).read_text(encoding="utf-8") for name in TEXTS)
 FACES, CLASSES, BATCH = 60, 7, 8
 
 
@@ -57,7 +58,16 @@ def valence_arousal(rng) -> np.ndarray:
 
 def test_every_block_is_tested_here():
     tested = [
-        of(name) for name in ("kl_continuous", "LDLVA", "fuse", "multi_task_mse", "Predictor", "shake_shake")
+        of(name)
+        for name in (
+            "kl_continuous",
+            r"found\.table, found",
+            "LDLVA",
+            "fuse",
+            "multi_task_mse",
+            "Predictor",
+            "shake_shake",
+        )
     ]
     assert sorted(tested) == sorted(blocks())
 
@@ -124,6 +134,7 @@ def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, m
     Path("faces").mkdir()
     for name in ("photo.jpg", "faces/0001.png"):
         Image.fromarray(astronaut).save(name)
+    assert len(run(r"found\.table, found")["found"].table) == 1
     found = run("Predictor")
     eyes_and_mouth = np.array([[203, 101], [248, 103], [223, 145]])  # in its pixels, by eye
     points = found["found"].landmarks[0]
