@@ -58,6 +58,10 @@ def test_every_needs_each_gain_and_one_loss_is_enough_against_it():
     assert every(scores({"a": 9, "b": 0}), "c")["verdict"].item() == "cannot tell"
 
 
+def test_one_training_has_no_interval_and_decides_nothing():
+    assert every(scores({"a": 9, "b": -9}, seeds=1), "c")["verdict"].item() == "cannot tell"
+
+
 def test_every_counts_by_sign_first_as_papers_do():
     (line,) = every(scores({"a": 9, "b": 0.01, "c": -8}), "c", "PCC").to_dict("records")
     assert line["measure"] == "cells ahead (PCC)"

@@ -179,8 +179,10 @@ def combined(verdicts: set[str], *, partly: bool = False) -> str:
 
 
 def p_value(line: pd.Series) -> float:
-    """Two-sided p by a line's interval: of Student's t over seeds, else of the normal law."""
+    """Two-sided p by a line's interval: of Student's t over seeds, else of the normal law; NaN without an interval."""
     arm = abs(line["estimate"] - (line["low"] if line["estimate"] > 0 else line["high"]))
+    if np.isnan(arm):
+        return np.nan
     law = stats.t(line["seeds"] - 1) if line["over"] == SEEDS else stats.norm()
     return (
         float(2 * law.sf(abs(line["estimate"]) / arm * law.ppf(0.975)))
