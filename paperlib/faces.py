@@ -78,9 +78,10 @@ class Faces:
             )
             left.annotate(f"{face['face']}", (x, y), color="white", backgroundcolor="black", fontsize=8)
             right.plot(face["valence"], face["arousal"], "o", color="#0072B2")
-            text = f" {face['face']} {face['expression']}"
+            text = f"  {face['face']}: {face['expression']}"
             right.annotate(text, (face["valence"], face["arousal"]), fontsize=9)
-        right.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="valence", ylabel="arousal", aspect="equal")
+        right.set(xlim=(-1, 1), ylim=(-1, 1), xticks=(-1, 0, 1), yticks=(-1, 0, 1), aspect="equal")
+        right.set(xlabel="valence", ylabel="arousal")
         right.axhline(0, color="0.8", zorder=0)
         right.axvline(0, color="0.8", zorder=0)
         return figure
