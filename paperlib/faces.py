@@ -77,10 +77,12 @@ class Faces:
                 *points.T, ".", color="white", markersize=3, markeredgecolor="black", markeredgewidth=0.3
             )
             left.annotate(f"{face['face']}", (x, y), color="white", backgroundcolor="black", fontsize=8)
-            right.plot(face["valence"], face["arousal"], "o", color="#0072B2")
+            right.plot(face["valence"], face["arousal"], "o", color="#0072B2", clip_on=False)
             text = f"  {face['face']}: {face['expression']}"
             right.annotate(text, (face["valence"], face["arousal"]), fontsize=9)
-        right.set(xlim=(-1, 1), ylim=(-1, 1), xticks=(-1, 0, 1), yticks=(-1, 0, 1), aspect="equal")
+        right.set(
+            xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xticks=(-1, 0, 1), yticks=(-1, 0, 1), aspect="equal"
+        )
         right.set(xlabel="valence", ylabel="arousal")
         right.axhline(0, color="0.8", zorder=0)
         right.axvline(0, color="0.8", zorder=0)

@@ -43,6 +43,8 @@ def forest(
         ax.grid(axis="y", visible=False)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     if lines["paper"].notna().any():
-        marks = {text: mark for ax in axes for mark, text in zip(*ax.get_legend_handles_labels(), strict=True)}
+        marks = {
+            text: mark for ax in axes for mark, text in zip(*ax.get_legend_handles_labels(), strict=True)
+        }
         figure.legend(marks.values(), marks, loc="outside lower center", ncols=2, fontsize=8)
     return figure

@@ -1,7 +1,6 @@
-"""Make the small network that `paperlib.faces` reads photographs with, on FER+ (page 05 has its row
-with a frozen alignment).
+"""Make the small network that `paperlib.faces` reads photographs with: page 05's F+R+C+A on FER+, whose alignment learns on.
 
-    python -m paperlib.companion.kept_network --data <folder>
+python -m paperlib.companion.kept_network --data <folder>
 """
 
 from __future__ import annotations
@@ -31,7 +30,9 @@ def main() -> None:
     track = Track(name="ferplus", root=parser.parse_args().data)
     runs = [run for block in read_plan("toisoul2021", track) for run in block.runs]
     frozen = next(run for run in runs if run.settings.get("keeps") and run.seed == 0)
-    learns_on = replace(frozen, settings={**frozen.settings, "frozen": False})  # better, and three times as long
+    learns_on = replace(
+        frozen, settings={**frozen.settings, "frozen": False}
+    )  # better, and three times as long
     keep(run_missing([learns_on])[0], KEPT)
 
 
