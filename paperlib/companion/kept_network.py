@@ -1,4 +1,4 @@
-"""Make the small network that `paperlib.faces` reads photographs with: page 05's F+R+C+A on FER+, whose alignment learns on.
+"""The small network with which `paperlib.faces` reads photographs: page 05's F+R+C+A on FER+, its alignment learning on.
 
 python -m paperlib.companion.kept_network --data <folder>
 """
