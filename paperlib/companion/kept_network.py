@@ -1,4 +1,4 @@
-"""The small network with which `paperlib.faces` reads photographs: page 05's F+R+C+A on FER+, its alignment learning on.
+"""The small network with which `paperlib.faces` reads photographs: page 05's F+R+C+A on FER+, alignment trained on.
 
 python -m paperlib.companion.kept_network --data <folder>
 """
