@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -95,17 +96,17 @@ def export(model: nn.Module, path: str | Path, *, example: Tensor, tolerance: fl
     return apart
 
 
-def kept(model: nn.Module, *, example: Tensor) -> Path:
-    """The network for OpenVINO, in paperlib's cache: written at the first call, later only read.
+def kept(model: nn.Module, *, shape: Sequence[int]) -> Path:
+    """The network for OpenVINO, called with inputs (n, *shape): written to paperlib's cache once, and later only read.
 
-    Other weights, another architecture or example's shape, other code of the model's module, and another OpenVINO or
-    torch give another file. `make clean` removes them all.
+    Other weights or settings, other code in the model's module, and another OpenVINO or torch give another file.
+    `make clean` removes them all.
     """
-    path = files.CACHE / "openvino" / f"{_key(model, example)}.xml"
+    path = files.CACHE / "openvino" / f"{_key(model, shape)}.xml"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
-            export(model, path, example=example)
+            export(model, path, example=torch.rand(1, *shape, generator=torch.Generator().manual_seed(0)))
     return path
 
 
@@ -144,7 +145,7 @@ def _apart(found: tuple[Tensor, ...], expected: Tensor | tuple[Tensor, ...]) -> 
     return float(torch.stack(shares).max())
 
 
-def _key(model: nn.Module, example: Tensor) -> str:
+def _key(model: nn.Module, shape: Sequence[int]) -> str:
     """Of all that `export` depends on."""
     plain = (bool, int, float, str, tuple)
     settings = [
@@ -153,8 +154,8 @@ def _key(model: nn.Module, example: Tensor) -> str:
     ]
     code = inspect.getsource(sys.modules[type(model).__module__])
     versions = (openvino().__version__, torch.__version__)
-    digest = hashlib.sha256(repr((versions, str(model), settings, code, example.shape)).encode())
+    digest = hashlib.sha256(repr((versions, str(model), settings, code, tuple(shape))).encode())
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:32]

@@ -76,7 +76,7 @@ class Predictor:
         self._network: Callable[[Tensor], Sequence[Tensor]]
         if self.engine == "openvino":
             self.device = torch.device("cpu")
-            written = kept(model, example=torch.rand(1, 3, model.size, model.size))
+            written = kept(model, shape=(3, model.size, model.size))
             self._network = Compiled(written, bf16=bf16)
         else:
             self._network = self.model

@@ -16,7 +16,6 @@ from paperlib.inference import Predictor, crop_face, smooth
 from paperlib.models.emofan import CLASSES, EmoFAN, freeze_alignment
 from paperlib.twin.anatomy import MIRROR
 
-
 ENGINES = ["torch", pytest.param("openvino", marks=pytest.mark.skipif(not installed(), reason="no OpenVINO"))]
 
 
