@@ -1,4 +1,4 @@
-"""What a user is given: the same numbers folded or not, mirrored or not, from an array, a folder or a video."""
+"""What a user is given: the same numbers by both engines, mirrored or not, from an array, a folder or a video."""
 
 import copy
 import sys
