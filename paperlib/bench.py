@@ -179,7 +179,7 @@ def _emofan() -> list[Row]:
             works[f"{engine} {'bf16' if bf16 else 'fp32'}"] = partial(fast, predictor)
         found = {name: work() for name, work in works.items()}  # which warms them too
         off = {name: float(np.abs(out - found["plain fp32"]).max()) for name, out in found.items()}
-        rows += _rows(f"EmoFAN, 256 px, {{}}, batch {batch}, {threads} threads (faces)", works, len(x), off)
+        rows += _rows(f"EmoFAN, 256 px, {{}}, batch {batch}, threads {threads} (faces)", works, len(x), off)
     torch.set_num_threads(1)
     return rows
 
