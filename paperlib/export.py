@@ -77,9 +77,7 @@ def export(model: nn.Module, path: str | Path, *, example: Tensor, tolerance: fl
         raise ValueError(f"{path.name} must end in {' or '.join(_SUFFIXES)}, for OpenVINO or ONNX")
     openvino()
     network = copy.deepcopy(model).cpu().eval()
-    rows = torch.cat(
-        [example.detach().cpu()] * 3
-    )  # more than the two that are traced; one alone would be a constant
+    rows = torch.cat([example.detach().cpu()] * 3)  # more than the two traced; one alone would be a constant
     with torch.no_grad(), ExitStack() as unfinished:
         program = torch.export.export(network, (rows[:2],), dynamic_shapes=({0: Dim.DYNAMIC},))
         partial = unfinished.enter_context(files.whole(path))
@@ -116,9 +114,9 @@ def installed() -> bool:
 
 
 def openvino() -> ModuleType:
-    """OpenVINO, without its reports to Intel: where their package is missing, it has a stub of its own.
+    """OpenVINO, without its reports of use to Intel: where their package is missing, it takes a stub of its own.
 
-    Its import reports already, so this holds where nothing imported it before.
+    Its import reports already, so import it by this function alone.
     """
     if not installed():
         raise ModuleNotFoundError("OpenVINO is not installed: pip install paperlib[fast]", name="openvino")

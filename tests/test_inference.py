@@ -11,9 +11,14 @@ from PIL import Image
 from torch import nn
 
 from paperlib import inference
+from paperlib.export import installed
 from paperlib.inference import Predictor, crop_face, smooth
 from paperlib.models.emofan import CLASSES, EmoFAN, freeze_alignment
 from paperlib.twin.anatomy import MIRROR
+
+
+WITH_OPENVINO = pytest.mark.skipif(not installed(), reason="OpenVINO is not installed")
+OPENVINO = pytest.param("openvino", False, marks=WITH_OPENVINO)
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +68,8 @@ def plainly(model, pictures):
     return out.affect.clamp(-1, 1).numpy(), out.expression.softmax(dim=1).numpy()
 
 
-@pytest.mark.parametrize(("engine", "frozen"), [("torch", False), ("torch", True), ("openvino", False)])
+@pytest.mark.parametrize(("engine", "frozen"), [("torch", False), ("torch", True), OPENVINO])
 def test_prediction_is_the_network_s_output_in_every_form(model, pictures, frozen, engine):
-    pytest.importorskip(engine)
     if frozen:
         freeze_alignment(model)
     before = copy.deepcopy(model.state_dict())
@@ -82,14 +86,14 @@ def test_prediction_is_the_network_s_output_in_every_form(model, pictures, froze
     assert model.training and all(torch.equal(model.state_dict()[name], before[name]) for name in before)
 
 
+@WITH_OPENVINO
 def test_both_engines_find_the_same_landmarks_in_pictures_mirrored_too(model, pictures):
-    pytest.importorskip("openvino")
     one, other = (Predictor(model, engine=engine).predict(pictures) for engine in ("torch", "openvino"))
     same(one, other, atol=1e-4)
 
 
+@WITH_OPENVINO
 def test_a_second_start_reads_what_the_first_wrote(model, pictures, monkeypatch):
-    pytest.importorskip("openvino")
     first = Predictor(model)
     assert first.engine == "openvino"
     monkeypatch.setattr(torch.export, "export", None)
