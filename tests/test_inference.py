@@ -16,7 +16,6 @@ from paperlib.inference import Predictor, crop_face, smooth
 from paperlib.models.emofan import CLASSES, EmoFAN, freeze_alignment
 from paperlib.twin.anatomy import MIRROR
 
-
 WITH_OPENVINO = pytest.mark.skipif(not installed(), reason="OpenVINO is not installed")
 OPENVINO = pytest.param("openvino", False, marks=WITH_OPENVINO)
 
