@@ -1,9 +1,8 @@
 """Valence, arousal, expression and landmarks of pictures, folders and videos, with a trained `EmoFAN`.
 
-What made it faster on a processor, measured on the full-size network: channels_last; few pictures at a time, whose
-features stay in the cache; bf16 convolutions, where the processor has instructions for them. Convolutions then take
-most of the time. EmoFAN's blocks normalise before they convolve, and what they normalise is also their output: there a
-batch norm cannot be folded, and stays what it is in evaluation, a scale and a shift in one pass.
+The full-size network spends its time in convolutions. OpenVINO's are faster than torch's in fp32, and bf16 halves the
+time or better where the processor has instructions for it: `make bench` measures each beside plain torch. Folding batch
+norms gains nothing: EmoFAN's blocks normalise before they convolve, so only four of its batch norms could be folded.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +20,14 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from paperlib.data.pictures import PICTURES, list_pictures, misplaced, open_picture
-from paperlib.models.emofan import CLASSES, EmoFAN, landmarks_from_heatmaps
+from paperlib.export import Compiled, installed, kept
+from paperlib.models.emofan import CLASSES, EmoFAN, EmoFANOutput, landmarks_from_heatmaps
 from paperlib.shapes import check_shapes
 from paperlib.twin.anatomy import MIRROR
 
+ENGINES = ("openvino", "torch")
 SMOOTHING = (0.1, 0.1, 0.15, 0.25, 0.4)  # of five frames, the newest last (release)
 
 
@@ -44,24 +44,47 @@ class Prediction:
 class Predictor:
     """A trained network in the form that is fastest to use; the network given is left as it is.
 
-    Its batch norms are folded (`fold_batch_norm`), and the colours of a pixel lie side by side in memory.
-
     Args:
-        bf16: convolve in bfloat16, whose rounding moves affect by some 0.01.
+        bf16: compute in bfloat16 (with torch, the convolutions alone), whose rounding moves affect by some 0.01.
         mirror: average the outputs for a picture and for its mirror image: logits, affect and landmarks, which
             change sides first. The release averages affect alone, and takes the expression from the picture as it is.
         batch: pictures that go through the network at once; some 4 on a processor, many on a GPU.
+        engine: "openvino" computes on the processor, as many threads as torch has; the first start writes the network
+            for it (`export.kept`). "torch" computes where the network is. By default OpenVINO if it is installed and
+            the network is on the processor, else torch.
+
+    Raises:
+        ValueError: a batch below 1, or another engine.
+        ModuleNotFoundError: "openvino" is not installed.
     """
 
-    def __init__(self, model: EmoFAN, *, bf16: bool = False, mirror: bool = True, batch: int = 4) -> None:
+    def __init__(
+        self,
+        model: EmoFAN,
+        *,
+        bf16: bool = False,
+        mirror: bool = True,
+        batch: int = 4,
+        engine: str | None = None,
+    ) -> None:
         if batch < 1:
             raise ValueError(f"batch must be at least 1; got {batch}")
-        self.model = fold_batch_norm(model)
-        self.precision = torch.bfloat16 if bf16 else torch.float32
-        for part in self.model.modules():
-            if isinstance(part, nn.Conv2d):
-                part.to(self.precision).to(memory_format=torch.channels_last)
-        self.mirror, self.batch = mirror, batch
+        if engine not in (None, *ENGINES):
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
+        self.device = next(model.parameters()).device
+        self.engine = engine or ("openvino" if installed() and self.device.type == "cpu" else "torch")
+        self.model, self.mirror, self.batch = copy.deepcopy(model).eval(), mirror, batch
+        self.precision = torch.bfloat16 if bf16 and self.engine == "torch" else torch.float32
+        self._network: Callable[[Tensor], Sequence[Tensor]]
+        if self.engine == "openvino":
+            self.device = torch.device("cpu")
+            written = kept(model, shape=(3, model.size, model.size))
+            self._network = Compiled(written, bf16=bf16)
+        else:
+            self._network = self.model
+            for part in self.model.modules():
+                if isinstance(part, nn.Conv2d):
+                    part.to(self.precision).to(memory_format=torch.channels_last)
 
     def predict(self, images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> Prediction:
         """Of faces cropped as in training, scaled to the network's size here.
@@ -109,11 +132,11 @@ class Predictor:
     def _chunk(self, pictures: Sequence[NDArray[np.uint8]]) -> Prediction:
         size = self.model.size
         inputs = torch.cat([self._input(picture) for picture in pictures])
-        out = self.model(inputs)
+        out = EmoFANOutput(*self._network(inputs))
         logits, affect = out.expression, out.affect
         landmarks = landmarks_from_heatmaps(out.heatmaps, size=size)
         if self.mirror:
-            out = self.model(inputs.flip(3))
+            out = EmoFANOutput(*self._network(inputs.flip(3)))
             logits, affect = (logits + out.expression) / 2, (affect + out.affect) / 2
             mirrored = landmarks_from_heatmaps(out.heatmaps, size=size)[:, MIRROR]
             landmarks = (
@@ -132,8 +155,7 @@ class Predictor:
         x = torch.from_numpy(np.atleast_3d(picture).astype(np.float32)).permute(2, 0, 1)[None] / 255
         if x.shape[2:] != size:
             x = F.interpolate(x, size, mode="bilinear", antialias=True)
-        device = next(self.model.parameters()).device
-        return x.expand(-1, 3, -1, -1).to(device, self.precision, memory_format=torch.channels_last)
+        return x.expand(-1, 3, -1, -1).to(self.device, self.precision, memory_format=torch.channels_last)
 
     def _named(self, affect: NDArray, probability: NDArray, landmarks: NDArray) -> Prediction:
         names = np.array(CLASSES[self.model.classes])
@@ -143,17 +165,6 @@ class Predictor:
             expression=names[probability.argmax(axis=1)],
             landmarks=landmarks,
         )
-
-
-def fold_batch_norm(model: EmoFAN) -> EmoFAN:
-    """A copy for evaluation, in which batch norms that follow a convolution or a linear layer are part of it."""
-    model = copy.deepcopy(model).eval()
-    for part in (model.fan.stem, *model.fan.stages):
-        part.convolution, part.norm = fuse_conv_bn_eval(part.convolution, part.norm), nn.Identity()
-    linear, norm = model.head.predict[:2]
-    assert isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
-    model.head.predict[0], model.head.predict[1] = fuse_linear_bn_eval(linear, norm), nn.Identity()
-    return model
 
 
 def smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:

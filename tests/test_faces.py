@@ -18,7 +18,7 @@ from paperlib.models.emofan import EmoFAN
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return Predictor(EmoFAN(classes=8, width=16, depth=1, size=32), mirror=False)
+    return Predictor(EmoFAN(classes=8, width=16, depth=1, size=32), mirror=False, engine="torch")
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_the_command_refuses_another_table_and_another_network(tmp_path, person,
     faces.write(tmp_path, out, network)
     torch.manual_seed(1)
     with pytest.raises(ValueError, match="affect.csv was written with another network"):
-        faces.write(tmp_path, out, Predictor(EmoFAN(classes=8, width=16, depth=1, size=32)))
+        faces.write(tmp_path, out, Predictor(EmoFAN(classes=8, width=16, depth=1, size=32), engine="torch"))
 
 
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path, monkeypatch):

@@ -1,4 +1,7 @@
-"""What a user is given: the same numbers folded or not, mirrored or not, from an array, a folder or a video."""
+"""What a user is given: the same numbers by both engines, mirrored or not, from an array, a folder or a video."""
+
+import copy
+import sys
 
 import numpy as np
 import pytest
@@ -8,16 +11,31 @@ from PIL import Image
 from torch import nn
 
 from paperlib import inference
+from paperlib.export import installed
 from paperlib.inference import Predictor, crop_face, smooth
 from paperlib.models.emofan import CLASSES, EmoFAN, freeze_alignment
 from paperlib.twin.anatomy import MIRROR
+
+WITH_OPENVINO = pytest.mark.skipif(not installed(), reason="OpenVINO is not installed")
+OPENVINO = pytest.param("openvino", False, marks=WITH_OPENVINO)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def one_cache(cache, monkeypatch):
+    """Networks are written for OpenVINO once."""
+    monkeypatch.setattr("paperlib.files.CACHE", cache)
 
 
 @pytest.fixture
 def model() -> EmoFAN:
     """A compact network as it might be after training: no batch norm is the identity."""
     torch.manual_seed(0)
-    model = EmoFAN(classes=7, width=16, depth=3, size=64)
+    model = EmoFAN(classes=7, width=16, depth=1, size=64)
     for part in model.modules():
         if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
             part.running_mean.normal_(std=0.2)
@@ -49,21 +67,49 @@ def plainly(model, pictures):
     return out.affect.clamp(-1, 1).numpy(), out.expression.softmax(dim=1).numpy()
 
 
-@pytest.mark.parametrize("frozen", [False, True])
-def test_prediction_is_the_network_s_output_in_every_form(model, pictures, frozen):
+@pytest.mark.parametrize(("engine", "frozen"), [("torch", False), ("torch", True), OPENVINO])
+def test_prediction_is_the_network_s_output_in_every_form(model, pictures, frozen, engine):
     if frozen:
         freeze_alignment(model)
+    before = copy.deepcopy(model.state_dict())
     affect, probability = plainly(model, pictures)
-    folded = Predictor(model, mirror=False)
-    got = folded.predict(pictures)
-    assert_allclose(got.affect, affect, atol=1e-4)
-    assert_allclose(got.probability, probability, atol=1e-4)
+    model.train()
+    exact = Predictor(model, mirror=False, engine=engine)
+    got = exact.predict(pictures)
+    assert_allclose(got.affect, affect, atol=1e-5)
+    assert_allclose(got.probability, probability, atol=1e-5)
     assert_array_equal(got.expression, np.array(CLASSES[7])[probability.argmax(axis=1)])
-    norms = [network.fan.stem.norm for network in (folded.model, model)]
-    assert [isinstance(norm, nn.Identity) for norm in norms] == [True, False]
-    half = Predictor(model, mirror=False, bf16=True).predict(pictures)
+    half = Predictor(model, mirror=False, bf16=True, engine=engine).predict(pictures)
     assert_allclose(half.affect, affect, atol=0.05)
     assert_allclose(half.probability, probability, atol=0.05)
+    assert model.training and all(torch.equal(model.state_dict()[name], before[name]) for name in before)
+
+
+@WITH_OPENVINO
+def test_both_engines_find_the_same_landmarks_in_pictures_mirrored_too(model, pictures):
+    one, other = (Predictor(model, engine=engine).predict(pictures) for engine in ("torch", "openvino"))
+    same(one, other, atol=1e-4)
+
+
+@WITH_OPENVINO
+def test_a_second_start_reads_what_the_first_wrote(model, pictures, monkeypatch):
+    first = Predictor(model)
+    assert first.engine == "openvino"
+    monkeypatch.setattr(torch.export, "export", None)
+    same(Predictor(model).predict(pictures), first.predict(pictures), atol=1e-6)
+    with torch.no_grad():
+        model.head.predict[3].bias[1] += 0.25
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        Predictor(model)
+
+
+def test_without_openvino_torch_serves_and_who_asks_for_it_is_told_how_to_install_it(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert Predictor(model).engine == "torch"
+    with pytest.raises(ModuleNotFoundError, match=r"pip install paperlib\[fast\]"):
+        Predictor(model, engine="openvino")
+    with pytest.raises(ValueError, match="engine must be one of openvino, torch; got 'onnx'"):
+        Predictor(model, engine="onnx")
 
 
 def test_a_picture_and_its_mirror_image_agree(model, pictures):

@@ -114,7 +114,7 @@ def test_every_reader_turns_and_scales_alike(layout, tmp_path):
 
 def test_use_reads_a_folder_as_training_does(tmp_path):
     upright = faces().images[:2]
-    predictor = Predictor(EmoFAN(classes=7, width=16, depth=3, size=64).eval())
+    predictor = Predictor(EmoFAN(classes=7, width=16, depth=3, size=64), engine="torch")
     turned(tmp_path / "1.TIF", 8, np.rot90(upright[0], 3))
     Image.fromarray(np.asarray(Image.fromarray(upright[1]).convert("L")).astype(np.uint16) * 257).save(
         tmp_path / "2.png"

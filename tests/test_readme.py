@@ -129,6 +129,8 @@ def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, m
     """With a checkpoint of random weights, in the release's names and full size."""
     astronaut = pytest.importorskip("skimage.data").astronaut()
     monkeypatch.chdir(tmp_path)
+    # torch, since so large a network takes long to write for OpenVINO
+    monkeypatch.setattr("paperlib.inference.installed", lambda: False)
     state = EmoFAN(classes=8).state_dict()
     torch.save({released_name(name): tensor for name, tensor in state.items()}, "emonet_8.pth")
     Path("faces").mkdir()
