@@ -69,6 +69,24 @@ def _reached(definition: str, not_followed: tuple[str, ...], decided_by: Mapping
     return dict(sorted(found.items()))
 
 
+def code_imported(text: str) -> dict[str, str]:
+    """What a text from elsewhere imports of paperlib: each definition as by `code_of`, and whole modules."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names = [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [(node.module or "", alias.name) for alias in node.names]
+        else:
+            continue
+        for module, name in names:
+            if module.partition(".")[0] == "paperlib":
+                whole = _source(f"{module}.{name}" if name else module)
+                of = {f"{module}.{name}": digest(whole.read_text(encoding="utf-8"))} if whole else {}
+                found |= of or code_of(_home(module, name))
+    return found
+
+
 @cache
 def source_fingerprint() -> str:
     """A hash of all of paperlib's source: what an executed page depends on."""
