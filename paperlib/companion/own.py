@@ -23,7 +23,7 @@ from paperlib import files
 from paperlib.companion import plan, samples
 from paperlib.companion.again import part_of
 from paperlib.companion.provenance import code_imported, digest
-from paperlib.companion.runs import Run, missing_runs, run_missing
+from paperlib.companion.runs import Run, UnsuitedError, missing_runs, run_missing
 from paperlib.models.backbones import build_backbone
 from paperlib.models.expression import ExpressionNet
 from paperlib.tracks import Track
@@ -40,46 +40,33 @@ TASKS = {  # what a plain network's task becomes
 }
 
 
-class LeftOutError(ValueError):
-    """A page that a method cannot be on; it may be on others."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """What a file defines: its name in tables, its kind (class or loss), and the settings by which runs know it."""
+    """What a file defines: its name in tables, its line, class or loss, and the settings by which runs know it."""
 
     path: Path
+    line: int
     name: str
     kind: str
     settings: Mapping[str, str]
 
 
 def check(path: str | Path) -> Method:
-    """Read a file and try its method on a few faces, for two steps of training and one of reading.
+    """Read a file and try its method on a few faces: a class for three steps of training and one of reading.
 
     Raises:
         OSError: there is no such file.
-        ValueError: it defines no method or several; or the method fails, has a wrong shape, or gives a value or a
-            gradient that is missing or not finite. Names file and line.
+        ValueError: it defines no method or several; or the method fails, has a wrong shape, or a value or a gradient
+            that is missing or not finite. Names file and line.
     """
-    task, path = _task(), Path(path)
-    found = task.read(path)
+    task, path = import_module("paperlib.tasks.own"), Path(path)
+    found, text = task.read(path), path.read_text(encoding="utf-8")
     kind = "class" if isinstance(found, type) else "loss"
-    line = task.line_of(path, found.__name__, "loss")
-    with task.told(path, line), torch.random.fork_rng():
+    with task.told(path, task.line_of(vars(found).get("loss", found))), torch.random.fork_rng():
         torch.manual_seed(0)
         (_try_network if kind == "class" else _try_loss)(found)
-    text = path.read_text(encoding="utf-8")
-    return Method(
-        path=path,
-        name=found.__name__,
-        kind=kind,
-        settings={
-            "own": found.__name__,
-            "text": task.keep(text),
-            "reads": digest(json.dumps(code_imported(text))),
-        },
-    )
+    known = {"text": task.keep(text), "reads": digest(json.dumps(code_imported(text), sort_keys=True))}
+    return Method(path=path, line=task.line_of(found), name=found.__name__, kind=kind, settings=known)
 
 
 def rows() -> dict[str, dict[str, Any]]:
@@ -93,28 +80,30 @@ def blocks(method: Method, key: str, track: Track, stored: Path, *, seeds: int =
     stored: the folder of the kept samples.
 
     Raises:
-        LeftOutError: no samples of the page are stored, or it needs more seeds.
+        UnsuitedError: no samples of the page are stored, or it needs more seeds.
         ValueError: a stored method has the same name.
     """
     row, seeds = rows()[key], seeds or SEEDS
     if not samples.tables_of(key, stored):
-        raise LeftOutError(f"no samples of {key} on {stored.name} are stored; TRAIN=all makes them")
-    kept = samples.read(key, track.name, folder=stored)
-    plain = kept[kept["method"] == row["plain"]]
-    have = sorted(map(int, plain["seed"].unique()))
+        raise UnsuitedError(
+            f"no samples of it are stored for {stored.name}; TRAIN=all PAPER={key} makes them"
+        )
+    kept = samples.read(key, track.name, folder=stored, columns=["method", "seed"])
+    have = sorted(map(int, kept["seed"][kept["method"] == row["plain"]].unique()))
     if method.name in set(kept["method"]):
-        line = _task().line_of(method.path, method.name)
-        raise ValueError(f"{method.path}:{line}: page {key} has a method {method.name} already: rename yours")
+        raise ValueError(
+            f"{method.path}:{method.line}: {key} has a method {method.name} already: rename yours"
+        )
     if row.get("seeds") == "all" and seeds < len(have):
-        raise LeftOutError(f"it draws people and seeds together, and needs SEEDS={len(have)}")
+        raise UnsuitedError(f"it draws people and seeds together, and needs SEEDS={len(have)}")
     wanted = {**row.get("runs", {}), "method": [row["plain"]]}
-    found = []
-    for block in part_of(key, wanted, track, seeds=max(have) + 1):
-        if not _stored(plain, block.labels):
-            continue
-        runs = [_instead(run, method) for run in block.runs if run.seed in have[:seeds]]
-        found.append(plan.Block(labels={**block.labels, "method": method.name}, runs=runs))
-    return found
+    return [
+        plan.Block(
+            labels={**block.labels, "method": method.name},
+            runs=[_instead(run, method) for run in block.runs if run.seed in have[:seeds]],
+        )
+        for block in part_of(key, wanted, track, seeds=have[-1] + 1)
+    ]
 
 
 def add(
@@ -146,9 +135,12 @@ def merged(
     Raises:
         ValueError: they are not of the items that the plain network was tested on.
     """
-    about = ["item", "unit", *(c for c in ("dimension", "part") if c in made[""])]
-    items = [x[about].astype(str).drop_duplicates() for x in (made[""], kept[""].query("method == @plain"))]
-    if set(map(tuple, items[0].to_numpy())) - set(map(tuple, items[1].to_numpy())):
+    about = [c for c in ("item", "unit", "part", "dimension") if c in made[""]]
+    tested = [
+        set(x[about].astype(str).itertuples(index=False, name=None))
+        for x in (made[""], kept[""][kept[""]["method"] == plain])
+    ]
+    if not tested[0] <= tested[1]:
         raise ValueError("the stored samples are of other faces than these data: the same files are needed")
     both = {"": [kept[""].assign(own=np.int8(0)), made[""].assign(own=np.int8(1))]}
     if len(made.get("training", [])):
@@ -157,36 +149,23 @@ def merged(
 
 
 def explain(planned: Mapping[str, Sequence[plan.Block]]) -> Iterator[str]:
-    """Lines on what would be trained: a line each for page and block, with the settings of its runs."""
-    for key, of in planned.items():
-        for block in of:
-            missing = missing_runs(block.runs)
-            what = ", ".join(v for k, v in block.labels.items())
-            yield f"{key}, {what}: {len(missing)} of {len(block.runs)} runs to train"
-            yield f"  seeds {', '.join(str(r.seed) for r in block.runs)}; {json.dumps(block.runs[0].settings)}"
+    """Lines on what would be trained: page, block, how many runs, and their settings."""
+    for key, block in [(key, block) for key, of in planned.items() for block in of]:
+        missing, seeds = missing_runs(block.runs), ", ".join(str(run.seed) for run in block.runs)
+        what = ", ".join(block.labels.values())
+        yield f"{key}, {what}: {len(missing)} of {len(block.runs)} runs to train, seeds {seeds}"
+        yield f"  {json.dumps(dict(block.runs[0].settings))}"
 
 
 def screen(outputs: Sequence[Path]) -> Iterator[str]:
-    """Lines for a screen: what pages say of the method less the plain network."""
-    tables = {path.name: path / "own.csv" for path in outputs}
-    for key, path in tables.items():
-        if path.is_file():
-            found = pd.read_csv(path, keep_default_na=False, na_values={"low": "", "high": ""})
-            keys = [k for k in ("part", "network", "noise", "dimension", "measure") if k in found]
-            yield ""
-            yield f"{key}: {found['method'].iloc[0]} less {found['less method'].iloc[0]}, positive is better"
-            for x in found.to_dict("records"):
-                said = f"{x['estimate']:+.3g} [{x['low']:.3g}, {x['high']:.3g}]: {x['verdict']}"
-                yield f"  {', '.join(x[k] or 'mean' for k in keys)}: {said}"
-
-
-def _task() -> Any:
-    return import_module("paperlib.tasks.own")
-
-
-def _stored(plain: pd.DataFrame, labels: Mapping[str, str]) -> bool:
-    of = [plain[k] == v for k, v in labels.items() if k in plain]
-    return bool(np.logical_and.reduce(of).any())
+    """Lines for a screen: what the pages with these folders of tables say of the method, less the plain network."""
+    for path in [folder / "own.csv" for folder in outputs if (folder / "own.csv").is_file()]:
+        found = pd.read_csv(path).fillna({k: "mean" for k in ("network", "noise", "dimension")})
+        keys = [k for k in ("network", "noise", "dimension", "measure") if k in found]
+        yield f"\n{path.parent.name}: {found['method'][0]} less {found['less method'][0]}, positive is better"
+        for x in found.to_dict("records"):
+            said = f"{x['estimate']:+.3g} [{x['low']:.3g}, {x['high']:.3g}]: {x['verdict']}"
+            yield f"  {', '.join(x[k] for k in keys)}: {said}"
 
 
 def _instead(run: Run, method: Method) -> Run:
@@ -198,11 +177,10 @@ def _instead(run: Run, method: Method) -> Run:
 def _try_network(found: type[ExpressionNet]) -> None:
     task = import_module("paperlib.tasks.noisy_labels")
     faces = make_faces(TRIED, seed=0, size=48)
-    assert faces.expression is not None
-    label = faces.expression.astype(np.int64) % task.CLASSES
+    label = np.arange(TRIED) % task.CLASSES
     backbone, features = build_backbone("tiny_resnet", channels=1)
     model = found(backbone, features, n=TRIED, classes=task.CLASSES)
-    x = import_module("paperlib.tasks.label_variance").as_input(torch.from_numpy(faces.images))
+    x = task.as_input(torch.from_numpy(faces.images))
     value = model.train()(x, torch.from_numpy(label), torch.arange(TRIED))
     _refuse(value, [()], "the mean over the batch")
     value.backward()
@@ -219,8 +197,8 @@ def _try_network(found: type[ExpressionNet]) -> None:
 
 
 def _try_loss(found: Any) -> None:
-    target = torch.from_numpy(make_faces(TRIED, seed=0, size=16).affect)
-    mean, log_variance = (target + 0.3 * torch.randn(TRIED, 2)), torch.full((TRIED, 2), -2.0)
+    target = 2 * torch.rand(TRIED, 2) - 1
+    mean, log_variance = target + 0.3 * torch.randn(TRIED, 2), torch.full((TRIED, 2), -2.0)
     mean[0] = target[0]  # where a root or a norm has no gradient
     value = found(mean.requires_grad_(), log_variance.requires_grad_(), target)
     _refuse(value, [(TRIED, 2), ()], "one value an element, or their mean")

@@ -155,7 +155,7 @@ def _with_own_method(options: argparse.Namespace, jobs: int) -> int:
     ]:
         try:
             planned[key] = own.blocks(method, key, track, stored, seeds=options.seeds)
-        except own.LeftOutError as why:
+        except UnsuitedError as why:
             _say(f"not on page {PAPERS[key]}: {why}")
     if options.explain or not planned:
         _say("\n".join(own.explain(planned)))

@@ -1,14 +1,12 @@
 """A method of one's own, from a file of a few lines, trained as the plain networks of the pages are.
 
 The file defines one of two things: a class below `models.expression.ExpressionNet`, which learns categories; or a
-function of (mean, log_variance, target), which a network with a variance head learns by, as those in `losses.LOSSES`.
-A copy of it lies in the cache under the hash by which a run's settings name it: a run computes what it is known by,
-whatever becomes of the file meanwhile.
+function of (mean, log_variance, target), by which a network with a variance head learns, as in `losses.LOSSES`. A
+run's settings name the file's text by a hash; a copy lies under that name in the cache, whatever becomes of the file.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import time
@@ -18,12 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from sys import modules
 from types import FunctionType, ModuleType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from paperlib import files, losses
 from paperlib.models.backbones import build_backbone
@@ -33,7 +30,6 @@ from paperlib.tasks.noisy_labels import CLASSES, learn, predict, problem, traini
 from paperlib.tracks import Track
 from paperlib.training import Schedule
 
-Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 ARGUMENTS = ("mean", "log_variance", "target")  # by which a function is known as a loss
 LOSS = "own"  # its name among `losses.LOSSES` while it is learnt by
 
@@ -81,45 +77,47 @@ def on_same_faces(
 
 def on_faces(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """`label_variance.train_faces` by a loss of one's own."""
-    with _among_losses(settings):
-        return label_variance.train_faces(track, {**settings, "loss": LOSS}, seed, checkpoint)
+    return _by_loss(label_variance.train_faces, track, settings, seed, checkpoint)
 
 
 def on_sequences(
     track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
 ) -> dict[str, NDArray]:
     """`label_variance.train_sequences` by a loss of one's own."""
-    with _among_losses(settings):
-        return label_variance.train_sequences(track, {**settings, "loss": LOSS}, seed, checkpoint)
+    return _by_loss(label_variance.train_sequences, track, settings, seed, checkpoint)
 
 
 def keep(text: str) -> str:
-    """Put the text of a file into the cache, and give the hash by which the setting `text` names it."""
-    name = _hash(text)
+    """Put a file's text into the cache, and give the hash that the setting `text` names it by."""
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
     files.write_text(_place(name), text)
     return name
 
 
-def read(path: Path) -> type[ExpressionNet] | Loss:
-    """Run a file, and give the one method that it defines.
+def read(path: Path) -> Any:
+    """Run a file, and give the class or function that is its method.
 
     Raises:
-        ValueError: it fails, or defines none, or several; names file and line.
+        ValueError: it fails, or defines no method or several; names file and line.
     """
-    text = path.read_text(encoding="utf-8")
-    module = ModuleType(f"own_{_hash(text)}")
+    module = ModuleType(f"own_{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}")
     module.__file__ = str(path)
-    modules[module.__name__] = module  # dataclasses look their module up
+    modules[module.__name__] = module  # dataclasses look their module up, and inspect its lines
     with told(path):
-        exec(compile(text, str(path), "exec"), vars(module))
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
     there = [x for x in vars(module).values() if getattr(x, "__module__", "") == module.__name__]
-    found = list(dict.fromkeys(x for x in there if _is_network(x) or _is_loss(x)))
-    found = [x for x in found if not any(_is_network(y) and x in y.__mro__[1:] for y in found)]
-    if len(found) != 1:
-        wanted = f"a class below ExpressionNet, or a function of {', '.join(ARGUMENTS)}"
-        what = " and ".join(f"{x.__name__} (line {line_of(path, x.__name__)})" for x in found)
-        raise ValueError(f"{path}:1: it must define one method, {wanted}; it defines {what or 'none'}")
-    return found[0]
+    methods = list(dict.fromkeys(x for x in there if _is_network(x) or _is_loss(x)))
+    methods = [x for x in methods if not any(_is_network(y) and x in y.__mro__[1:] for y in methods)]
+    if len(methods) != 1:
+        wanted = f"a class below ExpressionNet or a function of {', '.join(ARGUMENTS)}"
+        found = " and ".join(f"{x.__name__} (line {line_of(x)})" for x in methods)
+        raise ValueError(f"{path}:1: one method is needed, {wanted}; there is {found or 'none'}")
+    return methods[0]
+
+
+def line_of(found: Any) -> int:
+    """The line of its file where a class or function begins."""
+    return max(inspect.getsourcelines(found)[1], 1)
 
 
 @contextmanager
@@ -130,22 +128,11 @@ def told(path: Path, line: int = 0) -> Iterator[None]:
     except SyntaxError as error:
         raise ValueError(f"{path}:{error.lineno}: {error.msg}") from error
     except Exception as error:
-        of_file = [x.lineno for x in traceback.extract_tb(error.__traceback__) if x.filename == str(path)]
-        if not of_file and not line:
+        inside = [x.lineno for x in traceback.extract_tb(error.__traceback__) if x.filename == str(path)]
+        if not inside and not line:
             raise
-        kind = f"{type(error).__name__}: " if of_file else ""
-        raise ValueError(f"{path}:{[line, *of_file][-1]}: {kind}{error}") from error
-
-
-def line_of(path: Path, name: str, inner: str = "") -> int:
-    """The line where a file defines a class or function, or a method of that class if it has one of its own."""
-    at = 1
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            at = node.lineno
-            inside = [x for x in node.body if isinstance(x, ast.FunctionDef) and x.name == inner]
-            at = inside[-1].lineno if inside else at
-    return at
+        kind = f"{type(error).__name__}: " if inside else ""
+        raise ValueError(f"{path}:{[line, *inside][-1]}: {kind}{error}") from error
 
 
 def _is_network(x: Any) -> bool:
@@ -156,23 +143,12 @@ def _is_loss(x: Any) -> bool:
     return isinstance(x, FunctionType) and tuple(inspect.signature(x).parameters)[:3] == ARGUMENTS
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def _place(name: str) -> Path:
     return files.CACHE / "own" / f"{name}.py"
 
 
-def _given(settings: Mapping[str, Any]) -> Any:
-    path = _place(settings["text"])
-    if _hash(path.read_text(encoding="utf-8")) != settings["text"]:
-        raise ValueError(f"{path} was changed; name the file again, METHOD=<file>")
-    return read(path)
-
-
 def _network(settings: Mapping[str, Any], images: NDArray, n: int, seed: int) -> ExpressionNet:
-    given = _given(settings)  # first: what the file draws at random must not move the weights
+    given = read(_place(settings["text"]))  # first: what the file draws at random must not move the weights
     torch.manual_seed(seed)
     wanted = {name: settings[name] for name in ("pretrained", "mirrored") if name in settings}
     channels = 1 if images.ndim == 3 else 3
@@ -180,10 +156,9 @@ def _network(settings: Mapping[str, Any], images: NDArray, n: int, seed: int) ->
     return given(backbone, features, n=n, classes=CLASSES)
 
 
-@contextmanager
-def _among_losses(settings: Mapping[str, Any]) -> Iterator[None]:
-    losses.LOSSES[LOSS] = _given(settings)
+def _by_loss(train: Callable[..., Any], track: Track, settings: Mapping[str, Any], *rest: Any) -> Any:
+    losses.LOSSES[LOSS] = read(_place(settings["text"]))
     try:
-        yield
+        return train(track, {**settings, "loss": LOSS}, *rest)
     finally:
         del losses.LOSSES[LOSS]

@@ -87,7 +87,9 @@ def _networks(planned: Planned) -> list[tuple[str, int, list[Result]]]:
     """Method, seed, and its networks: one, or of an ensemble the plain network of the seed and its further members."""
     results = {labels["method"]: list(of) for labels, of in planned}
     further = iter(results.get(ENSEMBLE, []))
-    members = [[plain, next(further), next(further)] for plain in results[PLAIN] if ENSEMBLE in results]
+    members = [
+        [plain, next(further), next(further)] for plain in results.get(PLAIN, []) if ENSEMBLE in results
+    ]
     networks = {m: members if m == ENSEMBLE else [[r] for r in of] for m, of in results.items()}
     return [(method, seed, of) for method, each in networks.items() for seed, of in enumerate(each)]
 
