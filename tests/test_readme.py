@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 from torch import nn
 
+from paperlib.companion.own import check
 from paperlib.companion.reproduce import PAPERS
 from paperlib.emofan_checkpoint import released_name
 from paperlib.inference import Predictor, crop_face
@@ -58,7 +59,11 @@ def valence_arousal(rng) -> np.ndarray:
 
 def test_every_block_is_tested_here():
     tested = [
-        of(name) for name in ("kl_continuous", "LDLVA", "fuse", "multi_task_mse", "Predictor", "shake_shake")
+        of(name)
+        for name in (
+            *("kl_continuous", "LDLVA", "fuse", "multi_task_mse", "Predictor", "shake_shake"),
+            "Bootstrapped",
+        )
     ]
     assert sorted(tested) == sorted(blocks())
 
@@ -142,6 +147,13 @@ def test_the_lines_that_find_a_face_find_the_photograph_s():
     assert ((window.to_crop(eyes_and_mouth) > 12) & (window.to_crop(eyes_and_mouth) < 52)).all()
     assert np.ptp(eyes_and_mouth[:, 0]) > 0.25 * window.side
     assert names["found"].affect.shape == (1, 2) and names["crop"].shape == (64, 64, 3)
+
+
+def test_a_method_of_one_s_own_gets_a_row(tmp_path, monkeypatch):
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path)
+    (tmp_path / "my_method.py").write_text(of("Bootstrapped"))
+    found = check(tmp_path / "my_method.py")
+    assert (found.name, found.kind, found.line) == ("Bootstrapped", "class", 5)
 
 
 def test_the_losses_of_valence_and_arousal():
