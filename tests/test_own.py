@@ -232,5 +232,7 @@ def test_a_name_that_is_taken_too_few_seeds_and_other_faces_are_refused(stored, 
     kept, made = (
         {"": pd.DataFrame({"method": [m], "item": [i], "unit": "a"})} for m, i in (("a", 3), ("b", 4))
     )
+    with pytest.raises(SystemExit, match="can stand on le2023"):
+        reproduce.main(["--method", str(method.path), "--paper", "neo2023"])
     with pytest.raises(ValueError, match="other faces"):
         own.merged(kept, made, "a")

@@ -129,7 +129,9 @@ class Page:
         for method in own_methods(samples):
             both = common(samples[samples["method"].isin([method, plain])], "method")
             gain = compare(score(both, measures, ["method", *keys], over=over), "method", method, plain)
-            said = [ask(gain), *([ask(average(gain, mean))] if mean else [])]
+            said = [ask(gain)]
+            if mean and gain.index.get_level_values(mean).nunique() > 1:
+                said.append(ask(average(gain, mean)))
             display(Markdown(f"## Your method: {method}"))
             self.show("own", *said, title=f"{method} less {plain}", down=down, across=across)
 

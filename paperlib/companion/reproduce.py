@@ -149,17 +149,18 @@ def _with_own_method(options: argparse.Namespace, jobs: int) -> int:
     method, track = own.check(options.method), _track(options)
     _say(f"{method.path}: {method.name}, a {method.kind}, was tried on a few faces")
     stored = samples_folder(track.name, track.profile)
+    pages_of = [key for key, row in own.rows().items() if row["kind"] == method.kind]
     planned = {}
-    for key in [
-        k for k, row in own.rows().items() if row["kind"] == method.kind and options.paper in ("", k)
-    ]:
+    for key in [key for key in pages_of if options.paper in ("", key)]:
         try:
             planned[key] = own.blocks(method, key, track, stored, seeds=options.seeds)
         except UnsuitedError as why:
             _say(f"not on page {PAPERS[key]}: {why}")
-    if options.explain or not planned:
+    if not planned:
+        raise ValueError(f"no page is left for a {method.kind}, which can stand on {' and '.join(pages_of)}")
+    if options.explain:
         _say("\n".join(own.explain(planned)))
-        return int(not planned)
+        return 0
     folder = own.add(method, track, stored, planned, jobs=jobs, cluster=options.cluster)
     get_reusable_executor().shutdown()
     pages = [Page(key=key, track=track.name, samples=folder) for key in planned]
