@@ -161,6 +161,8 @@ def _with_own_method(options: argparse.Namespace, jobs: int) -> int:
     if options.explain:
         _say("\n".join(own.explain(planned)))
         return 0
+    missing = {key: len(missing_runs([r for b in of for r in b.runs])) for key, of in planned.items()}
+    _say(f"runs to train, {jobs} at a time: {', '.join(f'{n} of {key}' for key, n in missing.items())}")
     folder = own.add(method, track, stored, planned, jobs=jobs, cluster=options.cluster)
     get_reusable_executor().shutdown()
     pages = [Page(key=key, track=track.name, samples=folder) for key in planned]
