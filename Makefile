@@ -9,6 +9,7 @@ SEEDS ?= 0
 JOBS ?= 0
 LEDGERS ?=
 CLUSTER ?=
+METHOD ?=
 
 ifeq ($(VIRTUAL_ENV)$(CONDA_PREFIX),)
 PY := .venv/bin/python
@@ -24,14 +25,14 @@ unexport MPLBACKEND PYTHONINSPECT PYTHONSTARTUP PYTHONWARNINGS
 # pages of the tracks whose predictions are stored
 PAGES = $(foreach track,$(notdir $(wildcard data/samples/*)),$(if $(wildcard data/samples/$(track)/*.parquet),notebooks/executed/$(track)))
 RUN = $(PY) -m paperlib.companion.reproduce --train "$(TRAIN)" --track "$(TRACK)" --data "$(DATA)" \
-	--profile "$(PROFILE)" --paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)"
+	--profile "$(PROFILE)" --paper "$(PAPER)" --seeds $(SEEDS) --jobs $(JOBS) --cluster "$(CLUSTER)" --method "$(METHOD)"
 
 .PHONY: help reproduce explain verify test lint lab audit data bench lock clean site soak
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-reproduce: $(READY)  ## all pages of stored predictions, and some runs trained again; TRAIN=none|all, TRACK=ferplus DATA=<folder> PROFILE=smoke|full|paper PAPER=<key> SEEDS=5 JOBS=2
+reproduce: $(READY)  ## all pages of stored predictions, and some runs trained again; TRAIN=none|all, TRACK=ferplus DATA=<folder> PROFILE=smoke|full|paper PAPER=<key> SEEDS=5 JOBS=2, METHOD=<a file with a method of your own>
 	@$(RUN)
 
 explain: $(READY)  ## what TRAIN=all would train, and why (takes the same settings)
@@ -76,7 +77,7 @@ lock: $(READY)  ## renew requirements.lock from pyproject.toml
 
 clean:  ## remove generated data, cached runs and the environment
 	rm -rf .cache .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis figures/.making figures/*-smoke figures/*-paper \
-		notebooks/executed/*-smoke notebooks/executed/*-paper
+		figures/*-own-* notebooks/executed/*-smoke notebooks/executed/*-paper notebooks/executed/*-own-*
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed; this is {v[0]}.{v[1]}: name another, make PYTHON=python3.12")'

@@ -26,7 +26,7 @@ copyright = "MIT licence"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 root_doc = "README"
 include_patterns = ["*.md", "data/**.md", "docs/**.md", "notebooks/README.md", "notebooks/executed/**.ipynb"]
-exclude_patterns = ["**/*-smoke/**"]
+exclude_patterns = ["**/*-smoke/**", "**/*-own-*/**"]
 suppress_warnings = ["toc.not_included", "myst.xref_missing", "mystnb.unknown_mime_type"]
 
 nb_execution_mode = "off"  # pages are shown as they were committed

@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 from torch import nn
 
+from paperlib.companion.own import check
 from paperlib.companion.reproduce import PAPERS
 from paperlib.emofan_checkpoint import released_name
 from paperlib.models.emofan import EmoFAN
@@ -67,6 +68,7 @@ def test_every_block_is_tested_here():
             "multi_task_mse",
             "Predictor",
             "shake_shake",
+            "Bootstrapped",
         )
     ]
     assert sorted(tested) == sorted(blocks())
@@ -143,6 +145,13 @@ def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, m
     marks = [points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), slice(48, 68))]
     np.testing.assert_allclose(marks, eyes_and_mouth, atol=8)
     assert found["found"].table["valence"].between(-1, 1).all() and Path("found.png").stat().st_size
+
+
+def test_a_method_of_one_s_own_gets_a_row(tmp_path, monkeypatch):
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path)
+    (tmp_path / "my_method.py").write_text(of("Bootstrapped"))
+    found = check(tmp_path / "my_method.py")
+    assert (found.name, found.kind, found.line) == ("Bootstrapped", "class", 5)
 
 
 def test_the_losses_of_valence_and_arousal():

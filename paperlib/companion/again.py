@@ -71,10 +71,12 @@ def screen(found: pd.DataFrame) -> list[str]:
     return lines
 
 
-def part_of(key: str, wanted: Labels | Sequence[Labels]) -> Iterator[plan.Block]:
-    """The blocks of a paper's plan, first seed alone, that have for each label of a choice one of its values."""
+def part_of(
+    key: str, wanted: Labels | Sequence[Labels], track: Track = TRACK, *, seeds: int = 1
+) -> Iterator[plan.Block]:
+    """The blocks of a paper's plan, so many seeds of each, that have for each label of a choice one of its values."""
     choices = [wanted] if isinstance(wanted, Mapping) else wanted
-    for block in plan.read_plan(key, TRACK, seeds=1):
+    for block in plan.read_plan(key, track, seeds=seeds):
         if any(all(block.labels.get(name) in of for name, of in one.items()) for one in choices):
             yield block
 

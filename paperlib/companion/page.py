@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ import pandas as pd
 from IPython.display import Code, Image, Markdown, display
 
 from paperlib.companion.execute import figures
-from paperlib.companion.replicates import SEEDS
-from paperlib.companion.score import Scores
+from paperlib.companion.replicates import SEEDS, Measure
+from paperlib.companion.samples import own_methods
+from paperlib.companion.score import Scores, average, common, compare, score
 from paperlib.companion.table import At, Cell, Heading, Table, digits_of, interval, number, span
-from paperlib.companion.verdicts import LEFT, combined, lines, settle
+from paperlib.companion.verdicts import LEFT, ask, combined, lines, settle
 from paperlib.files import ROOT
 
 PUBLISHED = ROOT / "data" / "published"
@@ -108,6 +109,31 @@ class Page:
         text = "\n".join(t.latex(f"{self.key}-{name}-{i}") for i, t in enumerate(made))
         (self.folder / f"{name}.tex").write_text(text, encoding="utf-8")
         display(*made)
+
+    def yours(
+        self,
+        samples: pd.DataFrame,
+        measures: Measure | Sequence[Measure],
+        plain: str,
+        *,
+        over: str = SEEDS,
+        mean: str = "",
+        down: str = "method",
+        across: str,
+    ) -> None:
+        """A section on a method of the user's own, where the samples have one: what it gains over the plain network.
+
+        Only the seeds that both have count. mean: a key over which the mean gain is shown too.
+        """
+        keys = [k for k in f"{down} {across}".split() if k not in ("method", "measure")]
+        for method in own_methods(samples):
+            both = common(samples[samples["method"].isin([method, plain])], "method")
+            gain = compare(score(both, measures, ["method", *keys], over=over), "method", method, plain)
+            said = [ask(gain)]
+            if mean and gain.index.get_level_values(mean).nunique() > 1:
+                said.append(ask(average(gain, mean)))
+            display(Markdown(f"## Your method: {method}"))
+            self.show("own", *said, title=f"{method} less {plain}", down=down, across=across)
 
     def _named_here(self, table: pd.DataFrame) -> pd.DataFrame:
         """Lines with what was trained here in place of the paper's heading that it stands in for."""

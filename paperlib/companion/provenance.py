@@ -69,6 +69,21 @@ def _reached(definition: str, not_followed: tuple[str, ...], decided_by: Mapping
     return dict(sorted(found.items()))
 
 
+def code_imported(text: str) -> dict[str, str]:
+    """What a text from elsewhere imports of paperlib: each definition as by `code_of`, and whole modules."""
+    nodes = list(ast.walk(ast.parse(text)))
+    names = [(n.module or "", a.name) for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names]
+    names += [(a.name, "") for n in nodes if isinstance(n, ast.Import) for a in n.names]
+    found: dict[str, str] = {}
+    for module, name in names:
+        if module.partition(".")[0] == "paperlib":
+            whole = f"{module}.{name}".rstrip(".")
+            source = _source(whole)
+            own = {whole: digest(source.read_text(encoding="utf-8"))} if source else {}
+            found |= own or code_of(_home(module, name))
+    return found
+
+
 @cache
 def source_fingerprint() -> str:
     """A hash of all of paperlib's source: what an executed page depends on."""

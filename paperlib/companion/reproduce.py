@@ -32,7 +32,7 @@ from paperlib import files
 from paperlib.companion.execute import NOTEBOOKS, execute, figures
 from paperlib.companion.provenance import device, digest, precision, source_fingerprint
 from paperlib.companion.runs import UnsuitedError, missing_runs, run_missing
-from paperlib.companion.samples import STORED, write
+from paperlib.companion.samples import STORED, tables_of, write
 from paperlib.data.cache import state
 from paperlib.files import ROOT, write_text
 from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
@@ -113,6 +113,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"SEEDS must be 0 (as many as the plan says) or more; got {options.seeds}")
         sweep(files.CACHE)
         jobs = options.jobs or joblib.cpu_count()
+        if options.method:
+            return _with_own_method(options, jobs)
         failed: dict[str, str] = {}
         if options.explain or options.train == "all":
             track = _track(options)
@@ -128,11 +130,45 @@ def main(arguments: list[str] | None = None) -> int:
         done = [page for page in pages if f"{page.key} on {page.variant}" not in failed]
         if done:
             _say("\n".join([last_screen(done), *again]))
-        if failed:
-            words = "; ".join(f"{name}: {why}" for name, why in failed.items())
-            raise RuntimeError(f"{len(failed)} failed, the others are finished. {words}")
+        _raise(failed)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"reproduce: {error}")
+    return 0
+
+
+def _raise(failed: Mapping[str, str]) -> None:
+    if failed:
+        words = "; ".join(f"{name}: {why}" for name, why in failed.items())
+        raise RuntimeError(f"{len(failed)} failed, the others are finished. {words}")
+
+
+def _with_own_method(options: argparse.Namespace, jobs: int) -> int:
+    """The pages of one track with the row of a method of the user's own; see `paperlib.companion.own`."""
+    from paperlib.companion import own
+
+    method, track = own.check(options.method), _track(options)
+    _say(f"{method.path}: {method.name}, a {method.kind}, was tried on a few faces")
+    stored = samples_folder(track.name, track.profile)
+    pages_of = [key for key, row in own.rows().items() if row["kind"] == method.kind]
+    planned = {}
+    for key in [key for key in pages_of if options.paper in ("", key)]:
+        try:
+            planned[key] = own.blocks(method, key, track, stored, seeds=options.seeds)
+        except UnsuitedError as why:
+            _say(f"not on page {PAPERS[key]}: {why}")
+    if not planned:
+        raise ValueError(f"no page is left for a {method.kind}, which can stand on {' and '.join(pages_of)}")
+    if options.explain:
+        _say("\n".join(own.explain(planned)))
+        return 0
+    missing = {key: len(missing_runs([r for b in of for r in b.runs])) for key, of in planned.items()}
+    _say(f"runs to train, {jobs} at a time: {', '.join(f'{n} of {key}' for key, n in missing.items())}")
+    folder = own.add(method, track, stored, planned, jobs=jobs, cluster=options.cluster)
+    get_reusable_executor().shutdown()
+    pages = [Page(key=key, track=track.name, samples=folder) for key in planned]
+    failed = make_pages(pages, jobs=jobs)
+    _say("\n".join([*places(pages), *own.screen([page.outputs for page in pages])]))
+    _raise(failed)
     return 0
 
 
@@ -165,11 +201,6 @@ def samples_folder(track: str, profile: str, seeds: int = 0) -> Path:
     if track in KEPT and profile == "full" and not seeds:
         return STORED / track
     return files.CACHE / "samples" / f"{track}-{profile}{f'-{seeds}-seeds' if seeds else ''}"
-
-
-def tables_of(key: str, folder: Path) -> list[Path]:
-    """The files of a paper's samples in a folder, if there are any."""
-    return sorted([*folder.glob(f"{key}.parquet"), *folder.glob(f"{key}.*.parquet")])
 
 
 def make_pages(pages: Sequence[Page], *, jobs: int) -> dict[str, str]:
@@ -351,14 +382,20 @@ def sweep(cache: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def last_screen(pages: Sequence[Page]) -> str:
-    """What was made and where, and the statements of each page by verdict."""
-    said, counts = [], {}
+def places(pages: Sequence[Page]) -> list[str]:
+    """Lines on where pages, and their tables and figures, are."""
+    said = []
     for variant in dict.fromkeys(page.variant for page in pages):
         of = [page for page in pages if page.variant == variant]
         name = os.path.relpath(of[0].path if len(of) == 1 else of[0].path.parent, ROOT)
         tables = os.path.relpath(of[0].outputs if len(of) == 1 else of[0].outputs.parent, ROOT)
         said.append(f"{variant}: {name}; its tables, figures and ledger in {tables}")
+    return said
+
+
+def last_screen(pages: Sequence[Page]) -> str:
+    """What was made and where, and the statements of each page by verdict."""
+    said, counts = places(pages), {}
     for page in pages:
         if page.key != SCOREBOARD and (path := page.outputs / "verdicts.csv").is_file():
             counts[page.variant, page.key] = pd.read_csv(path)["verdict"].value_counts()
@@ -440,6 +477,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=0, help="0: as many as the plan says")
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time; 0: one a core")
     parser.add_argument("--cluster", default="", help="a Dask scheduler's address, tcp://host:port")
+    parser.add_argument("--method", default="", help="a Python file with a method of your own, for a row")
     parser.add_argument("--explain", action="store_true", help="say what would be trained and why, and stop")
     return parser
 

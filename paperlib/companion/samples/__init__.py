@@ -70,6 +70,16 @@ def path_of(key: str, track: str, table: str = "", *, folder: str | Path = "") -
     return Path(folder or STORED / track) / (f"{key}.{table}.parquet" if table else f"{key}.parquet")
 
 
+def tables_of(key: str, folder: Path) -> list[Path]:
+    """The files of a paper's samples in a folder, if there are any."""
+    return sorted([*folder.glob(f"{key}.parquet"), *folder.glob(f"{key}.*.parquet")])
+
+
+def own_methods(table: pd.DataFrame) -> list[str]:
+    """The user's own methods among the samples (`paperlib.companion.own`): on the kept pages there are none."""
+    return list(table.loc[table["own"] == 1, "method"].unique()) if "own" in table else []
+
+
 def in_lots(n: int, lots: int) -> list[str]:
     """Names (n,) of lots that pictures are dealt into, where nobody knows whom they show; always the same."""
     lot = np.random.default_rng(0).permutation(n) % min(lots, n)

@@ -46,8 +46,11 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     test = table.set_index("item").loc[parts.test_rows].reset_index()
     return {
         "": pd.concat([_tested(test, r, labels, hard) for labels, r in runs], ignore_index=True),
-        "training": pd.concat(_trained(track, table, parts, runs, hard), ignore_index=True),
-        "scores": pd.concat(_scored(table, runs, hard), ignore_index=True),
+        # of a part of the plan there may be neither
+        "training": pd.concat(
+            [pd.DataFrame(), *_trained(track, table, parts, runs, hard)], ignore_index=True
+        ),
+        "scores": pd.concat([pd.DataFrame(), *_scored(table, runs, hard)], ignore_index=True),
         "faces": table,
         "excluded": pd.DataFrame({"reason": list(faces.excluded), "faces": list(faces.excluded.values())}),
     }

@@ -86,8 +86,10 @@ def said_by(affect: NDArray[np.floating]) -> NDArray[np.int64]:
 def _networks(planned: Planned) -> list[tuple[str, int, list[Result]]]:
     """Method, seed, and its networks: one, or of an ensemble the plain network of the seed and its further members."""
     results = {labels["method"]: list(of) for labels, of in planned}
-    further = iter(results[ENSEMBLE])
-    members = [[plain, next(further), next(further)] for plain in results[PLAIN]]
+    further = iter(results.get(ENSEMBLE, []))
+    members = [
+        [plain, next(further), next(further)] for plain in results.get(PLAIN, []) if ENSEMBLE in results
+    ]
     networks = {m: members if m == ENSEMBLE else [[r] for r in of] for m, of in results.items()}
     return [(method, seed, of) for method, each in networks.items() for seed, of in enumerate(each)]
 
@@ -154,4 +156,6 @@ def _doubted(method: str, of: Sequence[Result]) -> dict[str, NDArray[np.float32]
     found = {"loss": np.mean([r["loss"].astype(np.float64) for r in of], axis=0)}
     if method in DOUBTS:
         found[DOUBTS[method]] = of[0]["doubt"]
+    if "own doubt" in of[0].arrays:  # of a user's own method
+        found["its own doubt"] = of[0]["own doubt"]
     return {name: values.astype(np.float32) for name, values in found.items()}
