@@ -30,32 +30,28 @@ ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4", "V": "5"}
 project, copyright = "Uncertainty in affect", "MIT licence"
 html_title = f"{project}: a companion to five papers"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
-root_doc = "README"
 include_patterns = ["*.md", "data/**.md", "docs/*.md", "notebooks/README.md", "notebooks/executed/**.ipynb"]
 exclude_patterns = ["**/*-smoke/**"]
 suppress_warnings = ["toc.not_included", "myst.xref_missing", "mystnb.unknown_mime_type"]
 
-nb_execution_mode = "off"  # pages are shown as they were committed
-nb_merge_streams = True
+nb_execution_mode, nb_merge_streams = "off", True  # pages are shown as they were committed
 nb_code_prompt_show, nb_code_prompt_hide = "Code", "Hide code"
 myst_enable_extensions, myst_heading_anchors = ["dollarmath"], 3
 html_math_renderer = "mathml"
 autodoc_default_options, autodoc_typehints = {"members": True, "member-order": "bysource"}, "none"
-default_role = "code"  # docstrings put `names` between single quotes
+root_doc, default_role = "README", "code"  # docstrings put `names` between single quotes
 
 html_theme, html_context = "pydata_sphinx_theme", {"default_mode": "auto"}
 html_static_path, templates_path = ["static"], ["templates"]
 html_css_files, html_js_files = ["site.css"], ["site.js"]
-html_favicon = "static/favicon.svg"
 html_copy_source = html_show_sourcelink = False
-html_sidebars = {"**": ["globaltoc.html"]}
+html_favicon, html_sidebars = "static/favicon.svg", {"**": ["globaltoc.html"]}
 html_theme_options = {
     "logo": {"text": project},
-    "navbar_center": [],
+    "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
-    "footer_end": [],
 }
-html_theme_options |= {"secondary_sidebar_items": ["page-toc"]}
+html_theme_options |= {"navbar_center": [], "footer_end": []}
 
 
 def setup(app: Sphinx) -> None:
@@ -71,15 +67,14 @@ def prepare(app: Sphinx, name: str, source: list[str]) -> None:
     if name == root_doc:
         source[0] = source[0].replace("## Two commands", scoreboard() + "## Two commands")
         for caption, pages in MENU.items():
-            here = "\n".join(page for page in pages.split() if any(ROOT.glob(f"{page}.[mi]*")))
-            options = f":hidden:\n:glob:\n:caption: {caption}"
-            source[0] += f"\n\n```{{toctree}}\n{options}\n\n{here}\n```\n" if here else ""
+            if here := "\n".join(page for page in pages.split() if any(ROOT.glob(f"{page}.[mi]*"))):
+                source[0] += f"\n\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {caption}\n\n{here}\n```\n"
     elif name.startswith("notebooks/executed/"):
         source[0] = json.dumps(folded(json.loads(source[0])))
 
 
 def folded(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Code that shows nothing joins the cell after it, so that each result has one fold above it."""
+    """Code that shows nothing joins the cell after it, so that each result has one fold; a page has one title."""
     cells: list[dict[str, Any]] = []
     for cell in notebook["cells"]:
         cell["source"] = "".join(cell["source"])
@@ -87,6 +82,8 @@ def folded(notebook: dict[str, Any]) -> dict[str, Any]:
             cell["metadata"]["tags"] = ["hide-input"]
             if cells and cells[-1].get("outputs") == []:
                 cell["source"] = f"{cells.pop()['source']}\n\n{cell['source']}"
+        elif cells:
+            cell["source"] = re.sub("^# ", "## ", cell["source"])
         cells.append(cell)
     return {**notebook, "cells": cells}
 
@@ -108,7 +105,7 @@ def artefacts(page: Path) -> dict[str, str]:
 def scoreboard() -> str:
     """What each page on the twin has of its paper, and all statements, each with a link to what tests it on a track."""
     pages: dict[str, tuple[str, dict[str, str]]] = {}
-    rows: dict[tuple[str, str], dict[str, str]] = {}
+    rows: dict[tuple[str, str], dict[str, str]] = {}  # by paper and statement, a track's verdict
     for track in TRACKS:
         for path in sorted(ROOT.glob(f"notebooks/executed/{track}/0[1-9]_*.ipynb")):
             key, page, of = path.stem[3:], path.relative_to(ROOT).as_posix(), artefacts(path)

@@ -55,8 +55,8 @@ function enrich(table) {
   const names = [...corners, ...last.cells];
   names.forEach((cell, column) => {
     const name = text(cell);
-    if (table.matches(".t")) for (const row of table.tBodies[0].rows) if (column) row.cells[column]?.setAttribute("data-of", name);
-    if (name) cell.append(" ", button("sort", "⇅", `sort by ${name}`, () => sort(table, column, cell)));
+    if (table.matches(".t, .statements table")) for (const row of table.tBodies[0].rows) if (column) row.cells[column]?.setAttribute("data-of", name);
+    if (name) (cell.querySelector("p") ?? cell).append(" ", button("sort", "⇅", `sort by ${name}`, () => sort(table, column, cell)));
   });
   const box = table.closest(".pg, .pst-scrollable-table-container") ?? table;
   box.after(button("csv", "CSV", "CSV: save this table", () => save(table)));
