@@ -1,5 +1,6 @@
 """The site: in a browser, that it works without a network, on a phone, in the dark, and that its search finds."""
 
+import csv
 import functools
 import http.server
 import importlib.util
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from html import unescape
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -18,6 +20,7 @@ from paperlib.files import ROOT
 
 EXTRA = all(importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "pydata_sphinx_theme"))
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+TWIN = "notebooks/executed/twin"
 pytestmark = pytest.mark.skipif(
     not EXTRA, reason="the site's libraries are missing: pip install -e '.[site]'"
 )
@@ -86,8 +89,8 @@ def visit(address):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
 
-        def visit(path, *, width=1280, scheme="light"):
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        def visit(path, *, width=1280, scheme="light", **options):
+            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
             page.route("**/*", refuse_others)
             page.on("pageerror", lambda error: faults.append(f"{path}: {error}"))
             page.on("console", lambda m: faults.append(f"{path}: {m.text}") if m.type == "error" else None)
@@ -124,11 +127,103 @@ def test_a_page_follows_the_device_and_leads_to_the_others(visit, scheme):
 
 
 @needs_browser
-def test_search_finds_a_function_and_a_page(visit):
-    page = visit("search.html?q=kl_as_printed")
-    page.wait_for_selector("#search-results li a")
-    assert "paperlib.losses" in page.locator("#search-results").inner_text()
-    page = visit("search.html?q=raters")
-    page.wait_for_selector("#search-results li a")
-    found = [a.get_attribute("href") for a in page.locator("#search-results li a").all()]
-    assert any("executed" in href for href in found)
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("kl_as_printed", "paperlib.losses"),
+        ("Toisoul", "toisoul2021"),
+        ("shake-shake loss", "toisoul2021"),
+        ("Audio and video together raise", "han2017"),
+    ],
+)
+def test_search_finds_a_function_an_author_a_loss_and_a_claim(visit, words, page):
+    found = visit(f"search.html?q={words}")
+    found.wait_for_selector("#search-results li a")
+    assert page in found.locator("#search-results").inner_text()
+
+
+@needs_browser
+@pytest.mark.parametrize(("width", "most"), [(1300, 4_200), (390, 9_000)])
+def test_the_front_page_is_short(visit, width, most):
+    assert visit("README.html", width=width).evaluate("document.documentElement.scrollHeight") <= most
+
+
+@needs_browser
+def test_statements_are_filtered_and_lead_to_the_table_that_tests_them(visit):
+    page = visit("README.html")
+    page.locator(".statements summary").click()
+    rows = page.locator(".statements tbody tr:visible")
+    everything = rows.count()
+    page.get_by_label("paper").select_option("le2023")
+    page.get_by_label("track").select_option("FER+")
+    page.get_by_label("verdict").select_option("not attempted")
+    assert 0 < rows.count() < everything
+    assert page.locator("output").inner_text() == f"{rows.count()} of {everything}"
+    rows.first.get_by_role("link", name="not attempted").last.click()
+    page.wait_for_url("**/ferplus/02_le2023.html#**")
+
+
+@needs_browser
+def test_a_table_is_sorted_with_its_row_headings_and_saved(visit):
+    page = visit(f"{TWIN}/04_han2017.html")
+    table = page.locator(".pg table").filter(has_text="Table 1: audio").first
+    assert table.locator("tbody th[rowspan]").count()
+    saved = []
+    for column in (2, 2):
+        with page.expect_download() as download:
+            table.locator("xpath=..").locator("xpath=following-sibling::button").first.click()
+        saved.append(list(csv.reader(download.value.path().read_text("utf-8-sig").splitlines())))
+        table.locator("button.sort").nth(column).click()
+    before, after = ([row for row in rows if row[1] in ("single", "multi")] for rows in saved)
+    assert before != after and sorted(before) == sorted(after)
+    numbers = [float(row[2].split()[0].replace("−", "-")) for row in after]
+    assert numbers == sorted(numbers)
+    assert (
+        table.locator("[aria-sort=ascending]").count() + table.locator("[aria-sort=descending]").count() == 1
+    )
+
+
+@needs_browser
+def test_code_is_folded_and_figures_open_large(visit):
+    page = visit(f"{TWIN}/02_le2023.html")
+    assert page.locator(".cell_input:visible").count() == 0
+    page.locator("details.hide summary").first.click()
+    assert "import" in page.locator(".cell_input:visible").inner_text()
+    assert (
+        page.locator(".cell_output img").count()
+        == page.locator(".cell_output a[href*=_images] > img").count()
+    )
+
+
+@needs_browser
+def test_it_reads_without_javascript(visit):
+    page = visit("README.html", java_script_enabled=False)
+    page.locator(".statements summary").click()
+    assert page.locator(".statements tbody tr:visible").count() > 50
+    assert page.locator("button.sort").count() == 0
+    page.goto(page.url.replace("README", f"{TWIN}/02_le2023"))
+    page.locator("details.hide summary").first.click()
+    assert page.locator(".cell_input:visible").count() == 1
+
+
+def axe() -> Path | None:
+    """axe-core: the file that AXE names, or what the dev extra brings."""
+    spec = importlib.util.find_spec("axe_playwright_python")
+    brought = Path(spec.origin).with_name("axe.min.js") if spec and spec.origin else None
+    return Path(os.environ["AXE"]) if "AXE" in os.environ else brought
+
+
+@needs_browser
+@pytest.mark.skipif(
+    not axe(), reason="needs axe-core: pip install axe-playwright-python, or AXE=<axe.min.js>"
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "path",
+    ["README", "docs/api", "docs/how-it-is-made", *(f"{TWIN}/{p}" for p in ("00_scoreboard", "04_han2017"))],
+)
+def test_the_checker_of_accessibility_finds_nothing_serious(visit, path, scheme):
+    page = visit(f"{path}.html", scheme=scheme)
+    page.evaluate(axe().read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert not [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]

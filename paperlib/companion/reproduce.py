@@ -41,14 +41,8 @@ if TYPE_CHECKING:
     from paperlib.companion.plan import Block
 
 PLANS = ROOT / "data" / "plans"
-PAPERS = {
-    "foteinopoulou2021": "01_foteinopoulou2021",
-    "le2023": "02_le2023",
-    "neo2023": "03_neo2023",
-    "han2017": "04_han2017",
-    "toisoul2021": "05_toisoul2021",
-    "same_faces": "06_same_faces",
-}
+# a paper's key to its notebook: what follows the number in the name
+PAPERS = {p.stem[3:]: p.stem for p in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")) if p.stem[:2] != "00"}
 SCOREBOARD = "scoreboard"  # of the ledgers of the pages beside it
 KEPT = ("twin", "ferplus", "studyforrest")  # tracks whose samples and pages are kept with the code
 # Below the cache: names that a file or folder has while it is written, which takes seconds.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 
 import nbformat
@@ -64,11 +62,8 @@ display(Image(folder / "numbers.png"))
 
 def add(tree: Path, papers: tuple[str, ...]) -> None:
     """Have the checkout in `tree` reproduce these papers of TWO, in place of its own, and their scoreboard."""
-    module = tree / "paperlib" / "companion" / "reproduce.py"
-    named = json.dumps({key: f"0{TWO.index(key) + 1}_{key}" for key in papers})
-    text, found = re.subn(r"(?ms)^PAPERS = \{.*?^\}", f"PAPERS = {named}", module.read_text())
-    assert found == 1
-    module.write_text(text)
+    for notebook in (tree / "notebooks").glob("0?_*.ipynb"):
+        notebook.unlink()
     for key in papers:
         modality = {"one": "audio", "two": "video"}[key]
         plan = {
