@@ -1,6 +1,6 @@
 """The small network with which `paperlib.faces` reads photographs: page 05's F+R+C+A on FER+, alignment trained on.
 
-python -m paperlib.companion.kept_network --data <folder>
+python -m paperlib.companion.samples.kept_network --data <folder>
 """
 
 from __future__ import annotations
