@@ -1,6 +1,8 @@
 """The small network with which `paperlib.faces` reads photographs: page 05's F+R+C+A on FER+, alignment trained on.
 
-python -m paperlib.companion.samples.kept_network --data <folder>
+    python -m paperlib.companion.samples.kept_network --data <folder>
+
+trains it, unless the cache has it, and writes it anew.
 """
 
 from __future__ import annotations
