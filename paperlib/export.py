@@ -1,7 +1,6 @@
 """Trained networks outside of torch: for OpenVINO, which is faster on processors, or as ONNX, which many programs read.
 
-OpenVINO comes with `pip install paperlib[fast]`; ONNX also takes `pip install onnx onnxscript`. A file is kept only
-after its outputs were compared with torch's.
+Both come with `pip install paperlib[fast]`. A file is kept only after its outputs were compared with torch's.
 """
 
 from __future__ import annotations

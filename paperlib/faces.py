@@ -130,7 +130,7 @@ def small() -> Predictor:
     Its valence and arousal are those of the categories that people chose, placed on the circumplex. For research take
     the authors' networks (`emofan_checkpoint.load_released`).
     """
-    return Predictor(load_kept())
+    return Predictor(load_kept(), engine="torch")  # so small a network starts at once
 
 
 def _read(

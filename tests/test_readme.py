@@ -67,6 +67,7 @@ def test_every_block_is_tested_here():
             "fuse",
             "multi_task_mse",
             "Predictor",
+            "export",
             "shake_shake",
             "Bootstrapped",
         )
@@ -145,6 +146,12 @@ def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, m
     marks = [points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), slice(48, 68))]
     np.testing.assert_allclose(marks, eyes_and_mouth, atol=8)
     assert found["found"].table["valence"].between(-1, 1).all() and Path("found.png").stat().st_size
+
+
+def test_a_network_is_written_for_other_programs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("export", network=layer(3).eval(), pictures=pictures())
+    assert Path("network.onnx").stat().st_size
 
 
 def test_a_method_of_one_s_own_gets_a_row(tmp_path, monkeypatch):
