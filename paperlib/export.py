@@ -1,6 +1,6 @@
 """Trained networks outside of torch: for OpenVINO, which is faster on processors, or as ONNX, which many programs read.
 
-Both come with `pip install paperlib[fast]`. A file is kept only after its outputs were compared with torch's.
+Both come with `pip install -e '.[fast]'`. A file is kept only after its outputs were compared with torch's.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def openvino() -> ModuleType:
     Its import reports already, so import it by this function alone.
     """
     if not installed():
-        raise ModuleNotFoundError("OpenVINO is not installed: pip install paperlib[fast]", name="openvino")
+        raise ModuleNotFoundError("OpenVINO is not installed: pip install -e '.[fast]'", name="openvino")
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     return importlib.import_module("openvino")
 

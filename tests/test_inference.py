@@ -106,7 +106,7 @@ def test_a_second_start_reads_what_the_first_wrote(model, pictures, monkeypatch)
 def test_without_openvino_torch_serves_and_who_asks_for_it_is_told_how_to_install_it(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     assert Predictor(model).engine == "torch"
-    with pytest.raises(ModuleNotFoundError, match=r"pip install paperlib\[fast\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install -e '.\[fast\]'"):
         Predictor(model, engine="openvino")
     with pytest.raises(ValueError, match="engine must be one of openvino, torch; got 'onnx'"):
         Predictor(model, engine="onnx")
