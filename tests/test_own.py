@@ -157,19 +157,36 @@ def test_what_is_not_remembered_is_missing_and_a_doubt_of_its_own_has_a_column(w
     assert len(made[""]) == (on.categories().split == "test").sum()
 
 
-def test_on_real_faces_a_method_has_the_recipe_of_the_stored_runs(written, track, tmp_path):
+@pytest.mark.parametrize(
+    ("key", "text", "plain", "queued", "labels"),
+    [
+        ("le2023", NET + "pass", "Baseline", ("baseline", "natural"), {"noise": "natural"}),
+        (
+            "foteinopoulou2021",
+            LOSS + "return (target - mean).abs() + log_variance",
+            "baseline",
+            ("MSE", "faces"),
+            {"part": "faces", "network": "ResNet18 (pretrained)"},
+        ),
+    ],
+)
+def test_on_real_faces_a_method_has_the_recipe_of_the_stored_runs(
+    written, track, tmp_path, key, text, plain, queued, labels
+):
     """Of those that the queue trained, whose settings stand in runs.csv."""
     lines = pd.read_csv(ROOT / "data" / "samples" / "ferplus" / "raw" / "runs.csv")
-    lines = lines.query("method == 'baseline' and condition == 'natural' and files.notna()")
-    table = [{"method": "Baseline", "noise": "natural", "seed": s, "item": 0, "unit": "a"} for s in range(4)]
+    lines = lines[(lines["key"] == key) & (lines["method"] == queued[0]) & (lines["condition"] == queued[1])]
+    lines = lines[lines["files"].notna()]
+    table = [{"method": plain, **labels, "seed": s, "item": 0, "unit": "a"} for s in range(3)]
     stored = tmp_path / "ferplus"
-    samples.write({"": pd.DataFrame(table)}, "le2023", "ferplus", folder=stored)
-    method = own.check(written(NET + "pass"))
-    (block,) = own.blocks(method, "le2023", track("ferplus"), stored, seeds=2)
-    assert block.labels == {"noise": "natural", "method": "Net"} and [r.seed for r in block.runs] == [0, 1]
+    samples.write({"": pd.DataFrame(table)}, key, "ferplus", folder=stored)
+    method = own.check(written(text))
+    (block,) = own.blocks(method, key, track("ferplus"), stored, seeds=2)
+    assert block.labels == labels | {"method": method.name} and [r.seed for r in block.runs] == [0, 1]
     recipe = {k: v for k, v in block.runs[0].settings.items() if k not in method.settings}
-    assert len(lines) and all(json.loads(x) == recipe | {"method": "baseline"} for x in lines["settings"])
-    assert "2 of 2 runs to train" in "\n".join(own.explain({"le2023": [block]}))
+    told = {"le2023": {"method": "baseline"}, "foteinopoulou2021": {"loss": "mse"}}[key]
+    assert len(lines) and all(json.loads(x) == recipe | told for x in lines["settings"])
+    assert "2 of 2 runs to train" in "\n".join(own.explain({key: [block]}))
     with pytest.raises(UnsuitedError, match="no samples"):
         own.blocks(method, "same_faces", track("ferplus"), stored)
 
