@@ -154,9 +154,9 @@ def test_statements_are_filtered_and_lead_to_the_table_that_tests_them(visit):
     page.locator(".statements summary").click()
     rows = page.locator(".statements tbody tr:visible")
     everything = rows.count()
-    page.get_by_label("paper").select_option("le2023")
-    page.get_by_label("track").select_option("FER+")
-    page.get_by_label("verdict").select_option("not attempted")
+    page.get_by_role("combobox", name="paper").select_option("le2023")
+    page.get_by_role("combobox", name="track").select_option("FER+")
+    page.get_by_role("combobox", name="verdict").select_option("not attempted")
     assert 0 < rows.count() < everything
     assert page.locator("output").inner_text() == f"{rows.count()} of {everything}"
     rows.first.get_by_role("link", name="not attempted").last.click()
