@@ -154,9 +154,9 @@ def test_statements_are_filtered_and_lead_to_the_table_that_tests_them(visit):
     page.locator(".statements summary").click()
     rows = page.locator(".statements tbody tr:visible")
     everything = rows.count()
-    page.get_by_label("paper").select_option("le2023")
-    page.get_by_label("track").select_option("FER+")
-    page.get_by_label("verdict").select_option("not attempted")
+    page.get_by_role("combobox", name="paper").select_option("le2023")
+    page.get_by_role("combobox", name="track").select_option("FER+")
+    page.get_by_role("combobox", name="verdict").select_option("not attempted")
     assert 0 < rows.count() < everything
     assert page.locator("output").inner_text() == f"{rows.count()} of {everything}"
     rows.first.get_by_role("link", name="not attempted").last.click()
@@ -217,13 +217,13 @@ def axe() -> Path | None:
 @pytest.mark.skipif(
     not axe(), reason="needs axe-core: pip install axe-playwright-python, or AXE=<axe.min.js>"
 )
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
 @pytest.mark.parametrize(
     "path",
     ["README", "docs/api", "docs/how-it-is-made", *(f"{TWIN}/{p}" for p in ("00_scoreboard", "04_han2017"))],
 )
-def test_the_checker_of_accessibility_finds_nothing_serious(visit, path, scheme):
-    page = visit(f"{path}.html", scheme=scheme)
+def test_the_checker_of_accessibility_finds_nothing_serious(visit, path, scheme, width):
+    page = visit(f"{path}.html", scheme=scheme, width=width)
     page.evaluate(axe().read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert not [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
