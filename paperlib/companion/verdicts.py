@@ -218,9 +218,9 @@ def _line(row: Mapping[str, np.ndarray], over: str, fisher: bool, level: float) 
 
 
 def _over_seeds(values: np.ndarray, fisher: bool, level: float) -> tuple[float, float]:
-    x = np.arctanh(values) if fisher else values
-    if len(x) < 2:
+    if len(values) < 2 or (fisher and (np.abs(values) == 1).any()):  # z of a perfect correlation is infinite
         return np.nan, np.nan
+    x = np.arctanh(values) if fisher else values
     half = stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     low, high = x.mean() - half, x.mean() + half
     return (np.tanh(low), np.tanh(high)) if fisher else (low, high)
