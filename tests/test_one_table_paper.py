@@ -47,7 +47,7 @@ def test_its_page_has_the_paper_s_numbers_beside_ours_and_a_verdict_a_statement(
     page = nbformat.read(tree / "notebooks" / "executed" / "twin-smoke" / "07_nobody2030.ipynb", as_version=4)
     shown = "".join(o.get("data", {}).get("text/html", "") for c in page.cells for o in c.get("outputs", []))
     assert "printed 0.61" in shown and "the twin&#x27;s raters are all alike" in shown
-    assert pd.read_csv(made / "audit.csv")["status"].tolist()[0] == "matches"
+    assert pd.read_csv(made / "audit.csv")["status"].tolist()[0].startswith("matches")
 
 
 def test_the_text_names_every_file_of_it():

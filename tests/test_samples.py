@@ -37,7 +37,8 @@ def test_lots_are_of_one_size_and_always_the_same():
 )
 def test_a_stored_sample_has_its_keys_and_no_row_twice(path):
     table = pd.read_parquet(path)
-    assert len(table) and not table.duplicated().any()
+    assert len(table) or "." in path.stem  # a track may lack what a further table has
+    assert not table.duplicated().any()
     if {"item", "seed", "unit"} <= set(table):
         assert table["unit"].notna().all() and (table["seed"] >= 0).all()
     # a weak prediction that is stretched to the labels' spread may leave their range
