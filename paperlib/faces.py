@@ -125,7 +125,7 @@ def read(source: Source, network: Predictor | None = None, *, find: Find = find_
 
 @functools.cache
 def small() -> Predictor:
-    """The small EmoFAN that is kept in `paperlib`, trained on FER+: grey faces of 48 pixels, votes for a category.
+    """The small EmoFAN that comes with the code, trained on FER+: grey faces of 48 pixels, votes for a category.
 
     Its valence and arousal are those of the categories that people chose, placed on the circumplex. For research take
     the authors' networks (`emofan_checkpoint.load_released`).

@@ -1,6 +1,8 @@
 """Faces of photographs, from a file, a folder or frames, to a table."""
 
+import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,9 +10,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from PIL import Image
+from safetensors import safe_open
 from skimage import data, transform
 
-from paperlib import detector, faces
+from paperlib import detector, emofan_checkpoint, faces
+from paperlib.companion.runs import Result
+from paperlib.companion.samples import kept_network
 from paperlib.inference import Predictor
 from paperlib.models.emofan import EmoFAN
 
@@ -206,3 +211,33 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(faces, "small", lambda: None)
     with pytest.raises(SystemExit, match="there is no folder"):
         faces.main()
+
+
+# the kept network
+
+
+def test_a_run_is_kept_with_its_weights_and_its_scores(tmp_path, monkeypatch, rng):
+    model = EmoFAN(classes=8, width=16, depth=1, size=32, attention=True).eval()
+    affect = rng.uniform(-1, 1, (4, 2)).astype(np.float32)
+    faces_of = SimpleNamespace(name="somebody's")
+    parts = SimpleNamespace(faces=faces_of, train=range(5), test=[0, 1, 2, 3], label=np.array([0, 1, 2, -1]))
+    parts.affect = affect
+    monkeypatch.setattr(kept_network, "problem", lambda track: parts)
+    weights = {f"weights.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
+    settings = {"width": 16, "depth": 1, "size": 32, "attention": True}
+    run = SimpleNamespace(track=None, settings=settings)
+    arrays = {"logits": np.eye(8)[[0, 1, 3, 3]], "affect": affect, **weights}
+    path = tmp_path / "kept.safetensors"
+    kept_network.keep(Result(run=run, key="", seconds=0.0, arrays=arrays), path)
+    with safe_open(path, framework="pt") as file:
+        said = json.loads(file.metadata()["test"])
+    assert said == {"accuracy": 0.6667, "faces": 4, "CCC of valence": 1.0, "CCC of arousal": 1.0}
+    monkeypatch.setattr(emofan_checkpoint, "KEPT", path)
+    pictures = torch.rand(2, 3, 32, 32)
+    ours, theirs = emofan_checkpoint.load_kept()(pictures), model(pictures)
+    torch.testing.assert_close(ours.affect, theirs.affect, atol=0.02, rtol=0.02)
+
+
+def test_the_network_that_comes_with_the_code_reads_a_smile():
+    found = faces.read(data.astronaut())
+    assert found.table["expression"].tolist() == ["happy"] and found.table["valence"][0] > 0.3
