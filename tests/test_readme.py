@@ -3,6 +3,7 @@
 Nothing is imported for them: what a block needs it has to import.
 """
 
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors import safe_open
 from torch import nn
 
 from paperlib.companion.own import check
 from paperlib.companion.reproduce import PAPERS
-from paperlib.emofan_checkpoint import released_name
+from paperlib.emofan_checkpoint import KEPT, released_name
 from paperlib.models.emofan import EmoFAN
 
 ROOT = Path(__file__).parent.parent
@@ -146,6 +148,12 @@ def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, m
     marks = [points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), slice(48, 68))]
     np.testing.assert_allclose(marks, eyes_and_mouth, atol=8)
     assert found["found"].table["valence"].between(-1, 1).all() and Path("found.png").stat().st_size
+
+
+def test_the_share_that_the_kept_network_names_right_is_its_own():
+    with safe_open(KEPT, framework="pt") as file:
+        share = json.loads(file.metadata()["test"])["accuracy"]
+    assert f"({share:.0%}".replace("%", " %") + " of eight categories right)" in README
 
 
 def test_a_network_is_written_for_other_programs(tmp_path, monkeypatch):
