@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 from torch.nn import functional as F
 
-from paperlib import losses, twin
+from paperlib import faces, losses, twin
 from paperlib.augmentation import augment
+from paperlib.detector import find_faces
 from paperlib.export import installed
 from paperlib.files import ROOT, whole
 from paperlib.inference import ENGINES, Predictor
@@ -34,15 +36,14 @@ REPEATS = 3
 CORES = cpu_count()
 TABLE = ROOT / "figures" / "bench.csv"
 
-Row = tuple[
-    str, float, float, str, float
-]  # what, items a second, ratio, to what, largest difference of the outputs
+# what, items a second, ratio, to what, largest difference of the outputs
+Row = tuple[str, float, float, str, float]
 
 
 def main() -> None:
     torch.set_num_threads(1)
     with threadpool_limits(1):  # numpy's and scipy's own
-        rows = [*_training(), *_methods(), *_emofan(), *_workers()]
+        rows = [*_training(), *_methods(), *_emofan(), *_photographs(), *_workers()]
     frame = pd.DataFrame(rows, columns=["what", "per second", "ratio", "to", "off by"])
     digits = ("per second", "ratio", "off by")
     frame = frame.assign(**{c: [float(f"{v:.3g}") for v in frame[c]] for c in digits})
@@ -154,8 +155,8 @@ def _emofan() -> list[Row]:
     Batch norms are those of a network that has seen pictures, since fresh ones do nothing.
     """
     torch.manual_seed(0)
-    faces = twin.make_faces(8, seed=1, size=256, channels=3).images
-    x = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+    pictures = twin.make_faces(8, seed=1, size=256, channels=3).images
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     model = EmoFAN(classes=8).train()
     with torch.no_grad():
         model(x[:4])
@@ -167,7 +168,7 @@ def _emofan() -> list[Row]:
         return np.concatenate([torch.cat([o.affect, o.expression.softmax(1)], 1).numpy() for o in outs])
 
     def fast(predictor: Predictor) -> np.ndarray:
-        out = predictor.predict(faces)
+        out = predictor.predict(pictures)
         return np.concatenate([out.affect, out.probability], axis=1)
 
     rows = []
@@ -182,6 +183,28 @@ def _emofan() -> list[Row]:
         rows += _rows(f"EmoFAN, 256 px, {{}}, batch {batch}, threads {threads} (faces)", works, len(x), off)
     torch.set_num_threads(1)
     return rows
+
+
+def _photographs() -> list[Row]:
+    """Photographs a second through the whole chain, one face in each; none without a detector and a photograph."""
+    if not (find_spec("dlib") and find_spec("skimage")):
+        return []
+    from skimage import data
+
+    picture, times = data.astronaut(), 4
+    large = Predictor(EmoFAN(classes=8).eval())
+    chain: dict[str, Callable[[], Any]] = {
+        "faces found": partial(find_faces, picture),
+        "and read by the small EmoFAN": partial(faces.read, picture),
+        "and read by the full-size EmoFAN": partial(faces.read, picture, large),
+    }
+    works = {name: partial(_again, work, times) for name, work in chain.items()}
+    return _rows("photograph, 512 px, {} (photographs)", works, times)
+
+
+def _again(work: Callable[[], Any], times: int) -> None:
+    for _ in range(times):
+        work()
 
 
 def _workers() -> list[Row]:
