@@ -53,14 +53,13 @@ class Faces:
     """
 
     table: pd.DataFrame
-    landmarks: NDArray[
-        np.float64
-    ]  # (lines of the table, 68, 2) x, y in pixels of the picture; NaN without a face
+    landmarks: NDArray[np.float64]  # (lines of the table, 68, 2) x, y in the picture's pixels; NaN: no face
     sources: Sequence[Source]
 
     def draw(self, picture: int = 0) -> Any:
         """A figure of one picture with boxes, landmarks and numbers, beside its faces on the circumplex."""
         from matplotlib.figure import Figure
+        from matplotlib.patches import Rectangle
 
         name = _name(self.sources[picture], picture)
         of = np.flatnonzero((self.table["picture"] == name) & self.table["valence"].notna())
@@ -71,8 +70,8 @@ class Faces:
         for i in of:
             face, points = self.table.iloc[i], self.landmarks[i]
             x, y = face["left"], face["top"]
-            box = ((x, y), face["right"] - x, face["bottom"] - y)
-            left.add_patch(_rectangle(*box))
+            side = face["right"] - x, face["bottom"] - y
+            left.add_patch(Rectangle((x, y), *side, fill=False, color="#E69F00", linewidth=1.5))
             left.plot(
                 *points.T, ".", color="white", markersize=3, markeredgecolor="black", markeredgewidth=0.3
             )
@@ -102,23 +101,15 @@ def read(source: Source, network: Predictor | None = None, *, find: Find = find_
 
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: the one picture cannot be read, the folder has none, an array is no picture, or `find` gives
-            neither boxes nor landmarks.
+        ValueError: the one picture cannot be read, the folder has none, or an array is no picture.
+        TypeError: `find` gives neither boxes nor landmarks.
         ImportError: there is no dlib, and no `find`.
     """
     sources = _sources(source)
     alone = len(sources) == 1 and not (isinstance(source, str | Path) and Path(source).is_dir())
     chosen = network or small()
-    parts = []
-    for i, one in enumerate(sources):
-        try:
-            picture = _opened(one)
-        except ValueError as error:
-            if alone:
-                raise
-            parts.append(_without(_name(one, i), str(error)))
-            continue
-        parts.append(_read(picture, _name(one, i), chosen, find))
+    read_one = _read if alone else _read_or_remark
+    parts = [read_one(one, _name(one, i), chosen, find) for i, one in enumerate(sources)]
     table = pd.concat([part for part, _ in parts], ignore_index=True)
     return Faces(table=table, landmarks=np.concatenate([points for _, points in parts]), sources=sources)
 
@@ -133,16 +124,27 @@ def small() -> Predictor:
     return Predictor(load_kept(), engine="torch")  # so small a network starts at once
 
 
+def _read_or_remark(
+    source: Source, name: str, network: Predictor, find: Find
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """`_read`; of a picture that cannot be read, a line that says why."""
+    try:
+        return _read(source, name, network, find)
+    except ValueError as error:
+        return _without(name, str(error))
+
+
 def _read(
-    picture: NDArray[np.uint8], name: str, network: Predictor, find: Find
+    source: Source, name: str, network: Predictor, find: Find
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     """The lines of one picture, and their landmarks."""
+    picture = _opened(source)
     colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
     found: NDArray[np.float64] = np.asarray(find(colour), np.float64)
     if not len(found):
         return _without(name, NONE)
     if found.shape[1:] not in ((4,), (68, 2)):
-        raise ValueError(f"find must give boxes (k, 4) or landmarks (k, 68, 2); got {found.shape}")
+        raise TypeError(f"find must give boxes (k, 4) or landmarks (k, 68, 2); got {found.shape}")
     if found.ndim == 2:
         found = _landmarks_in(colour, found.reshape(-1, 2, 2), network)
     crops = [crop_face(colour, points, size=network.model.size)[0] for points in found]
@@ -199,31 +201,24 @@ def _opened(source: Source) -> NDArray[np.uint8]:
     return source
 
 
-def _rectangle(corner: tuple[float, float], width: float, height: float) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(corner, width, height, fill=False, color="#E69F00", linewidth=1.5)
-
-
 def write(folder: Path, out: Path, network: Predictor, *, find: Find = find_faces) -> None:
     """A folder's faces as a CSV file, picture by picture: the columns of `Faces.table`, and `network`, by its weights.
 
     What an earlier call wrote stays. Its last picture, which may have been cut off, is read again.
 
     Raises:
-        FileNotFoundError, ValueError: there is no such folder, it has no picture, or `out` is another table or was
-            written with another network.
+        FileNotFoundError, ValueError: there is no such folder, it has no picture, or `out` is another table, of another
+            network, or has a picture of another folder.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    sources, known = _sources(folder), _fingerprint(network)
+    pictures, known = [Path(str(path)) for path in _sources(folder)], _fingerprint(network)
     done = _resume(out, known)
+    if strange := done - {path.name for path in pictures}:
+        raise ValueError(f"{out} has {min(strange)}, which is not in {folder}; name a new file")
     with out.open("a", encoding="utf-8", newline="") as file:
-        for path in tqdm([path for path in sources if _name(path, 0) not in done], unit="picture"):
-            try:
-                table, _ = _read(_opened(path), _name(path, 0), network, find)
-            except ValueError as error:
-                table, _ = _without(_name(path, 0), str(error))
+        for path in tqdm([path for path in pictures if path.name not in done], unit="picture"):
+            table, _ = _read_or_remark(path, path.name, network, find)
             lines = table[[*COLUMNS]].assign(network=known)
             file.write(lines.to_csv(index=False, header=not file.tell(), lineterminator="\n"))
             file.flush()

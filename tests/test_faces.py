@@ -129,7 +129,7 @@ def test_another_detector_gives_landmarks_or_boxes(person, points, network):
     low, high = points.min(axis=0), points.max(axis=0)
     by_box = faces.read(person, network, find=lambda picture: [[*low, *high]])
     assert by_box.table["remark"].notna().all()
-    with pytest.raises(ValueError, match=r"boxes \(k, 4\) or landmarks \(k, 68, 2\); got \(1, 5, 2\)"):
+    with pytest.raises(TypeError, match=r"boxes \(k, 4\) or landmarks \(k, 68, 2\); got \(1, 5, 2\)"):
         faces.read(person, network, find=lambda picture: [points[:5]])
 
 
@@ -137,6 +137,14 @@ def test_another_detector_gives_landmarks_or_boxes(person, points, network):
 def test_an_array_that_is_no_picture_is_refused(bad, network):
     with pytest.raises(ValueError, match="a picture must be uint8"):
         faces.read(bad, network)
+
+
+def test_a_face_that_cannot_lie_in_its_picture_costs_that_picture_alone(tmp_path, person, points, network):
+    for name in ("a.png", "b.png"):
+        _saved(tmp_path, person, name)
+    answers = iter([[points + 9_000], [points]])
+    found = faces.read(tmp_path, network, find=lambda picture: next(answers)).table
+    assert "mark no face in a picture" in found["remark"][0] and found["remark"][1] == ""
 
 
 def test_no_such_file_folder_or_picture(tmp_path, network):
@@ -201,6 +209,14 @@ def test_the_command_refuses_another_table_and_another_network(tmp_path, person,
     assert other.read_text() == "name,age\nx,3\n"
     out = tmp_path / "affect.csv"
     faces.write(tmp_path, out, network)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("b.png", "c.png"):
+        _saved(elsewhere, person, name)
+    two = tmp_path / "two.csv"
+    faces.write(elsewhere, two, network)
+    with pytest.raises(ValueError, match="two.csv has b.png, which is not in .*; name a new file"):
+        faces.write(tmp_path, two, network)
     torch.manual_seed(1)
     with pytest.raises(ValueError, match="affect.csv was written with another network"):
         faces.write(tmp_path, out, Predictor(EmoFAN(classes=8, width=16, depth=1, size=32), engine="torch"))
