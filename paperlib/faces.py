@@ -18,6 +18,7 @@ import argparse
 import functools
 import hashlib
 import io
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,8 @@ def read(source: Source, network: Predictor | None = None, *, find: Find = find_
         find: from a picture (h, w, 3) to its faces, as landmarks (k, 68, 2) or as boxes (k, 4), each left, top, right
             and bottom in pixels. Boxes of any detector do: the network finds the landmarks in them, and crops again.
 
-    In a folder, a picture that cannot be read has a line whose remark says why.
+    In a folder, a picture that cannot be read has a line whose remark says why, and a warning counts files that are no
+    pictures by their endings; folders in it are left alone.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -173,7 +175,7 @@ def _without(name: str, remark: str) -> tuple[pd.DataFrame, NDArray[np.float64]]
     return line.astype({"face": "Int64"}), np.full((1, 68, 2), np.nan)
 
 
-def _sources(source: Source) -> list[Source]:
+def _sources(source: Source, *, out: Path | None = None) -> list[Source]:
     if isinstance(source, np.ndarray):
         if source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (1, 3, 4)):
             return [source]
@@ -183,9 +185,14 @@ def _sources(source: Source) -> list[Source]:
         raise FileNotFoundError(f"there is no {path}")
     if not path.is_dir():
         return [path]
-    pictures, _ = list_pictures(path)
+    pictures, others = list_pictures(path)
+    others = [other for other in others if out is None or other.resolve() != out.resolve()]
     if not pictures:
         raise ValueError(f"{path} has no picture; pictures end in {', '.join(PICTURES)}")
+    if others:
+        warnings.warn(
+            f"{len(others)} files are no pictures by their endings, {others[0].name} first", stacklevel=3
+        )
     return [*pictures]
 
 
@@ -212,7 +219,7 @@ def write(folder: Path, out: Path, network: Predictor, *, find: Find = find_face
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    pictures, known = [Path(str(path)) for path in _sources(folder)], _fingerprint(network)
+    pictures, known = [Path(str(path)) for path in _sources(folder, out=out)], _fingerprint(network)
     done = _resume(out, known)
     if strange := done - {path.name for path in pictures}:
         raise ValueError(f"{out} has {min(strange)}, which is not in {folder}; name a new file")

@@ -1,4 +1,4 @@
-"""Valence, arousal, expression and landmarks of pictures, folders and videos, with a trained `EmoFAN`.
+"""Valence, arousal, expression and landmarks of cropped faces and videos, with a trained `EmoFAN`.
 
 The full-size network spends its time in convolutions. OpenVINO's are faster than torch's in fp32, and bf16 halves the
 time or better where the processor has instructions for it: `make bench` measures each beside plain torch. Folding batch
@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from paperlib.data.pictures import PICTURES, list_pictures, misplaced, open_picture
+from paperlib.data.pictures import misplaced
 from paperlib.export import Compiled, installed, kept
 from paperlib.models.emofan import CLASSES, EmoFAN, EmoFANOutput, landmarks_from_heatmaps
 from paperlib.shapes import check_shapes
@@ -95,33 +93,6 @@ class Predictor:
         pictures = _each(images)
         chunks = (pictures[first : first + self.batch] for first in range(0, len(pictures), self.batch))
         return _joined([self._chunk(chunk) for chunk in chunks])
-
-    def predict_folder(self, folder: str | Path) -> tuple[list[str], Prediction]:
-        """Names and prediction of the pictures right in a folder, by name, each turned upright by its orientation tag.
-
-        Pictures are told by their endings (`pictures.PICTURES`); a warning counts other files. Folders in it are left
-        alone.
-
-        Raises:
-            FileNotFoundError: there is no such folder.
-            ValueError: it has no pictures, or one cannot be read (`pictures.open_picture`).
-        """
-        folder = Path(folder)
-        if not folder.is_dir():
-            raise FileNotFoundError(f"there is no folder {folder}")
-        paths, others = list_pictures(folder)
-        if not paths:
-            raise ValueError(f"{folder} has no picture; pictures end in {', '.join(PICTURES)}")
-        if others:
-            warnings.warn(
-                f"{len(others)} files are no pictures by their endings, {others[0].name} first", stacklevel=2
-            )
-        mend = f"Replace it, or take it out of {folder}."
-        chunks = (paths[first : first + self.batch] for first in range(0, len(paths), self.batch))
-        parts = [
-            self._chunk([np.asarray(open_picture(path, mend=mend)) for path in chunk]) for chunk in chunks
-        ]
-        return [path.name for path in paths], _joined(parts)
 
     def predict_video(self, frames: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> Prediction:
         """As `predict`, of one face's frames in order; affect and probability are smoothed, landmarks are not."""

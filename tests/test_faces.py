@@ -108,7 +108,9 @@ def test_a_face_reads_the_same_alone_and_in_a_folder(tmp_path, person, network):
     for name in ("b.png", "a.png"):
         _saved(tmp_path, person, name)
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    found = faces.read(tmp_path, network).table
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.warns(UserWarning, match="1 files are no pictures by their endings, notes.txt first"):
+        found = faces.read(tmp_path, network).table
     alone = faces.read(tmp_path / "a.png", network).table
     assert found["picture"].tolist() == ["a.png", "b.png", "broken.jpg"]
     pd.testing.assert_frame_equal(found[:1], alone, check_dtype=False)
@@ -200,26 +202,24 @@ def test_the_command_goes_on_where_it_was_cut_off(tmp_path, person, network, mon
     assert pd.read_csv(out)["picture"].tolist() == ["a.png", "b.png", "c.png"]
 
 
-def test_the_command_refuses_another_table_and_another_network(tmp_path, person, network):
-    _saved(tmp_path, person, "a.png")
+def test_the_command_refuses_another_table_another_network_and_another_folder(tmp_path, person, network):
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder, name in ((one, "a.png"), (two, "b.png"), (two, "c.png")):
+        folder.mkdir(exist_ok=True)
+        _saved(folder, person, name)
     other = tmp_path / "other.csv"
     other.write_text("name,age\nx,3\n")
     with pytest.raises(ValueError, match="other.csv is another table; name a new file"):
-        faces.write(tmp_path, other, network)
+        faces.write(one, other, network)
     assert other.read_text() == "name,age\nx,3\n"
-    out = tmp_path / "affect.csv"
-    faces.write(tmp_path, out, network)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    for name in ("b.png", "c.png"):
-        _saved(elsewhere, person, name)
-    two = tmp_path / "two.csv"
-    faces.write(elsewhere, two, network)
-    with pytest.raises(ValueError, match="two.csv has b.png, which is not in .*; name a new file"):
-        faces.write(tmp_path, two, network)
+    out = two / "affect.csv"  # beside the pictures, where it is none of them
+    faces.write(two, out, network)
+    faces.write(two, out, network)
+    with pytest.raises(ValueError, match="affect.csv has b.png, which is not in .*; name a new file"):
+        faces.write(one, out, network)
     torch.manual_seed(1)
     with pytest.raises(ValueError, match="affect.csv was written with another network"):
-        faces.write(tmp_path, out, Predictor(EmoFAN(classes=8, width=16, depth=1, size=32), engine="torch"))
+        faces.write(two, out, Predictor(EmoFAN(classes=8, width=16, depth=1, size=32), engine="torch"))
 
 
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path, monkeypatch):

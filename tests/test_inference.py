@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
 from torch import nn
 
 from paperlib import inference
@@ -165,27 +164,6 @@ def test_a_list_of_pictures_of_many_sizes_gives_what_each_gives(model, pictures)
     for row, picture in enumerate(given):
         assert_allclose(got.affect[row], predictor.predict(picture[None]).affect[0], atol=1e-5)
     assert_allclose(predictor.predict_video(given).affect, smooth(got.affect), atol=1e-5)
-
-
-def test_a_folder_gives_what_its_pictures_give(model, pictures, tmp_path):
-    for name, picture in zip(("b.png", "a.bmp", "c.PNG"), pictures, strict=False):
-        Image.fromarray(picture).save(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.warns(UserWarning, match="1 files are no pictures by their endings, notes.txt first"):
-        names, got = Predictor(model, batch=2).predict_folder(tmp_path)
-    assert names == ["a.bmp", "b.png", "c.PNG"]
-    same(got, Predictor(model).predict(pictures[[1, 0, 2]]), atol=1e-4)
-
-
-def test_a_folder_s_errors_name_what_is_wrong(model, tmp_path):
-    predictor = Predictor(model)
-    with pytest.raises(FileNotFoundError, match="there is no folder .*missing"):
-        predictor.predict_folder(tmp_path / "missing")
-    with pytest.raises(ValueError, match="has no picture; pictures end in .bmp"):
-        predictor.predict_folder(tmp_path)
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff cut off")
-    with pytest.raises(ValueError, match="the picture broken.jpg cannot be read .* Replace it"):
-        predictor.predict_folder(tmp_path)
 
 
 def test_smoothing_by_hand():

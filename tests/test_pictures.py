@@ -8,6 +8,7 @@ from PIL import Image
 from wellformed import LAYOUTS, faces
 
 from paperlib.data.pictures import list_pictures, misplaced, open_picture
+from paperlib.faces import read
 from paperlib.inference import Predictor
 from paperlib.models.emofan import EmoFAN
 
@@ -120,9 +121,14 @@ def test_use_reads_a_folder_as_training_does(tmp_path):
         tmp_path / "2.png"
     )
     grey = np.asarray(Image.fromarray(upright[1]).convert("L"))
-    names, found = predictor.predict_folder(tmp_path)
-    assert names == ["1.TIF", "2.png"]
-    np.testing.assert_allclose(found.affect, predictor.predict([upright[0], grey]).affect, atol=1e-5)
+    box = {"find": lambda picture: [[8, 8, 56, 56]]}
+    found = read(tmp_path, predictor, **box).table
+    assert found["picture"].tolist() == ["1.TIF", "2.png"]
+    for row, picture in enumerate((upright[0], grey)):
+        one = read(picture, predictor, **box).table
+        np.testing.assert_allclose(
+            found.loc[row, ["valence", "arousal"]].tolist(), one[["valence", "arousal"]].iloc[0], atol=2e-3
+        )
 
 
 def test_files_are_told_by_their_endings_whatever_their_case(tmp_path):
