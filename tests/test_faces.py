@@ -19,6 +19,8 @@ from paperlib.companion.samples import kept_network
 from paperlib.inference import Predictor
 from paperlib.models.emofan import EmoFAN
 
+pytest.importorskip("dlib", reason="the extra `faces` is not installed")
+
 
 @pytest.fixture(scope="module")
 def network():

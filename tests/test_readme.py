@@ -132,6 +132,7 @@ def test_gold_standard_and_loss_of_recordings(rng):
 
 def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, monkeypatch):
     """With a checkpoint of random weights, in the release's names and full size."""
+    pytest.importorskip("dlib", reason="the extra `faces` is not installed")
     astronaut = pytest.importorskip("skimage.data").astronaut()
     monkeypatch.chdir(tmp_path)
     # torch, since so large a network takes long to write for OpenVINO
