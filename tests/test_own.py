@@ -1,6 +1,5 @@
 """A method of one's own: what its file is refused for, that it is trained as the plain networks are, and its rows."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from paperlib.companion import measures, own, reproduce, samples
+from paperlib.companion import measures, own, plan, reproduce, samples
 from paperlib.companion.page import Page
 from paperlib.companion.runs import Result, Run, UnsuitedError
 from paperlib.companion.samples import le2023
@@ -158,25 +157,20 @@ def test_what_is_not_remembered_is_missing_and_a_doubt_of_its_own_has_a_column(w
 
 
 @pytest.mark.parametrize(
-    ("key", "text", "plain", "queued", "labels"),
+    ("key", "text", "plain", "labels"),
     [
-        ("le2023", NET + "pass", "Baseline", ("baseline", "natural"), {"noise": "natural"}),
+        ("le2023", NET + "pass", "Baseline", {"noise": "natural"}),
         (
             "foteinopoulou2021",
             LOSS + "return (target - mean).abs() + log_variance",
             "baseline",
-            ("MSE", "faces"),
             {"part": "faces", "network": "ResNet18 (pretrained)"},
         ),
     ],
 )
-def test_on_real_faces_a_method_has_the_recipe_of_the_stored_runs(
-    written, track, tmp_path, key, text, plain, queued, labels
+def test_on_real_faces_a_method_has_the_recipe_of_the_plain_network(
+    written, track, tmp_path, key, text, plain, labels
 ):
-    """Of those that the queue trained, whose settings stand in runs.csv."""
-    lines = pd.read_csv(ROOT / "data" / "samples" / "ferplus" / "raw" / "runs.csv")
-    lines = lines[(lines["key"] == key) & (lines["method"] == queued[0]) & (lines["condition"] == queued[1])]
-    lines = lines[lines["files"].notna()]
     table = [{"method": plain, **labels, "seed": s, "item": 0, "unit": "a"} for s in range(3)]
     stored = tmp_path / "ferplus"
     samples.write({"": pd.DataFrame(table)}, key, "ferplus", folder=stored)
@@ -185,7 +179,8 @@ def test_on_real_faces_a_method_has_the_recipe_of_the_stored_runs(
     assert block.labels == labels | {"method": method.name} and [r.seed for r in block.runs] == [0, 1]
     recipe = {k: v for k, v in block.runs[0].settings.items() if k not in method.settings}
     told = {"le2023": {"method": "baseline"}, "foteinopoulou2021": {"loss": "mse"}}[key]
-    assert len(lines) and all(json.loads(x) == recipe | told for x in lines["settings"])
+    (planned,) = [b for b in plan.read_plan(key, track("ferplus")) if b.labels == labels | {"method": plain}]
+    assert all(dict(run.settings) == recipe | told for run in planned.runs)
     assert "2 of 2 runs to train" in "\n".join(own.explain({key: [block]}))
     with pytest.raises(UnsuitedError, match="no samples"):
         own.blocks(method, "same_faces", track("ferplus"), stored)
@@ -238,7 +233,7 @@ def test_a_file_becomes_a_row_beside_the_stored_ones(stored, tmp_path, monkeypat
     assert "GeneralisedCrossEntropy less Baseline" in said and said.count("accuracy: ") == 3
 
 
-def test_a_name_that_is_taken_too_few_seeds_and_other_faces_are_refused(stored, track, written, monkeypatch):
+def test_a_name_that_is_taken_and_too_few_seeds_are_refused(stored, track, written, monkeypatch):
     on, method = track("manifest", "smoke"), own.check(written(NET + "pass"))
     with pytest.raises(ValueError, match=r"mine.py:2: le2023 has a method Baseline already"):
         own.blocks(replace(method, name="Baseline"), "le2023", on, stored)
@@ -246,10 +241,5 @@ def test_a_name_that_is_taken_too_few_seeds_and_other_faces_are_refused(stored, 
     monkeypatch.setattr(own, "rows", lambda: {"le2023": row})
     with pytest.raises(UnsuitedError, match="SEEDS=3"):
         own.blocks(method, "le2023", on, stored, seeds=2)
-    kept, made = (
-        {"": pd.DataFrame({"method": [m], "item": [i], "unit": "a"})} for m, i in (("a", 3), ("b", 4))
-    )
     with pytest.raises(SystemExit, match="can stand on le2023"):
         reproduce.main(["--method", str(method.path), "--paper", "neo2023"])
-    with pytest.raises(ValueError, match="other faces"):
-        own.merged(kept, made, "a")

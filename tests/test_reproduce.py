@@ -1,6 +1,7 @@
 """Runs, samples and pages are made whole or not at all, and not at all when nothing changed."""
 
 import os
+import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from paperlib.companion import execute as executing
-from paperlib.companion import plan, reproduce, samples
+from paperlib.companion import more, plan, reproduce, samples
 from paperlib.companion.execute import execute
 from paperlib.companion.reproduce import SCOREBOARD, Page, samples_folder, stored_pages, train
 from paperlib.tracks import Track
@@ -366,12 +367,52 @@ def test_a_paper_whose_runs_fail_stops_no_other(planned, executed, tmp_path):
     assert executed.names == ["twin-smoke/02_second", "twin-smoke/00_scoreboard"]
 
 
+MORE = ["--train", "more", "--jobs", "1", "--track", "twin", "--paper", "toy"]
+
+
+OLD = pd.DataFrame({"item": [0, 1], "seed": 0, "method": "old", "prediction": [5.0, 6.0]})
+
+
+def test_more_seeds_are_added_to_what_is_stored_and_nothing_is_trained_twice(planned, tmp_path, capsys):
+    samples.write({"": OLD, "items": SAMPLES}, "toy", "twin")
+    assert reproduce.main(MORE) == 0
+    assert trained(tmp_path) == ["a-0", "a-1"] and "toy: 2 runs were added to" in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "cache")  # as on another machine
+    assert reproduce.main([*MORE, "--seeds", "3"]) == 0
+    assert trained(tmp_path) == ["a-0", "a-1", "a-2"]
+    longer, stored = samples_folder("twin", "full", 3), samples_folder("twin", "full")
+    for folder, seeds in ((stored, [0, 0, 1, 1]), (longer, [0, 0, 1, 1, 2, 2])):
+        table = samples.read("toy", "twin", folder=folder)
+        assert table["seed"].tolist() == [0, 0, *seeds] and table["prediction"].tolist() == [5, 6, *seeds]
+        assert more.trained("toy", folder)["seed"].tolist() == sorted(set(seeds))
+        assert samples.read("toy", "twin", "items", folder=folder).equals(SAMPLES)
+
+
+def test_seeds_before_one_that_fails_are_kept(planned, tmp_path):
+    samples.write({"": OLD}, "toy", "twin")
+    (tmp_path / "log" / "a-1").touch()  # so seed 1 fails
+    with pytest.raises(SystemExit, match="1 failed, .* toy: 1 of 1 runs failed"):
+        reproduce.main(MORE)
+    assert more.trained("toy", samples_folder("twin", "full"))["seed"].tolist() == [0]
+    assert samples.read("toy", "twin")["prediction"].tolist() == [5, 6, 0, 0]
+
+
+def test_tables_that_have_no_runs_stay_and_other_items_are_refused():
+    at = pd.DataFrame({"item": [3], "unit": "x", "method": "a", "seed": 0})
+    kept = {"": at, "faces": pd.DataFrame({"item": [3], "seed": 0})}
+    made = {"": at.assign(method="b"), "faces": pd.DataFrame({"item": [3], "seed": 1})}
+    both = more.joined(kept, made, ["method"])
+    assert both[""]["method"].tolist() == ["a", "b"] and both["faces"] is kept["faces"]
+    with pytest.raises(ValueError, match="other faces"):
+        more.joined(kept, {"": at.assign(item=4)}, ["method"])
+
+
 def test_tables_that_are_no_longer_made_go(planned, tmp_path):
     folder = samples_folder("twin", "smoke")
     samples.write({"items": SAMPLES}, "toy", "twin", folder=folder)
     samples.write({"items": SAMPLES}, "toyish", "twin", folder=folder)
     train(["toy"], Track(profile="smoke"))
-    assert {path.name for path in folder.iterdir()} == {"toy.parquet", "toyish.items.parquet"}
+    assert {path.name for path in folder.glob("*.parquet")} == {"toy.parquet", "toyish.items.parquet"}
 
 
 def test_data_without_the_labels_that_a_paper_learns_make_no_page(planned, tmp_path):

@@ -22,6 +22,7 @@ from torch import Tensor
 from paperlib import files
 from paperlib.companion import plan, samples
 from paperlib.companion.again import part_of
+from paperlib.companion.more import joined
 from paperlib.companion.provenance import code_imported, digest
 from paperlib.companion.runs import Run, UnsuitedError, missing_runs, run_missing
 from paperlib.models.backbones import build_backbone
@@ -123,29 +124,10 @@ def add(
         done = [(dict(block.labels), run_missing(block.runs)) for block in of]
         made = import_module(f"paperlib.companion.samples.{key}").build(track, done)
         kept = {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, stored)}
-        samples.write(merged(kept, made, rows()[key]["plain"]), key, track.name, folder=folder)
+        kept[""], made[""] = (x.assign(own=np.int8(of_own)) for of_own, x in enumerate((kept[""], made[""])))
+        labels = dict.fromkeys(name for block in of for name in block.labels)
+        samples.write(joined(kept, made, [*labels]), key, track.name, folder=folder)
     return folder
-
-
-def merged(
-    kept: Mapping[str, pd.DataFrame], made: Mapping[str, pd.DataFrame], plain: str
-) -> dict[str, pd.DataFrame]:
-    """A page's stored tables with a method's rows at the end: of test items (`own` is 1), and of training labels.
-
-    Raises:
-        ValueError: they are not of the items that the plain network was tested on.
-    """
-    about = [c for c in ("item", "unit", "part", "dimension") if c in made[""]]
-    tested = [
-        set(x[about].astype(str).itertuples(index=False, name=None))
-        for x in (made[""], kept[""][kept[""]["method"] == plain])
-    ]
-    if not tested[0] <= tested[1]:
-        raise ValueError("the stored samples are of other faces than these data: the same files are needed")
-    both = {"": [kept[""].assign(own=np.int8(0)), made[""].assign(own=np.int8(1))]}
-    if len(made.get("training", [])):
-        both["training"] = [kept["training"], made["training"]]
-    return {**kept, **{name: pd.concat(two, ignore_index=True) for name, two in both.items()}}
 
 
 def explain(planned: Mapping[str, Sequence[plan.Block]]) -> Iterator[str]:

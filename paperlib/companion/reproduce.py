@@ -1,6 +1,6 @@
 """`make reproduce`: the pages of stored samples, and a part of their runs trained again (TRAIN=part) or none.
 
-With TRAIN=all first the runs that are missing, and their samples.
+With TRAIN=all first all runs that the cache lacks, and their samples; with TRAIN=more those that the samples lack.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
 from paperlib import files
+from paperlib.companion import more
 from paperlib.companion.execute import NOTEBOOKS, execute, figures
 from paperlib.companion.provenance import device, digest, precision, source_fingerprint
 from paperlib.companion.runs import UnsuitedError, missing_runs, run_missing
@@ -117,6 +118,10 @@ def main(arguments: list[str] | None = None) -> int:
                 _explain(keys, track, options.seeds)
                 return 0
             pages, failed = train(keys, track, seeds=options.seeds, jobs=jobs, cluster=options.cluster)
+        elif options.train == "more":
+            pages, failed = train_more(
+                options.paper, _track(options), seeds=options.seeds, jobs=jobs, cluster=options.cluster
+            )
         else:
             pages = stored_pages(options.track, options.paper, options.profile, options.seeds)
         failed |= make_pages(pages, jobs=jobs)
@@ -284,6 +289,30 @@ def _train(plans: Mapping[str, Sequence[Block]], jobs: int, cluster: str) -> dic
     return {}
 
 
+def train_more(
+    paper: str, track: Track, *, seeds: int = 0, jobs: int = 1, cluster: str = ""
+) -> tuple[list[Page], dict[str, str]]:
+    """Train what the stored samples lack of the plans, and add it to them; pages to make, and what failed.
+
+    With `seeds` it is added to a copy in the cache: see `samples_folder`.
+    """
+    folder = samples_folder(track.name, track.profile, seeds)
+    pages = stored_pages(track.name, paper, track.profile)
+    failed = {}
+    for key in [page.key for page in pages if page.key != SCOREBOARD]:
+        if not tables_of(key, folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in (STORED / track.name).glob(f"{key}.*"):
+                shutil.copy(path, folder)
+        try:
+            count = more.add(key, track, folder, seeds=seeds, jobs=jobs, cluster=cluster)
+            _say(f"{key}: {count} runs were added to {os.path.relpath(folder, ROOT)}")
+        except (ValueError, OSError, RuntimeError) as error:
+            failed[key] = str(error)
+    get_reusable_executor().shutdown()
+    return [Page(key=page.key, track=track.name, samples=folder) for page in pages], failed
+
+
 def train_again(pages: Sequence[Page], jobs: int) -> list[str]:
     """Train for these pages what `paperlib.companion.again` names, and say what came out beside what is stored."""
     from paperlib.companion import again
@@ -316,9 +345,11 @@ def _build(page: Page, track: Track, blocks: Sequence[Block], seeds: int) -> Non
     with _unless_current(*_of_samples(page, track, seeds)) as stale:
         if stale:
             build = importlib.import_module(f"paperlib.companion.samples.{page.key}").build
-            tables = build(track, [(dict(block.labels), run_missing(block.runs)) for block in blocks])
+            done = [(dict(block.labels), run_missing(block.runs)) for block in blocks]
+            tables = build(track, done)
             check_unchanged(track)
             written = write(tables, page.key, track.name, folder=page.samples)
+            more.note(page.key, page.samples, done, anew=True)
             for path in set(tables_of(page.key, page.samples)) - set(written):
                 path.unlink()
 
@@ -414,7 +445,7 @@ def _verdicts() -> list[str]:
 
 
 def _has_ledgers(variant: str) -> bool:
-    return any((figures() / variant).glob("*/ledger.csv"))
+    return bool([*(figures() / variant).glob("*/ledger.csv")])
 
 
 @cache
@@ -457,8 +488,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--train",
         default="none",
-        choices=["none", "part", "all"],
-        help="part: train some stored runs again and compare; all: train the plan's runs that are missing",
+        choices=["none", "part", "more", "all"],
+        help="part: train some stored runs again and compare; more: train what the stored samples lack of the plan, "
+        "or of SEEDS, and add it; all: train all of the plan that the cache lacks",
     )
     parser.add_argument(
         "--track", default="", choices=["", *TRACKS], help="one track; by default all kept ones"

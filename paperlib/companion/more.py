@@ -1,0 +1,131 @@
+"""More trainings of stored pages: what a plan asks for and the stored samples lack is trained and added to them.
+
+`make reproduce TRAIN=more`, with SEEDS=10 for more of each than the plan says. <key>.trained.csv beside a paper's
+samples has a line a run whose predictions are in them. Seeds are added one after another, all methods of a paper
+together, and what is stored is whole after each: a machine that ends costs one seed at most.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from paperlib import files
+from paperlib.companion import samples
+from paperlib.companion.provenance import device
+
+if TYPE_CHECKING:
+    from paperlib.companion.runs import Result
+    from paperlib.tracks import Track
+
+COLUMNS = ("identity", "what", "seed", "seconds", "machine")
+
+
+def add(key: str, track: Track, folder: Path, *, seeds: int = 0, jobs: int = 1, cluster: str = "") -> int:
+    """Train what a paper's samples in a folder lack and add it; how many runs these were.
+
+    Raises:
+        RuntimeError: a run failed; the seeds before it are added.
+        ValueError: the samples are of other items than the data.
+    """
+    from paperlib.companion.plan import read_plan
+    from paperlib.companion.runs import run_missing
+    from paperlib.tracks import check_unchanged
+
+    planned = read_plan(key, track, seeds=seeds)
+    wanted = {run.identity for block in planned for run in block.runs}
+    count = 0
+    for seed in range(max((len(block.runs) for block in planned), default=0)):
+        known = {*trained(key, folder)["identity"]}
+        new = wanted.difference(known)
+        blocks = [
+            replace(block, runs=[run for run in block.runs if run.identity in new])
+            for block in read_plan(key, track, seeds=seed + 1)
+        ]
+        blocks = [block for block in blocks if block.runs]
+        if not blocks:
+            continue
+        run_missing([run for block in blocks for run in block.runs], jobs=jobs, cluster=cluster)
+        done = [(dict(block.labels), run_missing(block.runs)) for block in blocks]
+        made = import_module(f"paperlib.companion.samples.{key}").build(track, done)
+        check_unchanged(track)
+        kept = {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, folder)}
+        labels = dict.fromkeys(name for block in planned for name in block.labels)
+        samples.write(joined(kept, made, [*labels]), key, track.name, folder=folder)
+        note(key, folder, done)
+        count += sum(len(block.runs) for block in blocks)
+    return count
+
+
+def joined(
+    kept: Mapping[str, pd.DataFrame], made: Mapping[str, pd.DataFrame], labels: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Stored tables with the new rows of those that have rows for each run, after the old; the others as they are.
+
+    labels: columns that say, with `seed`, what a row's run was. Of a run that has rows already none are added.
+
+    Raises:
+        ValueError: the new samples have items that the stored ones lack.
+    """
+    about = [c for c in ("item", "unit", "part", "dimension") if c in made[""] and c in kept[""]]
+    of = [set(x[about].astype(str).itertuples(index=False, name=None)) for x in (made[""], kept[""])]
+    if not of[0] <= of[1]:
+        raise ValueError("the stored samples are of other faces than these data: the same files are needed")
+    out = dict(kept)
+    for name, table in kept.items():
+        new = made.get(name, pd.DataFrame())
+        by = [c for c in labels if c in table and c in new]
+        if not by or "seed" not in table or not len(new):
+            continue
+        there = set(_runs(table, by))
+        new = new[[run not in there for run in _runs(new, by)]]
+        out[name] = pd.concat([table, new.astype(_plain(table, new))], ignore_index=True)
+    return out
+
+
+def trained(key: str, folder: Path) -> pd.DataFrame:
+    """The runs whose predictions a paper's samples hold, a line each: COLUMNS, of which the last two may be unknown."""
+    path = folder / f"{key}.trained.csv"
+    if path.is_file():
+        return pd.read_csv(path, dtype={"what": str, "machine": str}, keep_default_na=False)
+    return pd.DataFrame(columns=list(COLUMNS))
+
+
+def note(
+    key: str, folder: Path, done: Sequence[tuple[Mapping[str, str], Sequence[Result]]], *, anew: bool = False
+) -> None:
+    """Write down that the samples hold these runs, beside those that they held, or `anew`."""
+    lines = [
+        {
+            "identity": result.run.identity,
+            "what": ", ".join(labels.values()),
+            "seed": result.run.seed,
+            "seconds": f"{result.seconds:.0f}",
+            "machine": machine(),
+        }
+        for labels, results in done
+        for result in results
+    ]
+    before = pd.DataFrame(columns=list(COLUMNS)) if anew else trained(key, folder)
+    table = pd.concat([before, pd.DataFrame(lines, columns=list(COLUMNS))]).drop_duplicates("identity")
+    files.write_text(folder / f"{key}.trained.csv", table.to_csv(index=False))
+
+
+def machine() -> str:
+    """What trains here."""
+    return f"{os.cpu_count()} hyperthreads, no GPU" if device() == "cpu" else device()
+
+
+def _runs(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, ...]]:
+    return list(table[[*by, "seed"]].astype(str).itertuples(index=False, name=None))
+
+
+def _plain(table: pd.DataFrame, new: pd.DataFrame) -> dict[str, object]:
+    """The stored numbers' types, for the columns of the new rows."""
+    return {c: table[c].dtype for c in new if c in table and table[c].dtype.kind in "fi"}
