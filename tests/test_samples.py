@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from paperlib.companion.runs import Result
+from paperlib.companion.runs import Result, Run
 from paperlib.companion.samples import STORED, in_lots, read, write
 from paperlib.companion.samples.foteinopoulou2021 import build, ensembles
 from paperlib.tracks import Track
@@ -67,11 +67,12 @@ def test_foteinopoulou2021s_samples_hold_what_was_predicted_of_each_face():
     test = np.flatnonzero(faces.split == "test")
     mean = np.random.default_rng(0).uniform(-1, 1, (len(test), 2)).astype(np.float32)
     arrays = {"mean": mean, "log_variance": 0 * mean - 2}
-    result = Result(run=None, key="", seconds=1.0, arrays=arrays)
-    tables = build(track, [({"part": "faces", "network": "n", "method": "Gaussian NLL"}, [result, result])])
+    runs = [Run(task="", track=track, data="", settings={}, seed=seed) for seed in (1, 4)]
+    results = [Result(run=run, key="", seconds=1.0, arrays=arrays) for run in runs]
+    tables = build(track, [({"part": "faces", "network": "n", "method": "Gaussian NLL"}, results)])
     found = (
         tables[""]
-        .query("method == 'Gaussian NLL' and seed == 1 and dimension == 'arousal'")
+        .query("method == 'Gaussian NLL' and seed == 4 and dimension == 'arousal'")
         .set_index("item")
     )
     assert_allclose(found["prediction"], mean[:, 1])

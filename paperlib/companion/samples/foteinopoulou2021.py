@@ -31,9 +31,9 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
             ["part", "item", "unit", "dimension", "label", "raters' variance", "true variance"]
         ]
         for method, gaussians in _methods(labels, results):
-            for seed, (mean, variance) in enumerate(gaussians):
+            for r, (mean, variance) in zip(results, gaussians, strict=True):
                 found = {"prediction": mean.T.ravel(), "variance": variance.T.ravel()}
-                tables.append(about.assign(**{**labels, "method": method}, seed=np.int8(seed), **found))
+                tables.append(about.assign(**{**labels, "method": method}, seed=np.int8(r.run.seed), **found))
     return {"": pd.concat(tables, ignore_index=True), "items": pd.concat(items.values(), ignore_index=True)}
 
 

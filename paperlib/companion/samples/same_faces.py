@@ -91,7 +91,7 @@ def _networks(planned: Planned) -> list[tuple[str, int, list[Result]]]:
         [plain, next(further), next(further)] for plain in results.get(PLAIN, []) if ENSEMBLE in results
     ]
     networks = {m: members if m == ENSEMBLE else [[r] for r in of] for m, of in results.items()}
-    return [(method, seed, of) for method, each in networks.items() for seed, of in enumerate(each)]
+    return [(method, of[0].run.seed, of) for method, each in networks.items() for of in each]
 
 
 def _keys(parts: Any, rows: NDArray[np.int64]) -> dict[str, Any]:
