@@ -57,7 +57,8 @@ def add(key: str, track: Track, folder: Path, *, seeds: int = 0, jobs: int = 1, 
         check_unchanged(track)
         kept = {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, folder)}
         labels = dict.fromkeys(name for block in planned for name in block.labels)
-        samples.write(joined(kept, made, [*labels]), key, track.name, folder=folder)
+        tables = joined(kept, made, [*labels]) if kept else made
+        samples.write(tables, key, track.name, folder=folder)
         note(key, folder, done)
         count += sum(len(block.runs) for block in blocks)
     return count

@@ -296,13 +296,12 @@ def train_more(
 
     With `seeds` it is added to a copy in the cache: see `samples_folder`.
     """
-    folder = samples_folder(track.name, track.profile, seeds)
-    pages = stored_pages(track.name, paper, track.profile)
-    failed = {}
-    for key in [page.key for page in pages if page.key != SCOREBOARD]:
+    folder, stored = (samples_folder(track.name, track.profile, n) for n in (seeds, 0))
+    keys, failed = [paper] if paper else [key for key in PAPERS if tables_of(key, stored)], {}
+    for key in keys:
         if not tables_of(key, folder):
             folder.mkdir(parents=True, exist_ok=True)
-            for path in (STORED / track.name).glob(f"{key}.*"):
+            for path in stored.glob(f"{key}.*"):
                 shutil.copy(path, folder)
         try:
             count = more.add(key, track, folder, seeds=seeds, jobs=jobs, cluster=cluster)
@@ -310,7 +309,8 @@ def train_more(
         except (ValueError, OSError, RuntimeError) as error:
             failed[key] = str(error)
     get_reusable_executor().shutdown()
-    return [Page(key=page.key, track=track.name, samples=folder) for page in pages], failed
+    of = [key for key in keys if key not in failed] + ([] if paper else [SCOREBOARD])
+    return [Page(key=key, track=track.name, samples=folder) for key in of], failed
 
 
 def train_again(pages: Sequence[Page], jobs: int) -> list[str]:
