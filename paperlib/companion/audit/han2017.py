@@ -136,7 +136,7 @@ def fitted() -> Iterator[Result]:
         for task, target in product(TASKS, TARGETS)
         if not any(could_be_one_input(modality, task, target) for modality in ALONE)
     ]
-    found = f"{len(both)} of {len(TASKS) * len(TARGETS)} are surely no fit of one input: {', '.join(both)}"
+    found = f"{len(both)} of {len(TASKS) * len(TARGETS)} contradict one input: {', '.join(both)}"
     yield Result("one-input", "Simple Linear Regression", found, truth(not both))
     parts = []
     for task, target in product(TASKS, ("sigma(A)", "sigma(V)")):
