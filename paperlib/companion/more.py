@@ -58,7 +58,8 @@ def add(key: str, track: Track, folder: Path, *, seeds: int = 0, jobs: int = 1, 
         kept = {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, folder)}
         labels = dict.fromkeys(name for block in planned for name in block.labels)
         tables = joined(kept, made, [*labels]) if kept else made
-        samples.write(tables, key, track.name, folder=folder)
+        changed = {name: table for name, table in tables.items() if table is not kept.get(name)}
+        samples.write(changed, key, track.name, folder=folder)
         note(key, folder, done)
         count += sum(len(block.runs) for block in blocks)
     return count
