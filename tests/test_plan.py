@@ -45,6 +45,11 @@ def test_a_plan_is_the_product_of_its_choices(folder):
     assert len(read_plan("x", SMOKE, seeds=1)[0].runs) == 1
 
 
+def test_more_seeds_are_not_asked_of_what_is_trained_once(folder):
+    (folder / "x.yaml").write_text("- {task: m:f, data: faces}\n- {task: m:g, data: faces, seeds: 2}")
+    assert [len(b.runs) for b in read_plan("x", SMOKE, seeds=5)] == [1, 5]
+
+
 def test_recordings_that_are_tested_in_turn_have_each_block_once_a_turn(folder, monkeypatch):
     record = replace(SMOKE.recordings(), truth=None)
     record = replace(record, split=np.array([IN_TURN] * len(record)))

@@ -368,8 +368,6 @@ def test_a_paper_whose_runs_fail_stops_no_other(planned, executed, tmp_path):
 
 
 MORE = ["--train", "more", "--jobs", "1", "--track", "twin", "--paper", "toy"]
-
-
 OLD = pd.DataFrame({"item": [0, 1], "seed": 0, "method": "old", "prediction": [5.0, 6.0]})
 
 
@@ -386,6 +384,16 @@ def test_more_seeds_are_added_to_what_is_stored_and_nothing_is_trained_twice(pla
         assert table["seed"].tolist() == [0, 0, *seeds] and table["prediction"].tolist() == [5, 6, *seeds]
         assert more.trained("toy", folder)["seed"].tolist() == sorted(set(seeds))
         assert samples.read("toy", "twin", "items", folder=folder).equals(SAMPLES)
+
+
+def test_runs_of_a_stored_name_with_other_settings_are_refused(planned, tmp_path):
+    samples.write({"": OLD}, "toy", "twin")
+    reproduce.main(MORE)
+    plan_of_toy = tmp_path / "plans" / "toy.yaml"
+    plan_of_toy.write_text(plan_of_toy.read_text().replace("name: a}", "name: a, epochs: 9}"))
+    with pytest.raises(SystemExit, match="hold a, seed 0, with other settings or data; TRAIN=all"):
+        reproduce.main(MORE)
+    assert trained(tmp_path) == ["a-0", "a-1"]
 
 
 def test_seeds_before_one_that_fails_are_kept(planned, tmp_path):

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from filelock import FileLock
 
 from paperlib import files
 from paperlib.companion import samples
-from paperlib.companion.provenance import device
+from paperlib.companion.provenance import device, digest
+from paperlib.tracks import Track, check_unchanged
 
 if TYPE_CHECKING:
-    from paperlib.companion.runs import Result
-    from paperlib.tracks import Track
+    from paperlib.companion.plan import Block
+    from paperlib.companion.samples import Planned
 
 COLUMNS = ("identity", "what", "seed", "seconds", "machine")
 
@@ -32,37 +34,58 @@ def add(key: str, track: Track, folder: Path, *, seeds: int = 0, jobs: int = 1, 
 
     Raises:
         RuntimeError: a run failed; the seeds before it are added.
-        ValueError: the samples are of other items than the data.
+        ValueError: the samples hold runs of the same names with other settings or data, or are of other items.
     """
     from paperlib.companion.plan import read_plan
     from paperlib.companion.runs import run_missing
-    from paperlib.tracks import check_unchanged
 
     planned = read_plan(key, track, seeds=seeds)
-    wanted = {run.identity for block in planned for run in block.runs}
-    count = 0
+    lacking, count = _lacking(planned, trained(key, folder), key), 0
+    labels = list(dict.fromkeys(name for block in planned for name in block.labels))
     for seed in range(max((len(block.runs) for block in planned), default=0)):
-        known = {*trained(key, folder)["identity"]}
-        new = wanted.difference(known)
         blocks = [
-            replace(block, runs=[run for run in block.runs if run.identity in new])
+            replace(block, runs=[run for run in block.runs if run.identity in lacking])
             for block in read_plan(key, track, seeds=seed + 1)
         ]
         blocks = [block for block in blocks if block.runs]
-        if not blocks:
-            continue
         run_missing([run for block in blocks for run in block.runs], jobs=jobs, cluster=cluster)
         done = [(dict(block.labels), run_missing(block.runs)) for block in blocks]
-        made = import_module(f"paperlib.companion.samples.{key}").build(track, done)
-        check_unchanged(track)
+        if done:
+            _add(done, key, track, folder, labels)
+            lacking -= {run.identity for block in blocks for run in block.runs}
+            count += sum(len(block.runs) for block in blocks)
+    return count
+
+
+def _lacking(planned: Sequence[Block], known: pd.DataFrame, key: str) -> set[str]:
+    """Identities of the runs that are planned and not known; no other run may have the name of one of them."""
+    stored = dict(zip(zip(known["what"], known["seed"], strict=True), known["identity"], strict=True))
+    lacking = set()
+    for block in planned:
+        for run in block.runs:
+            name = ", ".join(block.labels.values()), run.seed
+            if stored.get(name, run.identity) != run.identity:
+                raise ValueError(
+                    f"the stored samples of {key} hold {name[0]}, seed {name[1]}, with other settings or data; "
+                    f"TRAIN=all makes them anew"
+                )
+            if name not in stored:
+                lacking.add(run.identity)
+    return lacking
+
+
+def _add(done: Planned, key: str, track: Track, folder: Path, labels: Sequence[str]) -> None:
+    """Put the rows of these runs into the samples, and the runs on the list; others wait meanwhile."""
+    made = import_module(f"paperlib.companion.samples.{key}").build(track, done)
+    check_unchanged(track)
+    lock = files.CACHE / "locks" / f"{digest(str(folder.resolve()))}-{key}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
         kept = {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, folder)}
-        labels = dict.fromkeys(name for block in planned for name in block.labels)
-        tables = joined(kept, made, [*labels]) if kept else made
+        tables = joined(kept, made, labels) if kept else made
         changed = {name: table for name, table in tables.items() if table is not kept.get(name)}
         samples.write(changed, key, track.name, folder=folder)
         note(key, folder, done)
-        count += sum(len(block.runs) for block in blocks)
-    return count
 
 
 def joined(
@@ -99,9 +122,7 @@ def trained(key: str, folder: Path) -> pd.DataFrame:
     return pd.DataFrame(columns=list(COLUMNS))
 
 
-def note(
-    key: str, folder: Path, done: Sequence[tuple[Mapping[str, str], Sequence[Result]]], *, anew: bool = False
-) -> None:
+def note(key: str, folder: Path, done: Planned, *, anew: bool = False) -> None:
     """Write down that the samples hold these runs, beside those that they held, or `anew`."""
     lines = [
         {

@@ -57,6 +57,8 @@ class Block:
 def read_plan(key: str, track: Track, *, seeds: int = 0) -> list[Block]:
     """The blocks of a paper on a track, in the plan's order; `seeds` (0: the plan's) is how many runs each has.
 
+    A block of one seed keeps it: others wait for it, such as the network of pseudo labels.
+
     A block of the file has `task`, `data` (see `_data`), and perhaps
 
     when, unless: track, profile: lists of names; of a list of such mappings, one is enough.
@@ -162,7 +164,8 @@ def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, see
         "data": _fingerprint(track, entry["data"], data),
     }
     count = given.get("seeds", 1)
-    count = seeds or (count[track.profile] if isinstance(count, Mapping) else count)
+    count = count[track.profile] if isinstance(count, Mapping) else count
+    count = count if count == 1 else seeds or count
     numbers = [s + m for s in range(count) for m in entry.get("members", [0])]
     for choice in product(*allowed):
         chosen = _chosen(settings, [more for _, more in choice])
