@@ -411,7 +411,7 @@ def test_tables_that_have_no_runs_stay_and_other_items_are_refused():
     made = {"": at.assign(method="b"), "faces": pd.DataFrame({"item": [3], "seed": 1})}
     both = more.joined(kept, made, ["method"])
     assert both[""]["method"].tolist() == ["a", "b"] and both["faces"] is kept["faces"]
-    with pytest.raises(ValueError, match="other faces"):
+    with pytest.raises(ValueError, match="other items"):
         more.joined(kept, {"": at.assign(item=4)}, ["method"])
 
 

@@ -101,7 +101,7 @@ def joined(
     about = [c for c in ("item", "unit", "part", "dimension") if c in made[""] and c in kept[""]]
     of = [set(x[about].astype(str).itertuples(index=False, name=None)) for x in (made[""], kept[""])]
     if not of[0] <= of[1]:
-        raise ValueError("the stored samples are of other faces than these data: the same files are needed")
+        raise ValueError("the stored samples are of other items than these data: the same files are needed")
     out = dict(kept)
     for name, table in kept.items():
         new = made.get(name, pd.DataFrame())
