@@ -184,7 +184,10 @@ class Predicted:
         out = pd.concat(parts, ignore_index=True)
         numbers = ["label", "prediction", "centred", "true"]
         out = out.astype({"item": np.int32, **dict.fromkeys(numbers, np.float32)})
-        for column in ("prediction", "centred"):  # half the file, and no number of the page moves by a thousandth
+        for column in (
+            "prediction",
+            "centred",
+        ):  # half the file, and no number of the page moves by a thousandth
             out[column] = (out[column] * GRID).round() / GRID
         return pd.DataFrame({**keys, "seed": np.int8(self.seed), **out})
 
