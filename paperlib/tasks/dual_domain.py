@@ -271,7 +271,8 @@ def targets(track: Track, settings: Mapping[str, Any], seed: int) -> NDArray[np.
     """The distributions (n, K) that the training rows' categories are learnt from.
 
     Settings: `method`: "one-hot", "label smoothing" by `SMOOTHING`, or the given label fused by `alpha` with what
-    "Euclid" (eq. 3) or "GMM" (eq. 2) makes of valence and arousal, or with the "votes" that these came from.
+    "Euclid" (eq. 3) or "GMM" (eq. 2) makes of valence and arousal, or with the "votes" that these came from. "smoothing
+    as soft" leaves the given labels as much as "Euclid" does on average, and deals the rest evenly.
     """
     parts = problem(track, settings["kind"], settings["split"])
     given = training_labels(track, settings, seed)[0]
@@ -289,6 +290,10 @@ def targets(track: Track, settings: Mapping[str, Any], seed: int) -> NDArray[np.
     else:
         mixed = np.full((len(given), k), 1 / k)
     share = {"one-hot": 1.0, "label smoothing": 1 - SMOOTHING}.get(method, settings["alpha"])
+    if method == "smoothing as soft":
+        fused = targets(track, {**settings, "method": "Euclid"}, seed)
+        left = fused[np.arange(len(given)), given].mean(dtype=np.float64)
+        share = float((left - 1 / k) / (1 - 1 / k))
     return fuse(given, mixed, alpha=share).astype(np.float32)
 
 
