@@ -188,9 +188,13 @@ def _floor(log_p: NDArray[np.float64], seed: int) -> float:
 
 
 def _training(track: Track, runs: Planned) -> Iterator[pd.DataFrame]:
-    """The training faces of each data set: right label, the first seed's with 30 % wrong, place, and people's votes."""
+    """The training faces of each data set: right label, the first seed's with 30 % wrong, place, and people's votes.
+
+    Where nobody learnt from labels that were 30 % wrong, these are the natural ones.
+    """
+    noise = "30 %" if any(x["noise"] == "30 %" for x, _ in runs) else "natural"
     for x, results in runs:
-        if x["variant"] or (x["noise"], x["method"]) != ("30 %", "One-hot"):
+        if x["variant"] or (x["noise"], x["method"]) != (noise, "One-hot"):
             continue
         parts, settings = _parts(track, results), results[0].run.settings
         rows, given = parts.train, training_labels(track, settings, 0)[0]
