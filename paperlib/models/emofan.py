@@ -195,15 +195,16 @@ class EmoFAN(nn.Module):
         size: int = 256,
     ) -> None:
         super().__init__()
-        if classes not in CLASSES:
-            raise ValueError(f"classes must be one of {', '.join(map(str, CLASSES))}; got {classes}")
-        if width < 16 or width % 16:
-            raise ValueError(f"width must be a multiple of 16; got {width}")
-        if depth < 1 or modules < 1:
-            raise ValueError(f"depth and modules must be at least 1; got {depth} and {modules}")
-        step = STRIDE * 2**depth
-        if size < step or size % step:
-            raise ValueError(f"size must be a multiple of {step} for depth {depth}; got {size}")
+        if (
+            classes not in CLASSES
+            or min(width, depth, modules, size) < 1
+            or width % 16
+            or size % (STRIDE * 2**depth)
+        ):
+            raise ValueError(
+                f"classes must be one of {', '.join(map(str, CLASSES))}, width a multiple of 16 and size one of "
+                f"{STRIDE} * 2^depth; got {classes=}, {width=}, {depth=}, {modules=}, {size=}"
+            )
         self.classes, self.attention, self.size = classes, attention, size
         self.fan = FAN(width=width, depth=depth, modules=modules)
         before = width * (1 + modules) + (0 if attention else LANDMARKS)
@@ -289,16 +290,10 @@ def landmarks_from_heatmaps(heatmaps: Tensor, *, size: int) -> Tensor:
     return torch.stack([x * (size / w), y * (size / h)], dim=2)
 
 
-def nme(predicted: Tensor, true: Tensor, *, by: str) -> Tensor:
+def nme(predicted: Tensor, true: Tensor) -> Tensor:
     """Each face's mean distance between predicted and true landmarks (n, 68, 2) over its size: (n,).
 
-    `by` names the size: "box", the root of the area of the true landmarks' bounding box, or "interocular", the distance
-    of the outer corners of the true eyes.
+    The size is the root of the area of the true landmarks' bounding box.
     """
-    if by == "box":
-        scale = (true.amax(dim=1) - true.amin(dim=1)).prod(dim=1).sqrt()
-    elif by == "interocular":
-        scale = (true[:, 36] - true[:, 45]).norm(dim=1)
-    else:
-        raise ValueError(f"by must be box or interocular; got {by!r}")
+    scale = (true.amax(dim=1) - true.amin(dim=1)).prod(dim=1).sqrt()
     return (predicted - true).norm(dim=2).mean(dim=1) / scale
