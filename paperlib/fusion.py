@@ -1,9 +1,6 @@
 """Mixed labels: what valence and arousal say of the category, fused with the one that was chosen (neo2023, sec. 3).
 
-    parameters = fit_label_parameters(affect, label, classes=EXPRESSIONS, source="my training set")
-    target = fuse(label, posterior(parameters, affect), alpha=0.5)
-
-Everything is computed for all rows at once, in float64, before training.
+Everything is computed for all rows at once, in float64, before training; docs/methods.md has an example.
 """
 
 from __future__ import annotations

@@ -61,9 +61,6 @@ def t_test(
     return TTest(statistic=float(statistic), df=float(df), p=float(p), hedges_g=g)
 
 
-# Correlations
-
-
 def compare_correlations(r1: float, n1: int, r2: float, n2: int) -> ZTest:
     """Fisher's two-sided r-to-z test of two correlations from independent samples of n1 and n2 pairs.
 

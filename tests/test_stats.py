@@ -2,19 +2,11 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 from statsmodels.stats.meta_analysis import effectsize_smd
 
-from paperlib.stats import (
-    _fourth_k_statistic,
-    compare_correlations,
-    observed_variance,
-    t_test,
-    variance_ceiling_from_ratings,
-)
+from paperlib.stats import compare_correlations, observed_variance, t_test, variance_ceiling_from_ratings
 
 
 @pytest.mark.parametrize("equal_variance", [True, False])
@@ -73,16 +65,6 @@ def reached(truth, ratings):
     return stats.pearsonr(truth, observed_variance(ratings)).statistic
 
 
-@pytest.mark.parametrize("raters", [2, 3, 10])
-def test_ceiling_is_what_the_truth_itself_reaches(rng, raters):
-    truth = rng.uniform(0.01, 0.2, size=100_000)
-    ratings = rng.normal(0.1, np.sqrt(truth)[:, None], size=(len(truth), raters))
-    expected = reached(truth, ratings)
-    assert variance_ceiling_from_ratings(ratings, gaussian=True) == pytest.approx(expected, abs=0.02)
-    if raters >= 4:
-        assert variance_ceiling_from_ratings(ratings) == pytest.approx(expected, abs=0.02)
-
-
 def category_votes(rng, items, raters):
     """Votes of known category distributions, on an axis: ratings (items, raters) and true variances."""
     points = np.array([0.0, 0.85, -0.63, 0.36, -0.12, -0.6, -0.43, -0.55])
@@ -117,14 +99,7 @@ def test_closed_form_is_the_average_over_all_splits_of_the_raters():
     assert variance_ceiling_from_ratings(ratings) ** 2 == pytest.approx(expected, rel=1e-9)
 
 
-@given(st.lists(st.integers(-20, 20), min_size=4, max_size=12))
-def test_fourth_k_statistic_is_scipys(values):
-    x = np.array([[*values, np.nan]]) / 10
-    ours = _fourth_k_statistic(x, np.array([len(values)]), observed_variance(x))
-    assert_allclose(ours[0], stats.kstat(np.array(values) / 10, 4), atol=1e-9)
-
-
-@pytest.mark.parametrize(("raters", "gaussian"), [(3, True), (6, False)])
+@pytest.mark.parametrize(("raters", "gaussian"), [(2, True), (3, True), (6, False)])
 def test_ceiling_of_raters_with_a_bias_of_their_own(rng, raters, gaussian):
     truth = rng.uniform(0.01, 0.2, size=100_000)
     ratings = rng.normal(np.linspace(-0.5, 0.5, raters), np.sqrt(truth)[:, None])

@@ -1,5 +1,4 @@
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -70,9 +69,6 @@ SCHEDULES = {
 }
 
 
-# --- repeatable ---
-
-
 def test_a_seed_names_its_weights_to_the_bit():
     first, second = (trained(SCHEDULES["adamw"], seed=1) for _ in range(2))
     assert torch.equal(first[0], second[0])
@@ -133,9 +129,6 @@ def test_a_damaged_checkpoint_is_named(tmp_path, damage):
         trained(SCHEDULES["adam"], checkpoint=checkpoint)
 
 
-# --- the steps ---
-
-
 def test_learning_rate_by_hand():
     steps = Schedule(epochs=250, batch=1, learning_rate=0.01, decay=0.1, decay_every=100)
     assert [steps.learning_rate_at(e, 0.0) for e in (0, 99, 100, 199, 200)] == pytest.approx(
@@ -146,8 +139,6 @@ def test_learning_rate_by_hand():
     assert cosine.learning_rate_at(0, 0.05) == pytest.approx(2 * 0.501 * (1 + math.cos(0.05 * math.pi)) / 2)
     assert cosine.learning_rate_at(0, 0.5) == pytest.approx(1.0)
     assert cosine.learning_rate_at(0, 1.0) == pytest.approx(0.0)
-    falling = [cosine.learning_rate_at(0, p) for p in np.linspace(0.1, 1, 50)]
-    assert all(a > b for a, b in pairwise(falling))
 
 
 def test_each_step_uses_its_learning_rate():
@@ -203,9 +194,6 @@ def test_patience_without_validation_is_refused():
 def test_a_schedule_that_cannot_be_is_refused(settings):
     with pytest.raises(ValueError, match="must be"):
         Schedule(**{"epochs": 1, "batch": 1, "learning_rate": 0.1} | settings)
-
-
-# --- rows and batches ---
 
 
 @pytest.mark.parametrize(
@@ -278,15 +266,12 @@ def test_training_on_faces_never_reads_the_test_labels(track, faces, tmp_path, l
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
-def test_training_on_ratings_learns_the_ratings(track, faces, tmp_path):
+def test_training_learns_the_ratings_or_the_place_of_the_voted_category(track, faces, tmp_path):
     faces.ratings[:] = [0.8, -0.8]  # while the labels average zero
-    predicted = train_faces(track, {**SETTINGS, "target": "rating"}, 0, tmp_path / "run.ckpt")
+    predicted = train_faces(track, SETTINGS | {"target": "rating"}, 0, tmp_path / "a.ckpt")
     assert np.abs(predicted["mean"].mean(axis=0) - [0.8, -0.8]).max() < 0.5
-
-
-def test_training_on_votes_learns_the_place_of_the_voted_category(track, faces, tmp_path):
     faces.votes[:] = 10 * (np.array(EXPRESSIONS) == "happy")
-    predicted = train_faces(track, {**SETTINGS, "loss": "votes"}, 0, tmp_path / "run.ckpt")
+    predicted = train_faces(track, SETTINGS | {"loss": "votes"}, 0, tmp_path / "b.ckpt")
     assert np.abs(predicted["mean"] - CIRCUMPLEX["happy"]).max() < 0.3
 
 
@@ -329,9 +314,6 @@ def test_sequences_are_predicted_by_a_network_that_never_saw_the_subject(monkeyp
         assert np.array_equal(values[own], after[name][own])
         assert not np.array_equal(values, after[name])
     assert not list(tmp_path.iterdir())  # no checkpoint of a finished fold is left
-
-
-# --- the mean of the weights ---
 
 
 def normalised():

@@ -8,12 +8,4 @@ from paperlib.models.expression import ExpressionNet
 from paperlib.models.label_variance import LabelVarianceNet
 from paperlib.models.ldlva import LDLVA
 
-__all__ = [
-    "BLSTM",
-    "LDLVA",
-    "DualDomainNet",
-    "EmoFAN",
-    "ExpressionNet",
-    "LabelVarianceNet",
-    "build_backbone",
-]
+__all__ = ["BLSTM", "LDLVA", "DualDomainNet", "EmoFAN", "ExpressionNet", "LabelVarianceNet", "build_backbone"]

@@ -29,14 +29,6 @@ class EmoFANOutput(NamedTuple):
     affect: Tensor  # (n, 2) valence and arousal, not clipped
 
 
-class FANFeatures(NamedTuple):
-    """What the face alignment network hands on; all maps have a quarter of the picture's size."""
-
-    stem: Tensor  # (n, width, h, w)
-    modules: list[Tensor]  # of each module (n, width, h, w)
-    heatmaps: list[Tensor]  # of each module (n, 68, h, w)
-
-
 def _pre_activated(before: int, after: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.BatchNorm2d(before),
@@ -122,7 +114,11 @@ class AlignmentModule(nn.Module):
 
 
 class FAN(nn.Module):
-    """The face alignment network of Bulat and Tzimiropoulos (ICCV 2017)."""
+    """The face alignment network of Bulat and Tzimiropoulos (ICCV 2017).
+
+    It hands on the stem's features and each module's (n, width, h, w), and each module's heatmaps (n, 68, h, w); h and
+    w are a quarter of the picture's size.
+    """
 
     def __init__(self, *, width: int, depth: int, modules: int) -> None:
         super().__init__()
@@ -131,14 +127,14 @@ class FAN(nn.Module):
             AlignmentModule(width, depth, last=i == modules - 1) for i in range(modules)
         )
 
-    def forward(self, images: Tensor) -> FANFeatures:
+    def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         stem = x = self.stem(images)
         features, heatmaps = [], []
         for stage in self.stages:
             kept, maps, x = stage(x)
             features.append(kept)
             heatmaps.append(maps)
-        return FANFeatures(stem, features, heatmaps)
+        return stem, features, heatmaps
 
 
 class AffectHead(nn.Module):
@@ -222,7 +218,7 @@ class EmoFAN(nn.Module):
 
     def alignment(self, images: Tensor) -> list[Tensor]:
         """The heatmaps of every module, to train face alignment by: each (n, 68, size / 4, size / 4)."""
-        return self.fan(self._rgb(images)).heatmaps
+        return self.fan(self._rgb(images))[2]
 
     def _rgb(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2:] != (self.size, self.size):

@@ -98,6 +98,8 @@ class VoteNet(nn.Module):
     sum p_k c_k and variance sum p_k (c_k - mean)^2: the same outputs as `LabelVarianceNet`, and the logits.
     """
 
+    coordinates: Tensor
+
     def __init__(self, backbone: nn.Module, features: int, *, coordinates: Tensor) -> None:
         super().__init__()
         self.backbone = backbone
@@ -110,8 +112,7 @@ class VoteNet(nn.Module):
     def distribution(self, logits: Tensor) -> LabelDistribution:
         """Mean and log variance (batch, 2) of the circumplex position under softmax(logits)."""
         p = logits.softmax(dim=1)
-        mean = p @ self.coordinates  # type: ignore[operator]
-        second = p @ self.coordinates.square()  # type: ignore[operator]
+        mean, second = p @ self.coordinates, p @ self.coordinates.square()
         return LabelDistribution(mean, (second - mean.square()).clamp_min(1e-9).log())
 
 
