@@ -35,9 +35,8 @@ def warp(x: Tensor, *, turn: float = 7.0, zoom: float = 0.08, move: float = 0.08
     becomes larger or smaller, `move` a share of the side. Edges are repeated, pixels interpolated.
     """
     n = len(x)
-    turned, zoomed, across, down, *_ = torch.empty(6, n, device=x.device).uniform_(
-        -1, 1
-    )  # six for stored runs
+    # two more are drawn than are used, as when the stored runs were trained
+    turned, zoomed, across, down, _, _ = torch.empty(6, n, device=x.device).uniform_(-1, 1)
     side = 1 - 2 * (torch.rand(n, device=x.device) < 0.5).float()
     angle, scale = torch.deg2rad(turn * turned), torch.exp(math.log1p(zoom) * zoomed)
     cos, sin = scale * angle.cos(), scale * angle.sin()

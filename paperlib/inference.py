@@ -1,8 +1,7 @@
 """Valence, arousal, expression and landmarks of cropped faces and videos, with a trained `EmoFAN`.
 
 The full-size network spends its time in convolutions. OpenVINO's are faster than torch's in fp32, and bf16 halves the
-time or better where the processor has instructions for it: `make bench` measures each beside plain torch. Folding batch
-norms gains nothing: EmoFAN's blocks normalise before they convolve, so only four of its batch norms could be folded.
+time or better where the processor has instructions for it: `make bench` measures each beside plain torch.
 """
 
 from __future__ import annotations
@@ -114,12 +113,8 @@ class Predictor:
             sides = mirrored.new_tensor([-1, 1]), mirrored.new_tensor([size, 0])
             landmarks = (landmarks + mirrored * sides[0] + sides[1]) / 2
         scale = np.array([(p.shape[1] / size, p.shape[0] / size) for p in pictures], np.float32)
-        probability = logits.softmax(dim=1)
-        return (
-            affect.clamp(-1, 1).cpu().numpy(),
-            probability.cpu().numpy(),
-            landmarks.cpu().numpy() * scale[:, None],
-        )
+        affect, probability = affect.clamp(-1, 1), logits.softmax(dim=1)
+        return affect.cpu().numpy(), probability.cpu().numpy(), landmarks.cpu().numpy() * scale[:, None]
 
     def _input(self, picture: NDArray[np.uint8]) -> Tensor:
         """(h, w, 3) or (h, w) to (1, 3, size, size)."""
@@ -199,10 +194,10 @@ def crop_face(
 def checked(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     """The pictures, (h, w, 3) or (h, w), of an array of many or of a list; ValueError for what is neither."""
     alone = isinstance(images, np.ndarray) and (images.ndim < 3 or images.shape[2:] in ((1,), (3,), (4,)))
-    pictures = [images] if alone else list(images)
-    wrong = [p for p in pictures if not _is_picture(p)]
-    if alone or wrong or not pictures:
-        first = (wrong or pictures or [images])[0]
+    pictures = [] if alone else list(images)
+    wrong: list[object] = [images] if alone else [p for p in pictures if not _is_picture(p)]
+    if wrong or not pictures:
+        first = wrong[0] if wrong else images
         got = f"{getattr(first, 'dtype', type(first).__name__)} {getattr(first, 'shape', '')}"
         raise ValueError(
             "pictures must be uint8 (n, h, w, 3) or (n, h, w), or a list of (h, w, 3) and (h, w); "

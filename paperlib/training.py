@@ -156,9 +156,8 @@ def fit(
         if _stopped(history, schedule):
             break
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch, 1]).generate_state(1)[0]))
-        torch.empty(
-            (), dtype=torch.int64
-        ).random_()  # as torch's DataLoader draws, by which stored runs were trained
+        # torch's DataLoader, which read rows when the stored runs were trained, draws a number first
+        torch.empty((), dtype=torch.int64).random_()
         network.train()
         total = 0.0
         batches = epoch_batches(len(rows), schedule.batch, seed=seed, epoch=epoch)

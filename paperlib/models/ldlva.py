@@ -31,8 +31,7 @@ class LDLVAOptions:
         value, as the release has it.
     factor_start: lambda before training (the release's free value 0.5 is lambda 0.378).
     factor_rate: of its own gradient descent, for the loss of its own picture. 0: lambda stays as it is (Table 4, ii).
-        The release's 10 on a mean over 32 is 0.3125 here. Adam, which the paper uses for all, would move
-        every factor by the same step whatever the size of its gradient.
+        The release's 10 on a mean over 32 is 0.3125 here. By Adam, the paper's, every factor would step equally far.
     factor_after: visits of a picture before its factor moves. The paper starts from a pretrained network and waits for
         nothing; a network from scratch doubts every label at first.
     factor_feels_pull: whether lambda descends the discriminative loss too, as eq. 10 has it, or the classification
@@ -137,8 +136,8 @@ def pull(features: Tensor, centres: Tensor, factor: Tensor) -> Tensor:
 def move_centres(centres: Tensor, features: Tensor, label: Tensor, factor: Tensor, *, scale: str) -> Tensor:
     """Centres (m, V) after a step down eq. 10, which takes each class's mean of the batch and not its sum.
 
-    The rate and the division by one plus the class's count are those of Wen et al. (ECCV 2016, eq. 4), whom le2023 says
-    it follows; pictures weigh 1 - lambda.
+    The rate of 1/2 and the division by one plus the class's count are those of Wen et al. (ECCV 2016, eq. 4), whom
+    le2023 says it follows; pictures weigh 1 - lambda.
     """
     check_shapes("m V, b V, b, b", centres=centres, features=features, label=label, factor=factor)
     one_hot = F.one_hot(label, len(centres)).float()
