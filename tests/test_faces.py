@@ -59,14 +59,6 @@ def test_many_faces_come_from_left_to_right(person, network):
     assert found.landmarks.shape == (2, 68, 2)
 
 
-def test_a_picture_without_a_face_has_a_line_that_says_so(network):
-    found = faces.read(np.full((200, 200, 3), 90, np.uint8), network)
-    assert found.table["remark"].tolist() == [faces.NONE]
-    assert found.table[["face", "valence", "expression"]].isna().all(axis=None)
-    assert np.isnan(found.landmarks).all()
-    assert list(found.table) == list(faces.COLUMNS)
-
-
 def test_a_face_cut_by_the_border_is_read_and_remarked(person, points, network):
     cut = person[:, round(points[:, 0].min()) + 12 :]
     found = faces.read(cut, network)
@@ -103,10 +95,12 @@ def test_a_face_reads_the_same_alone_and_in_a_folder(tmp_path, person, network):
         faces.read(tmp_path / "broken.jpg", network)
 
 
-def test_frames_of_a_video_are_numbered(person, network):
+def test_frames_are_numbered_and_one_without_a_face_has_a_line_that_says_so(person, network):
     found = faces.read(np.stack([person, person, np.zeros_like(person)]), network)
     assert found.table["picture"].tolist() == ["0", "1", "2"]
     assert found.table["remark"].tolist() == ["", "", faces.NONE]
+    assert found.table.loc[2, ["face", "valence", "expression"]].isna().all()
+    assert np.isnan(found.landmarks[2]).all() and list(found.table) == list(faces.COLUMNS)
 
 
 def test_another_detector_gives_landmarks_or_boxes(person, points, network):
