@@ -24,7 +24,8 @@ def calibration_error(log_probability: ArrayLike, label: ArrayLike, *, bins: int
 
     A confidence on the edge of two bins belongs to the lower one (Guo et al. 2017).
     """
-    log_p, label = _checked(log_probability, label)
+    log_p = _normalised(log_probability)
+    label = _checked(log_p, label)
     confidence, right = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == label
     where = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
     gap, n = np.bincount(where, weights=right - confidence), np.bincount(where)
@@ -40,8 +41,7 @@ def fit_temperature(log_probability: ArrayLike, label: ArrayLike) -> float:
     """
     log_p, shares = _normalised(log_probability), _to_array(label)
     if shares.ndim == 1:
-        log_p, label = _checked(log_probability, label)
-        shares = np.eye(log_p.shape[1])[label]
+        shares = np.eye(log_p.shape[1])[_checked(log_p, shares)]
     check_shapes("n K, n K", log_probability=log_p, shares=shares)
     if not (np.isfinite(shares) & (shares >= 0)).all():
         raise ValueError("shares of raters must be 0 or more; leave rows without any out, and count them")
@@ -67,14 +67,14 @@ def _to_array(label: ArrayLike) -> NDArray:
     return label.detach().cpu().numpy() if hasattr(label, "detach") else np.asarray(label)
 
 
-def _checked(log_probability: ArrayLike, label: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    log_p, label = _normalised(log_probability), _to_array(label)
+def _checked(log_p: NDArray[np.float64], label: ArrayLike) -> NDArray[np.integer]:
+    label = _to_array(label)
     check_shapes("n K, n", log_probability=log_p, label=label)
     if not np.issubdtype(label.dtype, np.integer) or ((label < 0) | (label >= log_p.shape[1])).any():
         raise ValueError(
             f"labels must be integers 0 to {log_p.shape[1] - 1}; leave rows without one out, and count them"
         )
-    return log_p, label.astype(np.int64)
+    return label
 
 
 def _normalised(log_probability: ArrayLike) -> NDArray[np.float64]:

@@ -82,9 +82,7 @@ def _each(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 @functools.cache
 def _dlib() -> tuple[Any, Any]:
     """dlib's detector of upright faces, and its predictor of landmarks."""
-    models = importlib.util.find_spec(
-        "face_recognition_models"
-    )  # found, not imported: it needs an old setuptools
+    models = importlib.util.find_spec("face_recognition_models")  # not imported: it needs an old setuptools
     try:
         import dlib
     except ImportError:

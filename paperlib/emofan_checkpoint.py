@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,19 +95,13 @@ def load_released(source: str | Path | Mapping[str, Tensor]) -> EmoFAN:
             f"{where}: emo_fc_2.3.bias has {classes + 2} values; {sorted(CLASSES)} classes have two more"
         )
     model = EmoFAN(classes=classes, attention=reduce is None or reduce.shape[1:2] != (836,))
-    expected = {released_name(name): (name, tensor.shape) for name, tensor in model.state_dict().items()}
-    _refuse(where, "tensors missing", [name for name in expected if name not in state])
-    _refuse(where, "tensors left over", [name for name in state if name not in expected])
-    _refuse(
-        where,
-        "tensors of another shape",
-        [
-            f"{name} {tuple(state[name].shape)} for {tuple(shape)}"
-            for name, (_, shape) in expected.items()
-            if state[name].shape != shape
-        ],
-    )
-    model.load_state_dict({ours: state[name] for name, (ours, _) in expected.items()})
+    ours = {released_name(name): name for name in model.state_dict()}
+    try:
+        model.load_state_dict({ours.get(name, f"released {name}"): tensor for name, tensor in state.items()})
+    except RuntimeError as error:  # it lists what is missing, left over or of another shape
+        raise ValueError(
+            f"{where} is not the released network: {' '.join(str(error).split())[:500]}"
+        ) from None
     return model.eval()
 
 
@@ -125,12 +119,6 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path.name} holds no state dict, a tensor for each name. Get the authors' file again."
         )
     return state
-
-
-def _refuse(where: str, what: str, names: Sequence[str]) -> None:
-    if names:
-        more = ", ..." if len(names) > 3 else ""
-        raise ValueError(f"{where}: {len(names)} {what}: {', '.join(names[:3])}{more}")
 
 
 def load_kept() -> EmoFAN:

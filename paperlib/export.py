@@ -28,29 +28,20 @@ _SUFFIXES = (".xml", ".onnx")
 class Compiled:
     """A file of `export` on the processor. Called with a batch, it gives the network's outputs, each a tensor.
 
-    It takes as many threads as torch has at the call, and fp32 unless `bf16` is asked for, where the processor has it.
+    It takes as many threads as torch has now, and fp32 unless `bf16` is asked for, where the processor has it.
     """
 
     def __init__(self, path: Path, *, bf16: bool = False) -> None:
-        self._core = openvino().Core()
-        self._model = self._core.read_model(path)
-        self._precision = "bf16" if bf16 else "f32"
-        self._compile()
-
-    def _compile(self) -> None:
-        self.threads = torch.get_num_threads()
         config = {
-            "INFERENCE_PRECISION_HINT": self._precision,
-            "INFERENCE_NUM_THREADS": self.threads,
+            "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "NUM_STREAMS": 1,
             "ENABLE_HYPER_THREADING": True,  # else two threads of one core become one
             "ENABLE_CPU_PINNING": False,  # other work may be on the same cores
         }
-        self._compiled = self._core.compile_model(self._model, "CPU", config)
+        self._compiled = openvino().Core().compile_model(path, "CPU", config)
 
     def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
-        if self.threads != torch.get_num_threads():
-            self._compile()
         outputs = self._compiled(x.contiguous().numpy())
         return tuple(torch.from_numpy(outputs[k]) for k in range(len(outputs)))
 

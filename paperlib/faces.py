@@ -1,11 +1,5 @@
 """Valence, arousal and expression of every face in a photograph, a folder of them, or a video's frames.
 
-    from paperlib import faces
-
-    found = faces.read("photo.jpg")
-    print(found.table)
-    found.draw().savefig("found.png")
-
     python -m paperlib.faces FOLDER --out affect.csv       # can be stopped, and goes on where it was
 
 Faces and landmarks come from dlib by the optional extra `faces`, whose landmarks allow research only
@@ -33,10 +27,11 @@ from paperlib import files
 from paperlib.data.pictures import PICTURES, list_pictures, open_picture
 from paperlib.detector import find_faces
 from paperlib.emofan_checkpoint import load_kept, load_released
-from paperlib.inference import Predictor, crop_face
+from paperlib.inference import Predictor, checked, crop_face
 
 Find = Callable[[NDArray[np.uint8]], ArrayLike]
 Source = str | Path | NDArray[np.uint8]
+Lines = tuple[pd.DataFrame, NDArray[np.float64]]  # of one picture, and their landmarks
 
 BOX, AFFECT = ("left", "top", "right", "bottom"), ("valence", "arousal")
 COLUMNS = ("picture", "face", *BOX, *AFFECT, "expression", "probability", "remark")
@@ -126,9 +121,7 @@ def small() -> Predictor:
     return Predictor(load_kept(), engine="torch")  # so small a network starts at once
 
 
-def _read_or_remark(
-    source: Source, name: str, network: Predictor, find: Find
-) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+def _read_or_remark(source: Source, name: str, network: Predictor, find: Find) -> Lines:
     """`_read`; of a picture that cannot be read, a line that says why."""
     try:
         return _read(source, name, network, find)
@@ -136,10 +129,7 @@ def _read_or_remark(
         return _without(name, str(error))
 
 
-def _read(
-    source: Source, name: str, network: Predictor, find: Find
-) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """The lines of one picture, and their landmarks."""
+def _read(source: Source, name: str, network: Predictor, find: Find) -> Lines:
     picture = _opened(source)
     colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
     found: NDArray[np.float64] = np.asarray(find(colour), np.float64)
@@ -170,7 +160,7 @@ def _landmarks_in(
     return np.stack([window.to_picture(p) for window, p in zip(windows, inside, strict=True)])
 
 
-def _without(name: str, remark: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+def _without(name: str, remark: str) -> Lines:
     line = pd.DataFrame([{"picture": name, "remark": remark}], columns=list(COLUMNS))
     return line.astype({"face": "Int64"}), np.full((1, 68, 2), np.nan)
 
@@ -203,12 +193,10 @@ def _name(source: Source, number: int) -> str:
 def _opened(source: Source) -> NDArray[np.uint8]:
     if not isinstance(source, np.ndarray):
         return np.asarray(open_picture(Path(source), mend="Replace it, or take it out."))
-    if source.dtype != np.uint8 or source.ndim not in (2, 3) or source.shape[2:] not in ((), (3,)):
-        raise ValueError(f"a picture must be uint8 (h, w) or (h, w, 3); got {source.dtype} {source.shape}")
-    return source
+    return checked([source])[0]
 
 
-def write(folder: Path, out: Path, network: Predictor, *, find: Find = find_faces) -> None:
+def write(folder: Path, out: Path, network: Predictor) -> None:
     """A folder's faces as a CSV file, picture by picture: the columns of `Faces.table`, and `network`, by its weights.
 
     What an earlier call wrote stays. Its last picture, which may have been cut off, is read again.
@@ -225,7 +213,7 @@ def write(folder: Path, out: Path, network: Predictor, *, find: Find = find_face
         raise ValueError(f"{out} has {min(strange)}, which is not in {folder}; name a new file")
     with out.open("a", encoding="utf-8", newline="") as file:
         for path in tqdm([path for path in pictures if path.name not in done], unit="picture"):
-            table, _ = _read_or_remark(path, path.name, network, find)
+            table, _ = _read_or_remark(path, path.name, network, find_faces)
             lines = table[[*COLUMNS]].assign(network=known)
             file.write(lines.to_csv(index=False, header=not file.tell(), lineterminator="\n"))
             file.flush()

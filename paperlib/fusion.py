@@ -1,15 +1,11 @@
 """Mixed labels: what valence and arousal say of the category, fused with the one that was chosen (neo2023, sec. 3).
 
-    parameters = fit_label_parameters(affect, label, classes=EXPRESSIONS, source="my training set")
-    target = fuse(label, posterior(parameters, affect), alpha=0.5)
-
-Everything is computed for all rows at once, in float64, before training.
+Everything is computed for all rows at once, in float64, before training; docs/methods.md has an example.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from scipy.stats import multivariate_normal
 
+from paperlib import files
 from paperlib.labels import _check_affect, _check_classes
 from paperlib.metrics import to_numpy
 from paperlib.shapes import check_shapes
@@ -49,10 +46,7 @@ class LabelParameters:
     def save(self, path: Path) -> None:
         """Write them as JSON, whole or not at all, to be carried to a data set without categories."""
         fields = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(self).items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(fields, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        files.write_text(path, json.dumps(fields, indent=1, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> LabelParameters:
@@ -64,19 +58,15 @@ class LabelParameters:
         """
         try:
             fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            arrays: dict[str, Any] = {
-                name: np.array(fields.pop(name), np.float64) for name in ("prior", "mean", "covariance")
-            }
-            fields |= {"classes": tuple(fields["classes"])}
-            found = cls(**fields, **arrays)
-            k = len(found.classes)
-            shapes = [a.shape for a in arrays.values()]
-            right = shapes == [(k,), (k, 2), (k, 2, 2)] and all(np.isfinite(a).all() for a in arrays.values())
-            right = right and bool((found.prior > 0).all() and np.isclose(found.prior.sum(), 1))
-            right = right and bool((np.linalg.eigvalsh(found.covariance) > 0).all())
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError, np.linalg.LinAlgError) as error:
+            names = ("prior", "mean", "covariance")
+            arrays: dict[str, Any] = {name: np.array(fields.pop(name), np.float64) for name in names}
+            found = cls(**fields | {"classes": tuple(fields["classes"])}, **arrays)
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path.name} holds no label parameters ({error}); write it anew") from error
-        if not right:
+        k, shapes = len(found.classes), [a.shape for a in arrays.values()]
+        right = shapes == [(k,), (k, 2), (k, 2, 2)] and all(np.isfinite(a).all() for a in arrays.values())
+        right = right and bool((found.prior > 0).all() and np.isclose(found.prior.sum(), 1))
+        if not (right and (np.linalg.eigvalsh(found.covariance) > 0).all()):
             raise ValueError(
                 f"{path.name}: priors must be positive and sum to one, and means (K, 2) and covariances (K, 2, 2), "
                 f"symmetric and positive, must belong to its {k} classes; write it anew"
@@ -108,9 +98,7 @@ def fit_label_parameters(
     if reading not in READINGS or priors not in PRIORS:
         raise ValueError(f"reading must be one of {', '.join(READINGS)} and priors of {', '.join(PRIORS)}")
     kept = [_kept(affect[label == k], reading, name, source) for k, name in enumerate(classes)]
-    counts = (
-        np.array([len(x) for x in kept]) if priors == "kept" else np.bincount(label, minlength=len(classes))
-    )
+    counts = np.array([len(x) for x in kept]) if priors == "kept" else np.bincount(label)
     return LabelParameters(
         classes=tuple(classes),
         prior=counts / counts.sum(),

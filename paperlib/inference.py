@@ -1,8 +1,7 @@
 """Valence, arousal, expression and landmarks of cropped faces and videos, with a trained `EmoFAN`.
 
 The full-size network spends its time in convolutions. OpenVINO's are faster than torch's in fp32, and bf16 halves the
-time or better where the processor has instructions for it: `make bench` measures each beside plain torch. Folding batch
-norms gains nothing: EmoFAN's blocks normalise before they convolve, so only four of its batch norms could be folded.
+time or better where the processor has instructions for it: `make bench` measures each beside plain torch.
 """
 
 from __future__ import annotations
@@ -90,9 +89,9 @@ class Predictor:
         RGB (n, h, w, 3), grey (n, h, w), or a list of (h, w, 3) and (h, w) that differ in size. ValueError for anything
         else, such as one picture alone, whose rows would pass for pictures.
         """
-        pictures = _each(images)
-        chunks = (pictures[first : first + self.batch] for first in range(0, len(pictures), self.batch))
-        return _joined([self._chunk(chunk) for chunk in chunks])
+        pictures = checked(images)
+        chunks = [self._chunk(pictures[i : i + self.batch]) for i in range(0, len(pictures), self.batch)]
+        return self._named(*(np.concatenate(parts) for parts in zip(*chunks, strict=True)))
 
     def predict_video(self, frames: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> Prediction:
         """As `predict`, of one face's frames in order; affect and probability are smoothed, landmarks are not."""
@@ -100,7 +99,8 @@ class Predictor:
         return self._named(smooth(each.affect), smooth(each.probability), each.landmarks)
 
     @torch.inference_mode()
-    def _chunk(self, pictures: Sequence[NDArray[np.uint8]]) -> Prediction:
+    def _chunk(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[NDArray, NDArray, NDArray]:
+        """Affect, probability and landmarks."""
         size = self.model.size
         inputs = torch.cat([self._input(picture) for picture in pictures])
         out = EmoFANOutput(*self._network(inputs))
@@ -110,15 +110,11 @@ class Predictor:
             out = EmoFANOutput(*self._network(inputs.flip(3)))
             logits, affect = (logits + out.expression) / 2, (affect + out.affect) / 2
             mirrored = landmarks_from_heatmaps(out.heatmaps, size=size)[:, MIRROR]
-            landmarks = (
-                landmarks + mirrored * mirrored.new_tensor([-1, 1]) + mirrored.new_tensor([size, 0])
-            ) / 2
+            sides = mirrored.new_tensor([-1, 1]), mirrored.new_tensor([size, 0])
+            landmarks = (landmarks + mirrored * sides[0] + sides[1]) / 2
         scale = np.array([(p.shape[1] / size, p.shape[0] / size) for p in pictures], np.float32)
-        return self._named(
-            affect.clamp(-1, 1).cpu().numpy(),
-            logits.softmax(dim=1).cpu().numpy(),
-            landmarks.cpu().numpy() * scale[:, None],
-        )
+        affect, probability = affect.clamp(-1, 1), logits.softmax(dim=1)
+        return affect.cpu().numpy(), probability.cpu().numpy(), landmarks.cpu().numpy() * scale[:, None]
 
     def _input(self, picture: NDArray[np.uint8]) -> Tensor:
         """(h, w, 3) or (h, w) to (1, 3, size, size)."""
@@ -129,13 +125,8 @@ class Predictor:
         return x.expand(-1, 3, -1, -1).to(self.device, self.precision, memory_format=torch.channels_last)
 
     def _named(self, affect: NDArray, probability: NDArray, landmarks: NDArray) -> Prediction:
-        names = np.array(CLASSES[self.model.classes])
-        return Prediction(
-            affect=affect,
-            probability=probability,
-            expression=names[probability.argmax(axis=1)],
-            landmarks=landmarks,
-        )
+        named = np.array(CLASSES[self.model.classes])[probability.argmax(axis=1)]
+        return Prediction(affect=affect, probability=probability, expression=named, landmarks=landmarks)
 
 
 def smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -187,7 +178,7 @@ def crop_face(
     """
     points = np.asarray(landmarks, dtype=np.float64)
     check_shapes("k 2", landmarks=points)
-    _each([image])
+    checked([image])
     if problem := misplaced(points, (image.shape[1], image.shape[0])):
         raise ValueError(f"landmarks {problem}")
     low, high = points.min(axis=0), points.max(axis=0)
@@ -200,31 +191,22 @@ def crop_face(
     return np.asarray(crop), Window(left=left, top=top, side=side, size=size)
 
 
-def _each(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+def checked(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     """The pictures, (h, w, 3) or (h, w), of an array of many or of a list; ValueError for what is neither."""
-    if isinstance(images, np.ndarray) and (
-        images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
-    ):
+    alone = isinstance(images, np.ndarray) and (images.ndim < 3 or images.shape[2:] in ((1,), (3,), (4,)))
+    pictures = [] if alone else list(images)
+    wrong: list[object] = [images] if alone else [p for p in pictures if not _is_picture(p)]
+    if wrong or not pictures:
+        first = wrong[0] if wrong else images
+        got = f"{getattr(first, 'dtype', type(first).__name__)} {getattr(first, 'shape', '')}"
         raise ValueError(
-            f"pictures must be uint8 (n, h, w, 3) or (n, h, w); got {images.dtype} {images.shape}: of one picture, "
-            "give picture[None]"
+            "pictures must be uint8 (n, h, w, 3) or (n, h, w), or a list of (h, w, 3) and (h, w); "
+            f"got {got}; of one picture, give picture[None]"
         )
-    pictures = list(images)
-    for picture in pictures:
-        if (
-            getattr(picture, "dtype", None) != np.uint8
-            or picture.ndim not in (2, 3)
-            or picture.shape[2:] not in ((), (3,))
-        ):
-            got = f"{getattr(picture, 'dtype', type(picture).__name__)} {getattr(picture, 'shape', '')}"
-            raise ValueError(
-                f"pictures must be uint8 (n, h, w, 3) or (n, h, w), or a list of them; one is {got}"
-            )
-    if not pictures or not all(picture.size for picture in pictures):
-        raise ValueError(f"no pictures: got {[picture.shape for picture in pictures][:1]}")
     return pictures
 
 
-def _joined(parts: Sequence[Prediction]) -> Prediction:
-    fields = ("affect", "probability", "expression", "landmarks")
-    return Prediction(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
+def _is_picture(given: object) -> bool:
+    if not isinstance(given, np.ndarray) or given.dtype != np.uint8 or not given.size:
+        return False
+    return given.ndim == 2 or (given.ndim == 3 and given.shape[2] == 3)

@@ -98,8 +98,7 @@ def flip_labels(
     """Symmetric label noise of an exact amount: (flipped labels, sorted indices of the flipped rows).
 
     round(share * n) rows of `expression` (n,) are drawn without replacement, and each gets one of the other
-    `classes` - 1 labels, all equally likely. Drawn with replacement, and allowed to return the same label, a
-    nominal 30 % would change about 23 % of eight-class labels.
+    `classes` - 1 labels, all equally likely.
     """
     if not 0 <= share <= 1 or classes < 2:
         raise ValueError(f"share must lie in [0, 1] and classes be at least 2; got {share} and {classes}")
@@ -125,12 +124,10 @@ def split_votes(votes: ArrayLike, *, seed: int) -> tuple[NDArray[np.int64], NDAr
     The first half has one rater fewer where their number is odd. So one half can label what the other judges.
     """
     votes = np.asarray(votes, np.int64)
-    total, up_to = votes.sum(axis=1), votes.cumsum(axis=1)
-    rater = np.arange(total.max(initial=0))
+    up_to = votes.cumsum(axis=1)
+    rater = np.arange(up_to.max(initial=0))
     category = (rater[None, :, None] >= up_to[:, None, :]).sum(axis=2)  # the number of categories: nobody
-    draw = np.random.default_rng(seed).random(category.shape)
-    draw[rater >= total[:, None]] = np.inf
-    first = draw.argsort(axis=1).argsort(axis=1) < total[:, None] // 2
+    first = _first_half(category < votes.shape[1], seed)
     half = ((category[..., None] == np.arange(votes.shape[1])) & first[..., None]).sum(axis=1)
     return half, votes - half
 
@@ -142,11 +139,14 @@ def split_ratings(
 
     The first half has one rater fewer where their number is odd; as `split_votes` deals votes.
     """
-    rated = np.isfinite(ratings).all(axis=2)
-    draw = np.random.default_rng(seed).random(rated.shape)
-    place = np.where(rated, draw, np.inf).argsort(axis=1).argsort(axis=1)
-    first = (place < rated.sum(axis=1, keepdims=True) // 2)[..., None]
+    first = _first_half(np.isfinite(ratings).all(axis=2), seed)[..., None]
     return np.where(first, ratings, np.nan), np.where(first, np.nan, ratings)
+
+
+def _first_half(rated: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+    """Which of each row's raters (n, K) are dealt into the first half."""
+    draw = np.where(rated, np.random.default_rng(seed).random(rated.shape), np.inf)
+    return draw.argsort(axis=1).argsort(axis=1) < rated.sum(axis=1, keepdims=True) // 2
 
 
 def nearest_in_affect(affect: ArrayLike, k: int) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ PerColumn: TypeAlias = Any  # a float for 1-D input, (columns,) float64 for (n, 
 
 def mse(predicted: ArrayLike, target: ArrayLike) -> PerColumn:
     """Mean squared error, in squared label units (foteinopoulou2021 eq. 3)."""
-    predicted, target = _checked(predicted=predicted, target=target)
+    predicted, target = _checked(predicted, target)
     return np.mean((predicted - target) ** 2, axis=0)
 
 
@@ -34,7 +34,7 @@ def sagr(predicted: ArrayLike, target: ArrayLike) -> PerColumn:
 
     The sign is the equation's: -1, 0 or 1. So zero is a sign of its own, and agrees with zero only.
     """
-    predicted, target = _checked(predicted=predicted, target=target)
+    predicted, target = _checked(predicted, target)
     return np.mean(np.sign(predicted) == np.sign(target), axis=0)
 
 
@@ -43,7 +43,7 @@ def pcc(predicted: ArrayLike, target: ArrayLike) -> PerColumn:
 
     NaN with a RuntimeWarning where a side is constant (max == min), and so for a single row.
     """
-    predicted, target = _checked(predicted=predicted, target=target)
+    predicted, target = _checked(predicted, target)
     undefined = _constant(predicted) | _constant(target)
     if np.any(undefined):
         _warn("pcc", "a side is constant", undefined)
@@ -58,7 +58,7 @@ def ccc(predicted: ArrayLike, target: ArrayLike) -> PerColumn:
     2 cov / (var + var + (mean - mean)^2), every moment over n. It is 0 where exactly one side is constant,
     and NaN with a RuntimeWarning where both are (max == min), and so for a single row.
     """
-    predicted, target = _checked(predicted=predicted, target=target)
+    predicted, target = _checked(predicted, target)
     either = _constant(predicted) | _constant(target)
     both = _constant(predicted) & _constant(target)
     if np.any(both):
@@ -94,16 +94,14 @@ def to_numpy(values: ArrayLike) -> Values:
     return np.asarray(values, dtype=np.float64)
 
 
-def _checked(**sides: ArrayLike) -> list[Values]:
-    """The named sides as float64, of one shape and finite."""
-    arrays = {name: to_numpy(side) for name, side in sides.items()}
-    shapes = {name: array.shape for name, array in arrays.items()}
-    first = next(iter(arrays.values()))
-    if len(set(shapes.values())) > 1:
-        raise ValueError(f"the sides must have one shape; got {shapes}")
-    if first.ndim not in (1, 2) or first.size == 0:
-        raise ValueError(f"expected (n,) or (n, columns) with at least one row; got {shapes}")
-    for name, array in arrays.items():
+def _checked(predicted: ArrayLike, target: ArrayLike) -> tuple[Values, Values]:
+    """Both as float64, of one shape and finite."""
+    x, y = to_numpy(predicted), to_numpy(target)
+    if x.shape != y.shape or x.ndim not in (1, 2) or x.size == 0:
+        raise ValueError(
+            f"predicted and target must both be (n,) or (n, columns) with at least one row; got {x.shape} and {y.shape}"
+        )
+    for name, array in (("predicted", x), ("target", y)):
         bad = np.atleast_1d((~np.isfinite(array)).sum(axis=0))
         if bad.any():
             column = int(np.argmax(bad > 0))
@@ -111,7 +109,7 @@ def _checked(**sides: ArrayLike) -> list[Values]:
                 f"{name}, column {column}: {bad[column]} of {len(array)} rows are NaN or infinite; "
                 "leave those rows out, and count them"
             )
-    return list(arrays.values())
+    return x, y
 
 
 def _covariance(predicted: Values, target: Values) -> PerColumn:

@@ -39,14 +39,11 @@ class PostProcessing:
 
 def steps(chain: PostProcessing) -> dict[str, PostProcessing]:
     """The chain up to each of its steps, by name."""
-    smoothed = PostProcessing(window=chain.window)
-    centred = replace(smoothed, centre=chain.centre)
-    scaled = replace(centred, scale=chain.scale, middle=chain.middle)
     return {
         "none": PostProcessing(),
-        "smoothing": smoothed,
-        "centring": centred,
-        "scaling": scaled,
+        "smoothing": PostProcessing(window=chain.window),
+        "centring": PostProcessing(window=chain.window, centre=chain.centre),
+        "scaling": replace(chain, shift=0),
         "shifting": chain,
     }
 
@@ -56,7 +53,7 @@ def fit_postprocessing(
     gold: Sequence[Trace],
     *,
     windows: Sequence[int] = (1, 3, 5, 11, 21, 41, 81, 161),
-    shifts: Sequence[int] = tuple(range(-50, 51)),
+    shifts: Sequence[int] = range(-50, 51),
 ) -> PostProcessing:
     """The chain whose steps each raise the CCC over the concatenated recordings, or are left out.
 

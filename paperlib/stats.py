@@ -6,7 +6,7 @@ Whatever is compared must be finite (ValueError otherwise).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,8 +14,6 @@ from scipy import stats
 from scipy.special import gammaln
 
 from paperlib.metrics import PerColumn, Values, to_numpy
-
-Alternative: TypeAlias = Literal["two-sided", "less", "greater"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +28,18 @@ class TTest:
 
 @dataclass(frozen=True, kw_only=True)
 class ZTest:
-    """A test of two independent correlations; the effect is Cohen's q = artanh r1 - artanh r2."""
+    """A two-sided test of two independent correlations."""
 
     statistic: float
     p: float
-    cohens_q: float
 
 
 def t_test(
-    a: ArrayLike, b: ArrayLike, *, equal_variance: bool, alternative: Alternative = "two-sided"
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    equal_variance: bool,
+    alternative: Literal["two-sided", "less", "greater"] = "two-sided",
 ) -> TTest:
     """Student's (equal variance) or Welch's t-test of two means; "less" means mean(a) < mean(b).
 
@@ -60,34 +61,24 @@ def t_test(
     return TTest(statistic=float(statistic), df=float(df), p=float(p), hedges_g=g)
 
 
-# Correlations
-
-
-def compare_correlations(
-    r1: float, n1: int, r2: float, n2: int, *, alternative: Alternative = "two-sided"
-) -> ZTest:
-    """Fisher's r-to-z test of two correlations from independent samples; "less" means r1 < r2.
+def compare_correlations(r1: float, n1: int, r2: float, n2: int) -> ZTest:
+    """Fisher's two-sided r-to-z test of two correlations from independent samples of n1 and n2 pairs.
 
     Correlations measured on the same rows are dependent: bootstrap their difference.
     """
-    given = {"r1": r1, "n1": n1, "r2": r2, "n2": n2}
-    if bad := {name: value for name, value in given.items() if not np.isfinite(value)}:
-        raise ValueError(f"numbers must be finite; got {bad}")
-    if min(n1, n2) <= 3 or max(abs(r1), abs(r2)) >= 1:
+    if not (3 < min(n1, n2) <= max(n1, n2) < np.inf and abs(r1) < 1 and abs(r2) < 1):
         raise ValueError(f"Fisher's z needs more than 3 pairs and |r| < 1; got r {r1}, {r2} and n {n1}, {n2}")
-    q = float(np.arctanh(r1) - np.arctanh(r2))
-    z = q / np.sqrt(1 / (n1 - 3) + 1 / (n2 - 3))
-    tail = {"two-sided": 2 * stats.norm.sf(abs(z)), "less": stats.norm.cdf(z), "greater": stats.norm.sf(z)}
-    return ZTest(statistic=float(z), p=float(tail[alternative]), cohens_q=q)
+    z = float(np.arctanh(r1) - np.arctanh(r2)) / np.sqrt(1 / (n1 - 3) + 1 / (n2 - 3))
+    return ZTest(statistic=float(z), p=float(2 * stats.norm.sf(abs(z))))
 
 
 # Raters: ratings are (n, K) or (n, K, dimensions), K raters, NaN where a rating is missing
 
 
-def observed_variance(ratings: ArrayLike, ddof: int = 1) -> Values:
-    """Variance of each item's ratings, missing ones ignored: (n,) or (n, dimensions), in squared label units.
+def observed_variance(ratings: ArrayLike) -> Values:
+    """Sample variance of each item's ratings, missing ones ignored: (n,) or (n, dimensions), in squared label units.
 
-    NaN for an item with no more than `ddof` ratings.
+    NaN for an item with fewer than two ratings.
     """
     x = to_numpy(ratings)
     if x.ndim not in (2, 3) or np.isinf(x).any():
@@ -97,7 +88,7 @@ def observed_variance(ratings: ArrayLike, ddof: int = 1) -> Values:
     count = np.sum(~np.isnan(x), axis=1)
     mean = np.nansum(x, axis=1) / np.maximum(count, 1)
     squares = np.nansum((x - mean[:, None]) ** 2, axis=1)
-    return np.where(count > ddof, squares / np.maximum(count - ddof, 1), np.nan)
+    return np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan)
 
 
 def variance_ceiling_from_ratings(

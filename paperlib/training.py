@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from paperlib.augmentation import AUGMENTATIONS
 
@@ -35,7 +35,7 @@ class Schedule:
     The learning rate follows half a cosine to zero, after a linear warm-up over the first tenth of the steps, when
     `decay_every` is None; else it is multiplied by `decay` every `decay_every` epochs. `patience` stops after that
     many epochs without a better validation value and goes back to the best weights; None trains to the last epoch
-    and keeps it. `augment` names what is done to training pictures (`augmentation.AUGMENTATIONS`).
+    and keeps it. `augment` names one of `augmentation.AUGMENTATIONS`, which changes training pictures.
     """
 
     epochs: int
@@ -46,7 +46,6 @@ class Schedule:
     momentum: float = 0.0
     decay: float = 1.0
     decay_every: int | None = None
-    accumulate: int = 1  # batches per optimiser step
     patience: int | None = None
     augment: str = "shift"
 
@@ -55,8 +54,8 @@ class Schedule:
             raise ValueError(f"optimiser must be one of {sorted(OPTIMISERS)}; got {self.optimiser!r}")
         if self.augment not in AUGMENTATIONS:
             raise ValueError(f"augment must be one of {sorted(AUGMENTATIONS)}; got {self.augment!r}")
-        if min(self.epochs, self.batch, self.accumulate) < 1:
-            raise ValueError("epochs, batch and accumulate must be at least 1")
+        if min(self.epochs, self.batch) < 1:
+            raise ValueError("epochs and batch must be at least 1")
 
     def augmented(self, x: Tensor) -> Tensor:
         """Training pictures (n, channels, h, w) changed at random by `augment`."""
@@ -78,7 +77,7 @@ class History:
     validation: list[float] = field(default_factory=list)
 
 
-class Rows(Dataset):
+class Rows:
     """Arrays of equal length, read a batch of rows at a time; a memory map stays on disk until its rows are asked for.
 
     `rows[indices]` gives one tensor per array. `at` selects the rows to use, by index, without copying them:
@@ -99,25 +98,14 @@ class Rows(Dataset):
         return tuple(torch.from_numpy(np.ascontiguousarray(a[rows])) for a in self.arrays)
 
 
-class EpochBatches(Sampler[list[int]]):
-    """Shuffled batches whose order depends on the seed and the epoch alone, so that a resumed epoch repeats itself.
+def epoch_batches(n: int, batch: int, *, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """Shuffled batches of n rows, whose order depends on seed and epoch alone, so that a resumed epoch repeats itself.
 
-    Each of `world` processes takes its own slice of every batch. A last batch that would leave one of them with
-    fewer than two samples is dropped, because batch statistics of one sample are undefined.
+    A last batch of one row is dropped, unless it is the only one: one row has no batch statistics.
     """
-
-    def __init__(self, n: int, batch: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
-        self.n, self.batch, self.seed, self.rank, self.world, self.epoch = n, batch, seed, rank, world, 0
-
-    def __len__(self) -> int:
-        too_small = self.n > self.batch and 0 < self.n % self.batch < 2 * self.world
-        return math.ceil(self.n / self.batch) - too_small
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.n)
-        for step in range(len(self)):
-            rows = order[step * self.batch : (step + 1) * self.batch]
-            yield rows[self.rank :: self.world].tolist()
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    batches = [order[start : start + batch] for start in range(0, n, batch)]
+    return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 and batch > 1 else batches
 
 
 def fit(
@@ -130,7 +118,6 @@ def fit(
     fabric: Fabric | None = None,
     validate: Callable[[nn.Module], float] | None = None,
     checkpoint: Path | None = None,
-    workers: int = 0,
 ) -> History:
     """Train `model` in place; the same arguments on the same machine give the same weights, interrupted or not.
 
@@ -139,7 +126,6 @@ def fit(
         validate: a value to minimise, asked after every epoch; needed for `schedule.patience`.
         checkpoint: written after every epoch (to a temporary name, then renamed), read if it is there, and removed at
             the end by the caller who no longer needs it.
-        workers: processes that read rows ahead of the loop; 0 reads in the loop.
 
     Raises:
         FloatingPointError: the loss of a step or a validation value is not finite; names epoch and step.
@@ -156,10 +142,6 @@ def fit(
     optimiser = OPTIMISERS[schedule.optimiser](model.parameters(), **kwargs)  # type: ignore[arg-type]
     network, optimiser = fabric.setup(model, optimiser)
 
-    sampler = EpochBatches(
-        len(rows), schedule.batch, seed=seed, rank=fabric.global_rank, world=fabric.world_size
-    )
-    loader = DataLoader(rows, sampler=sampler, batch_size=None, num_workers=workers)
     history, first, best, best_weights = History(), 0, math.inf, None
     if checkpoint is not None and checkpoint.is_file():
         try:
@@ -170,30 +152,27 @@ def fit(
         history, first = History(**state["history"]), state["epoch"]
         best, best_weights = state["best"], state["best_weights"]
 
-    steps = len(sampler)
     for epoch in range(first, schedule.epochs):
         if _stopped(history, schedule):
             break
-        sampler.epoch = epoch
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch, 1]).generate_state(1)[0]))
+        # torch's DataLoader, which read rows when the stored runs were trained, draws a number first
+        torch.empty((), dtype=torch.int64).random_()
         network.train()
         total = 0.0
-        for step, batch in enumerate(loader):
-            progress = (epoch + step / steps) / schedule.epochs
+        batches = epoch_batches(len(rows), schedule.batch, seed=seed, epoch=epoch)
+        for step, batch in enumerate(batches):
+            progress = (epoch + step / len(batches)) / schedule.epochs
             for group in optimiser.param_groups:
                 group["lr"] = schedule.learning_rate_at(epoch, progress)
-            last = (step + 1) % schedule.accumulate == 0 or step + 1 == steps
-            window = min(schedule.accumulate, steps - step // schedule.accumulate * schedule.accumulate)
-            with fabric.no_backward_sync(network, enabled=not last):
-                value = loss(network, fabric.to_device(batch))
-                fabric.backward(value / window)
+            value = loss(network, fabric.to_device(rows[batch]))
+            fabric.backward(value)
             total += value.item()
             if not math.isfinite(total):
                 raise FloatingPointError(f"the loss is {value.item()} in epoch {epoch + 1}, step {step + 1}")
-            if last:
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
-        history.loss.append(total / steps)
+            optimiser.step()
+            optimiser.zero_grad()
+        history.loss.append(total / len(batches))
         network.eval()
         validation = validate(network) if validate else math.nan
         if validate and not math.isfinite(validation):
@@ -202,18 +181,10 @@ def fit(
         if schedule.patience is not None and history.validation[-1] < best:
             best, best_weights = history.validation[-1], copy.deepcopy(model.state_dict())
         if checkpoint is not None:
-            _save(
-                fabric,
-                checkpoint,
-                {
-                    "model": network,
-                    "optimiser": optimiser,
-                    "history": vars(history),
-                    "epoch": epoch + 1,
-                    "best": best,
-                    "best_weights": best_weights,
-                },
-            )
+            state = {"history": vars(history), "epoch": epoch + 1, "best": best, "best_weights": best_weights}
+            partial = checkpoint.with_name(f"{checkpoint.name}.{os.getpid()}")
+            fabric.save(partial, {"model": network, "optimiser": optimiser, **state})
+            os.replace(partial, checkpoint)
     if best_weights is not None:
         model.load_state_dict(best_weights)
     model.eval()
@@ -270,32 +241,22 @@ def fit_averaged(
     model.eval()
 
 
-def native_precision(accelerator: str = "auto") -> str:
+def native_precision() -> str:
     """ "bf16-mixed" where the device has bf16 arithmetic, else "32-true" (emulated bf16 is slower than fp32)."""
-    if accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+    if torch.cuda.is_available():
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
+    return "bf16-mixed" if native else "32-true"
 
 
-def make_fabric(*, accelerator: str = "auto", devices: int = 1, precision: str | None = None) -> Fabric:
-    """Fabric on a GPU if there is one; in bf16 where the device computes it natively, else in fp32."""
+def make_fabric(*, accelerator: str = "auto", precision: str = "") -> Fabric:
+    """Fabric on one GPU if there is one; in the native precision unless another is asked for."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces bf16 at every call
-    return Fabric(
-        accelerator=accelerator,
-        devices=devices,
-        precision=precision or native_precision(accelerator),  # type: ignore[arg-type]
-    )
+    return Fabric(accelerator=accelerator, devices=1, precision=precision or native_precision())  # type: ignore[arg-type]
 
 
 def _stopped(history: History, schedule: Schedule) -> bool:
     if schedule.patience is None or not history.validation:
         return False
     return len(history.validation) - 1 - int(np.argmin(history.validation)) >= schedule.patience
-
-
-def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    fabric.save(temporary, state)
-    fabric.barrier()
-    if fabric.is_global_zero:
-        os.replace(temporary, path)

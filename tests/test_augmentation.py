@@ -1,70 +1,46 @@
-import math
-
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.testing import assert_close
 
-from paperlib.augmentation import AUGMENTATIONS, Warp, augment
+from paperlib.augmentation import AUGMENTATIONS, SHIFT, augment, warp
 from paperlib.models.backbones import build_backbone
-from paperlib.training import Schedule
 
 
-def fixed(monkeypatch, *, drawn=0.0, mirror=False):
-    """Every amount is drawn as this share of the largest."""
-    monkeypatch.setattr(torch.Tensor, "uniform_", lambda self, low, high: self.fill_(drawn))
-    monkeypatch.setattr(torch, "rand", lambda n, device=None: torch.full((n,), 0.0 if mirror else 0.9))
-
-
-def test_the_default_draws_what_it_always_drew():
-    x = torch.rand(6, 1, 8, 8)
-    schedule = Schedule(epochs=1, batch=2, learning_rate=1.0)
-    torch.manual_seed(5)
-    before = augment(x)
-    torch.manual_seed(5)
-    assert torch.equal(schedule.augmented(x), before)
-
-
-def test_an_unknown_augmentation_is_refused():
-    with pytest.raises(ValueError, match="augment must be one of"):
-        Schedule(epochs=1, batch=2, learning_rate=1.0, augment="strong")
+def test_the_plain_augmentation_only_mirrors_and_moves():
+    picture = torch.rand(1, 2, 6, 5)
+    padded = [F.pad(p, [SHIFT] * 4, mode="replicate") for p in (picture, picture.flip(3))]
+    ways = range(2 * SHIFT + 1)
+    moved = [p[:, :, y : y + 6, x : x + 5] for p in padded for y in ways for x in ways]
+    drawn = augment(picture.expand(2000, -1, -1, -1))
+    which = (drawn.unsqueeze(1) == torch.cat(moved)).all(dim=(2, 3, 4))
+    assert (which.sum(dim=1) == 1).all()
+    assert which.any(dim=0).all()  # each of the 98 ways was drawn
 
 
 def test_a_warp_of_nothing_is_the_picture_or_its_mirror_image():
     x = torch.rand(40, 2, 7, 5)
-    y = Warp()(x)
+    y = warp(x, turn=0, zoom=0, move=0)
     is_same, is_mirrored = ((y - other).abs().amax(dim=(1, 2, 3)) < 1e-5 for other in (x, x.flip(3)))
     assert (is_same ^ is_mirrored).all() and is_same.any() and is_mirrored.any()
     assert y.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_smaller_picture_is_cut_out_at_the_same_scale(monkeypatch):
-    """Across the largest way to the right and down: the last 6 of 8 pixels."""
-    x = torch.rand(3, 1, 8, 8)
-    fixed(monkeypatch, drawn=1.0)
-    assert_close(Warp(size=6 / 8)(x), x[:, :, 2:, 2:])
-    fixed(monkeypatch, drawn=-1.0)
-    assert_close(Warp(size=6 / 8)(x), x[:, :, :6, :6])
-
-
-def test_moves_turns_and_light_are_as_large_as_they_say(monkeypatch):
-    x = torch.rand(2, 1, 8, 8)
-    fixed(monkeypatch, drawn=1.0)
-    assert_close(Warp(move=1 / 8)(x)[..., :-1, :-1], x[..., 1:, 1:])
-    assert_close(Warp(turn=90)(x), x.rot90(1, (2, 3)))
-    assert_close(Warp(light=0.2)(x), 1.2 * x + 0.2)
-
-
-def test_a_zoom_of_two_shows_twice_as_much(monkeypatch):
-    fixed(monkeypatch, drawn=1.0)
-    x = torch.zeros(1, 1, 16, 16)
-    x[..., 4:12, 4:12] = 1
-    assert math.isclose(Warp(zoom=1.0)(x).sum().item(), 16, rel_tol=1e-4)  # 8 x 8 became 4 x 4
+def test_moves_turns_and_zooms_are_as_large_as_they_say(monkeypatch):
+    # every amount is drawn as the largest, and nothing is mirrored
+    monkeypatch.setattr(torch.Tensor, "uniform_", lambda self, low, high: self.fill_(1.0))
+    monkeypatch.setattr(torch, "rand", lambda n, device=None: torch.full((n,), 0.9))
+    x = torch.zeros(2, 1, 16, 16)
+    x[..., 4:12, 4:12] = torch.arange(1, 9)
+    assert_close(warp(x, turn=0, zoom=0, move=1 / 16)[..., :-1, :-1], x[..., 1:, 1:])
+    assert_close(warp(x, turn=90, zoom=0, move=0), x.rot90(1, (2, 3)))
+    assert_close(warp(x, turn=0, zoom=1.0, move=0).sum(), x.sum() / 4)  # 8 x 8 became 4 x 4
 
 
 def test_what_is_drawn_stays_within_the_largest_amounts():
     x = torch.zeros(500, 1, 48, 48)
     x[..., 24, 24] = 1  # a point near the middle of 48 pixels, which a turn hardly moves
-    y = Warp(turn=8, move=2 / 48)(x)
+    y = warp(x, turn=8, zoom=0, move=2 / 48)
     rows, columns = (y.amax(dim=(1, d)).argmax(dim=1) for d in (3, 2))
     assert (rows - 23.5).abs().max() <= 3.5 and (columns - 23.5).abs().max() <= 3.5
     assert (y.amax(dim=(1, 2, 3)) > 0.2).all()

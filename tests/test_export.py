@@ -13,7 +13,8 @@ from torch import nn
 
 from paperlib.export import Compiled, export, installed, kept, openvino
 from paperlib.files import ROOT
-from paperlib.models import ExpressionNet, LabelVarianceNet, NetVLADBackbone, build_backbone
+from paperlib.models import ExpressionNet, LabelVarianceNet, build_backbone
+from paperlib.models.label_variance import NetVLADBackbone
 
 if not installed():
     pytest.skip("OpenVINO is not installed", allow_module_level=True)
@@ -29,16 +30,12 @@ def label_variance():
     return LabelVarianceNet(backbone, backbone.features, hidden=8, dropout=0.5), (40, 3)
 
 
-def onnx_is_there():
-    pytest.importorskip("onnxscript")
-    pytest.importorskip("onnx")
-
-
 @pytest.mark.parametrize("suffix", [".xml", ".onnx"])
 @pytest.mark.parametrize("make", [expression, label_variance])
 def test_a_file_gives_what_the_network_gives_for_any_number_of_rows(make, suffix, tmp_path):
     if suffix == ".onnx":
-        onnx_is_there()
+        pytest.importorskip("onnxscript")
+        pytest.importorskip("onnx")
     model, shape = make()
     path = tmp_path / f"network{suffix}"
     assert export(model, path, example=torch.randn(1, *shape)) < 1e-5
@@ -53,9 +50,8 @@ def test_a_file_gives_what_the_network_gives_for_any_number_of_rows(make, suffix
         assert len(found) == len(outputs)
         for k, expected in enumerate(outputs):
             assert_allclose(found[k], expected, atol=1e-5)
-    assert {p.name for p in tmp_path.iterdir()} == {path.name} | (
-        {"network.bin"} if suffix == ".xml" else set()
-    )
+    beside = {"network.bin"} if suffix == ".xml" else set()
+    assert {p.name for p in tmp_path.iterdir()} == {path.name} | beside
 
 
 class OtherWhenWritten(nn.Module):
@@ -75,7 +71,7 @@ class OfTwo(nn.Module):
             OtherWhenWritten(),
             "other.xml",
             ValueError,
-            r"other.xml is not written: .* 5.0e-01 from torch's, more than 1.0e-04",
+            "other.xml is not written: .* 5.0e-01 from torch's, more",
         ),
         (OfTwo(), "of_two.xml", RuntimeError, "dynamic"),
         (nn.Linear(3, 2), "network.pt", ValueError, "network.pt must end in .xml or .onnx"),
@@ -94,29 +90,15 @@ def test_a_missing_package_is_named(name, package, tmp_path, monkeypatch):
         export(nn.Linear(3, 2), tmp_path / name, example=torch.rand(1, 3))
 
 
-def test_as_many_threads_as_torch_has_at_the_call(tmp_path):
+def test_as_many_threads_as_torch_has(tmp_path):
     export(nn.Linear(3, 2), tmp_path / "a.xml", example=torch.rand(1, 3))
-    network = Compiled(tmp_path / "a.xml")
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        network(torch.rand(4, 3))
+        network = Compiled(tmp_path / "a.xml")
         assert network._compiled.get_property("INFERENCE_NUM_THREADS") == min(threads, cpu_count())
 
 
-def other_weight(model):
-    model.classifier.bias.data[3] += 1e-3
-
-
-def other_setting(model):
-    next(part for part in model.modules() if isinstance(part, nn.BatchNorm2d)).eps = 1e-4
-
-
-def other_part(model):
-    model.classifier = nn.Sequential(model.classifier, nn.ReLU())
-
-
-@pytest.mark.parametrize("change", [other_weight, other_setting, other_part])
-def test_what_changes_the_outputs_is_written_anew(change, tmp_path, monkeypatch):
+def test_what_changes_the_outputs_is_written_anew(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path)
     monkeypatch.setattr(
@@ -124,11 +106,15 @@ def test_what_changes_the_outputs_is_written_anew(change, tmp_path, monkeypatch)
     )
     model, shape = expression()
     assert kept(model, shape=shape) == kept(copy.deepcopy(model).eval(), shape=shape) == written[0]
-    change(model)
+    model.classifier.bias.data[3] += 1e-3
+    kept(model, shape=shape)
+    next(part for part in model.modules() if isinstance(part, nn.BatchNorm2d)).eps = 1e-4
+    kept(model, shape=shape)
+    model.classifier = nn.Sequential(model.classifier, nn.ReLU())
     kept(model, shape=shape)
     monkeypatch.setattr(ov, "__version__", "2031.0")
     kept(model, shape=shape)
-    assert len(set(written)) == len(written) == 3
+    assert len(set(written)) == len(written) == 5
 
 
 SILENT = """

@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose
 from PIL import Image
 from safetensors import safe_open
-from skimage import data, transform
+from skimage import data
 
 from paperlib import detector, emofan_checkpoint, faces
 from paperlib.companion.runs import Result
@@ -42,17 +42,12 @@ def test_the_landmarks_lie_where_eyes_nose_and_mouth_are(person, points):
     red_lips = person[..., 0].astype(int) - person[..., 1]
     x, y = points[48:60].mean(axis=0).astype(int)
     assert red_lips[y, x] > np.median(red_lips) + 20
-    right_eye, left_eye, nose, mouth = (
-        points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), slice(31, 36), slice(48, 68))
-    )
-    assert right_eye[0] < nose[0] < left_eye[0]
-    assert max(right_eye[1], left_eye[1]) < nose[1] < mouth[1]
+    assert points[36:42, 0].mean() < points[31:36, 0].mean() < points[42:48, 0].mean()  # eye, nose, eye
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 def test_landmarks_are_in_the_pictures_own_pixels(person, points, scale):
-    size = round(256 * scale)
-    other = (transform.resize(person, (size, size), anti_aliasing=True) * 255).astype(np.uint8)
+    other = np.asarray(Image.fromarray(person).resize([round(256 * scale)] * 2))
     assert_allclose(detector.find_faces(other)[0] / scale, points, atol=6)
 
 
@@ -64,14 +59,6 @@ def test_many_faces_come_from_left_to_right(person, network):
     assert found.landmarks.shape == (2, 68, 2)
 
 
-def test_a_picture_without_a_face_has_a_line_that_says_so(network):
-    found = faces.read(np.full((200, 200, 3), 90, np.uint8), network)
-    assert found.table["remark"].tolist() == [faces.NONE]
-    assert found.table[["face", "valence", "expression"]].isna().all(axis=None)
-    assert np.isnan(found.landmarks).all()
-    assert list(found.table) == list(faces.COLUMNS)
-
-
 def test_a_face_cut_by_the_border_is_read_and_remarked(person, points, network):
     cut = person[:, round(points[:, 0].min()) + 12 :]
     found = faces.read(cut, network)
@@ -79,31 +66,18 @@ def test_a_face_cut_by_the_border_is_read_and_remarked(person, points, network):
     assert found.table["valence"].notna().all()
 
 
-def _saved(folder, person, name, **options):
-    modes = {"grey": "L", "cmyk": "CMYK", "transparent": "RGBA"}
-    picture = Image.fromarray(person)
-    for word, mode in modes.items():
-        if word in name:
-            picture = picture.convert(mode)
-    if "16bit" in name:
-        picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
-    if "sideways" in name:
-        picture, options["exif"] = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
-        options["exif"][0x0112] = 6
-    if "animated" in name:
-        options |= {"save_all": True, "append_images": [Image.new("RGB", picture.size)]}
-    picture.save(folder / name, **options)
+def _saved(folder, person, name):
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(person).save(folder / name)
     return folder / name
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["grey.png", "16bit.png", "cmyk.jpg", "transparent.png", "sideways.jpg", "animated.webp", "plain.bmp"],
-)
-def test_every_kind_of_file_gives_the_same_landmarks(tmp_path, person, points, network, name):
-    found = faces.read(_saved(tmp_path, person, name), network)
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_a_picture_in_other_colours_gives_the_same_landmarks(tmp_path, person, points, network, mode):
+    Image.fromarray(person).convert(mode).save(tmp_path / "other.jpg")
+    found = faces.read(tmp_path / "other.jpg", network)
     assert_allclose(found.landmarks[0], points, atol=4)
-    assert found.table["picture"].tolist() == [name]
+    assert found.table["picture"].tolist() == ["other.jpg"]
 
 
 def test_a_face_reads_the_same_alone_and_in_a_folder(tmp_path, person, network):
@@ -121,10 +95,12 @@ def test_a_face_reads_the_same_alone_and_in_a_folder(tmp_path, person, network):
         faces.read(tmp_path / "broken.jpg", network)
 
 
-def test_frames_of_a_video_are_numbered(person, network):
+def test_frames_are_numbered_and_one_without_a_face_has_a_line_that_says_so(person, network):
     found = faces.read(np.stack([person, person, np.zeros_like(person)]), network)
     assert found.table["picture"].tolist() == ["0", "1", "2"]
     assert found.table["remark"].tolist() == ["", "", faces.NONE]
+    assert found.table.loc[2, ["face", "valence", "expression"]].isna().all()
+    assert np.isnan(found.landmarks[2]).all() and list(found.table) == list(faces.COLUMNS)
 
 
 def test_another_detector_gives_landmarks_or_boxes(person, points, network):
@@ -137,12 +113,6 @@ def test_another_detector_gives_landmarks_or_boxes(person, points, network):
         faces.read(person, network, find=lambda picture: [points[:5]])
 
 
-@pytest.mark.parametrize("bad", [np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8)])
-def test_an_array_that_is_no_picture_is_refused(bad, network):
-    with pytest.raises(ValueError, match="a picture must be uint8"):
-        faces.read(bad, network)
-
-
 def test_a_face_that_cannot_lie_in_its_picture_costs_that_picture_alone(tmp_path, person, points, network):
     for name in ("a.png", "b.png"):
         _saved(tmp_path, person, name)
@@ -152,6 +122,8 @@ def test_a_face_that_cannot_lie_in_its_picture_costs_that_picture_alone(tmp_path
 
 
 def test_no_such_file_folder_or_picture(tmp_path, network):
+    with pytest.raises(ValueError, match="pictures must be uint8"):
+        faces.read(np.zeros((9, 9, 4), np.uint8), network)
     with pytest.raises(FileNotFoundError, match="nobody.jpg"):
         faces.read(tmp_path / "nobody.jpg", network)
     with pytest.raises(ValueError, match="has no picture; pictures end in"):
@@ -183,12 +155,8 @@ def test_the_picture_shows_every_face(person, network):
     assert {text.get_text().split(":")[0].strip() for text in plane.texts} == {"0", "1"}
 
 
-# the command
-
-
 def test_the_command_goes_on_where_it_was_cut_off(tmp_path, person, network, monkeypatch):
     folder, out = tmp_path / "in", tmp_path / "affect.csv"
-    folder.mkdir()
     for name in ("a.png", "b.png", "c.png"):
         _saved(folder, person, name)
     faces.write(folder, out, network)
@@ -207,7 +175,6 @@ def test_the_command_goes_on_where_it_was_cut_off(tmp_path, person, network, mon
 def test_the_command_refuses_another_table_another_network_and_another_folder(tmp_path, person, network):
     one, two = tmp_path / "one", tmp_path / "two"
     for folder, name in ((one, "a.png"), (two, "b.png"), (two, "c.png")):
-        folder.mkdir(exist_ok=True)
         _saved(folder, person, name)
     other = tmp_path / "other.csv"
     other.write_text("name,age\nx,3\n")
@@ -231,15 +198,11 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path, monkeypatch):
         faces.main()
 
 
-# the kept network
-
-
 def test_a_run_is_kept_with_its_weights_and_its_scores(tmp_path, monkeypatch, rng):
     model = EmoFAN(classes=8, width=16, depth=1, size=32, attention=True).eval()
     affect = rng.uniform(-1, 1, (4, 2)).astype(np.float32)
-    faces_of = SimpleNamespace(name="somebody's")
-    parts = SimpleNamespace(faces=faces_of, train=range(5), test=[0, 1, 2, 3], label=np.array([0, 1, 2, -1]))
-    parts.affect = affect
+    parts = SimpleNamespace(faces=SimpleNamespace(name="somebody's"), train=range(5), test=[0, 1, 2, 3])
+    parts.label, parts.affect = np.array([0, 1, 2, -1]), affect
     monkeypatch.setattr(kept_network, "problem", lambda track: parts)
     weights = {f"weights.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
     settings = {"width": 16, "depth": 1, "size": 32, "attention": True}

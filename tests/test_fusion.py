@@ -5,10 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import expit
 from scipy.stats import qmc, truncexpon, truncnorm
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
@@ -25,12 +22,12 @@ CORNERS = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
 SQUARE = 0.1 * CORNERS
 
 
-def gaussians(means, *, prior=None, variance=0.04):
+def gaussians(means, *, variance=0.04):
     """Equal round Gaussians at the given means."""
     k = len(means)
     return LabelParameters(
         classes=tuple("abcdefgh"[:k]),
-        prior=np.full(k, 1 / k) if prior is None else np.array(prior),
+        prior=np.full(k, 1 / k),
         mean=np.array(means, float),
         covariance=np.tile(variance * np.eye(2), (k, 1, 1)),
         source="by hand",
@@ -43,18 +40,11 @@ def fitted(affect, label=None, *, classes=("only",), **options):
     return fit_label_parameters(affect, label, classes=classes, source="my faces", **options)
 
 
-# --- eqs. 1 and 2 ---
-
-
-def cloud(rng):
-    """Five hundred places of four classes, unequal in number and in shape."""
+def test_posterior_is_that_of_quadratic_discriminant_analysis(rng):
+    # five hundred places of four classes, unequal in number and in shape
     label = rng.permutation(np.repeat([0, 1, 2, 3], [300, 40, 150, 10]))
     spread = 0.2 * np.eye(2) + rng.uniform(-0.1, 0.1, size=(4, 2, 2))
-    return 0.5 * CORNERS[label] + np.einsum("nij,nj->ni", spread[label], rng.normal(size=(500, 2))), label
-
-
-def test_posterior_is_that_of_quadratic_discriminant_analysis(rng):
-    affect, label = cloud(rng)
+    affect = 0.5 * CORNERS[label] + np.einsum("nij,nj->ni", spread[label], rng.normal(size=(500, 2)))
     theirs = QuadraticDiscriminantAnalysis(store_covariance=True).fit(affect, label)
     ours = fitted(affect, label, classes="abcd", reading="all")
     assert_allclose(ours.prior, theirs.priors_)
@@ -65,24 +55,13 @@ def test_posterior_is_that_of_quadratic_discriminant_analysis(rng):
     assert_allclose(posterior(same, places), theirs.predict_proba(places), rtol=1e-7, atol=1e-12)
 
 
-@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0.01, 0.99))
-def test_two_equal_gaussians_make_a_logistic_curve_that_priors_shift(valence, arousal, share):
-    # log odds of equal Gaussians at (-m, 0) and (m, 0): 2 m v / variance, plus those of the priors
-    parameters = gaussians([[-0.3, 0.0], [0.3, 0.0]], prior=[1 - share, share], variance=0.09)
-    odds = 2 * 0.3 * valence / 0.09 + np.log(share / (1 - share))
-    assert_allclose(posterior(parameters, [[valence, arousal]]), [[expit(-odds), expit(odds)]], rtol=1e-9)
-
-
-@pytest.mark.parametrize("variance", [1e-3, 1e-8, 1e-16])
+@pytest.mark.parametrize("variance", [1e-3, 1e-16])
 def test_far_from_every_class_the_nearest_takes_all(variance):
     # each density is exp(-1000) and less, which is zero as a number
     parameters = gaussians([[0.0, 0.0], [0.2, 0.1], [-0.3, 0.0]], variance=variance)
     p = posterior(parameters, CORNERS)
     assert_allclose(p.sum(axis=1), 1)
     assert_allclose(p, np.eye(3)[[2, 2, 1, 1]], atol=1e-12)
-
-
-# --- which faces count ---
 
 
 def normal_sample(covariance):
@@ -111,10 +90,9 @@ def test_a_normal_class_cut_by_distance_keeps_its_shape_and_the_mean_of_a_trunca
     [
         (SQUARE[:2], "all", 2),
         (np.full((9, 2), 0.3), "axis", 9),
-        # these do spread, and what is left of them does not: two corners, the middle, nothing
+        # these do spread, and what is left of them does not: two corners, the middle
         (np.concatenate([SQUARE, 5 * SQUARE[[0, 3]]]), "distance", 2),
         (np.concatenate([SQUARE, np.zeros((4, 2))]), "axis", 4),
-        (SQUARE[:3], "distance", 0),
     ],
 )
 def test_a_class_without_spread_is_named(rng, affect, reading, left):
@@ -131,11 +109,9 @@ def test_a_class_without_spread_is_named(rng, affect, reading, left):
         ({"reading": "sigma"}, "reading must be one of all, axis, distance and priors of all, kept"),
         ({"priors": "equal"}, "reading must be one of all, axis, distance and priors of all, kept"),
         ({"label": np.zeros(3, int)}, r"got \(4, 2\) and \(3,\)"),
-        ({"label": np.array([0, 0, 0, 1])}, "integers 0 to 0; 1 of 4 are not"),
         ({"label": np.array([0, 0, 0, -1])}, r"1 of 4 are not .*leave rows without a category \(-1\) out"),
         ({"label": np.zeros(4)}, "categories must be integers .*float64"),
         ({"affect": np.where(SQUARE > 0, SQUARE, np.nan)}, "row 0: valence, arousal are not finite, as in 3"),
-        ({"affect": SQUARE[:, 0]}, r"expected valence, arousal \(n, 2\); got \(4,\)"),
     ],
 )
 def test_what_no_gaussians_can_be_fitted_to_is_refused(change, message):
@@ -143,29 +119,13 @@ def test_what_no_gaussians_can_be_fitted_to_is_refused(change, message):
         fitted(**({"affect": SQUARE, "reading": "all"} | change))
 
 
-# --- carried to another data set ---
-
-
 def test_saved_parameters_come_back_to_the_bit(tmp_path, rng):
     affect, label = rng.normal(scale=0.3, size=(400, 2)), rng.integers(0, 3, 400)
     before = fitted(affect, label, classes=("neutral", "happy", "sad"), reading="distance", priors="kept")
-    path = tmp_path / "new" / "parameters.json"
-    before.save(path)
-    after = LabelParameters.load(path)
+    before.save(tmp_path / "new" / "parameters.json")
+    after = LabelParameters.load(tmp_path / "new" / "parameters.json")
     for name, value in vars(before).items():
         assert_array_equal(getattr(after, name), value, strict=isinstance(value, np.ndarray))
-    assert type(after.classes) is tuple
-    assert [p.name for p in path.parent.iterdir()] == ["parameters.json"]
-    assert_array_equal(posterior(after, affect), posterior(before, affect))
-
-
-def test_parameters_that_are_not_numbers_leave_the_saved_ones_as_they_are(tmp_path):
-    path = tmp_path / "parameters.json"
-    gaussians(CORNERS).save(path)
-    whole = path.read_bytes()
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        replace(gaussians(CORNERS), prior=np.full(4, np.nan)).save(path)
-    assert path.read_bytes() == whole and list(tmp_path.iterdir()) == [path]
 
 
 NO_PARAMETERS = "parameters.json holds no label parameters .*write it anew"
@@ -178,14 +138,12 @@ ROUND = [[0.1, 0.0], [0.0, 0.1]]
     [
         ({"prior": [0.5]}, NOT_THESE),
         ({"prior": [1.5, -0.5]}, NOT_THESE),
-        ({"mean": [[0.0, 0.0]]}, NOT_THESE),
         ({"mean": [[0.0, 0.0], [0.0, float("inf")]]}, NOT_THESE),
         ({"covariance": [ROUND]}, NOT_THESE),
         ({"covariance": [ROUND, [[0.1, 0.2], [0.2, 0.1]]]}, NOT_THESE),
-        ({"covariance": [ROUND, [[0.0, 0.0], [0.0, 0.0]]]}, NOT_THESE),
         ({"classes": 2}, NO_PARAMETERS),
         ({"made_by": "hand"}, NO_PARAMETERS),
-        *((text, NO_PARAMETERS) for text in ("", "prior 0.5", '{"prior": [0.5,', "[]", "[1]", "3", "null")),
+        *((text, NO_PARAMETERS) for text in ("", '{"prior": [0.5,', "[1]", "null")),
     ],
 )
 def test_a_file_without_such_parameters_says_so(tmp_path, change, message):
@@ -196,13 +154,8 @@ def test_a_file_without_such_parameters_says_so(tmp_path, change, message):
         LabelParameters.load(path)
 
 
-# --- eq. 3 ---
-
-
-@pytest.mark.parametrize("scale", [0.1, 1e-6, 1e-100])
-def test_distances_of_one_and_two_give_four_fifths_and_one_fifth(scale):
-    centres = scale * np.array([[1.0, 0.0], [0.0, -2.0]])
-    assert_allclose(inverse_distances([[0.0, 0.0]], centres), [[0.8, 0.2]])
+def test_distances_of_one_and_two_give_four_fifths_and_one_fifth_however_small():
+    assert_allclose(inverse_distances([[0.0, 0.0]], [[1e-100, 0.0], [0.0, -2e-100]]), [[0.8, 0.2]])
 
 
 def test_eq_3_as_printed_is_the_same_once_normalised(rng):
@@ -219,17 +172,11 @@ def test_at_the_mean_of_classes_all_belongs_to_them():
     assert_array_equal(inverse_distances(np.array(centres)[[1, 0, 3]], centres), expected)
 
 
-# --- eq. 4 ---
-
-
 def test_fusion_by_hand_and_at_its_ends():
     mixed = np.array([[0.2, 0.5, 0.3], [0.0, 0.0, 1.0]])
     assert_allclose(fuse([2, 0], mixed, alpha=0.6), [[0.08, 0.2, 0.72], [0.6, 0.0, 0.4]])
     assert_array_equal(fuse([2, 0], mixed, alpha=1), [[0, 0, 1], [1, 0, 0]])
     assert_array_equal(fuse([2, 0], mixed, alpha=0), mixed)
-
-
-# --- eq. 5 ---
 
 
 def test_class_weights_by_hand():
@@ -242,13 +189,7 @@ def test_class_weights_by_hand():
     [
         (lambda: fuse([0], [[0.5, 0.5]], alpha=1.1), r"alpha must lie in \[0, 1\]; got 1.1"),
         (lambda: fuse([0], [[0.5, 0.5]], alpha=np.nan), r"alpha must lie in \[0, 1\]; got nan"),
-        (
-            lambda: fuse([0, 1], [[0.5, 0.5]], alpha=0.5),
-            r"label \(n,\) and mixed \(n, K\); got \(2,\) and \(1, 2\)",
-        ),
-        (lambda: fuse([0, 1], [0.5, 0.5], alpha=0.5), r"got \(2,\) and \(2,\)"),
         (lambda: fuse([2], [[0.5, 0.5]], alpha=0.5), "integers 0 to 1; 1 of 1 are not"),
-        (lambda: fuse([-1], [[0.5, 0.5]], alpha=0.5), "integers 0 to 1; 1 of 1 are not"),
         (lambda: class_weights([0, 2, 2], classes=4), r"classes \[1, 3\] have no face.*leave them out"),
         (lambda: class_weights([0, 2], classes=2), "integers 0 to 1; 1 of 2 are not"),
     ],

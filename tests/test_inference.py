@@ -49,16 +49,6 @@ def pictures(rng) -> np.ndarray:
     return rng.integers(0, 256, size=(5, 64, 64, 3), dtype=np.uint8)
 
 
-def same(a, b, *, atol: float) -> None:
-    for name in ("affect", "probability"):
-        assert_allclose(getattr(a, name), getattr(b, name), atol=atol, rtol=0, err_msg=name)
-    near = np.abs(a.landmarks - b.landmarks) <= atol
-    assert (
-        near.mean() > 0.98
-    )  # an untrained network's heatmaps may have two summits that rounding tells apart
-    assert_array_equal(a.expression, b.expression)
-
-
 def plainly(model, pictures):
     """What the network itself says of pictures."""
     with torch.inference_mode():
@@ -86,20 +76,12 @@ def test_prediction_is_the_network_s_output_in_every_form(model, pictures, froze
 
 @WITH_OPENVINO
 def test_both_engines_find_the_same_landmarks_in_pictures_mirrored_too(model, pictures):
+    assert Predictor(model).engine == "openvino"
     one, other = (Predictor(model, engine=engine).predict(pictures) for engine in ("torch", "openvino"))
-    same(one, other, atol=1e-4)
-
-
-@WITH_OPENVINO
-def test_a_second_start_reads_what_the_first_wrote(model, pictures, monkeypatch):
-    first = Predictor(model)
-    assert first.engine == "openvino"
-    monkeypatch.setattr(torch.export, "export", None)
-    same(Predictor(model).predict(pictures), first.predict(pictures), atol=1e-6)
-    with torch.no_grad():
-        model.head.predict[3].bias[1] += 0.25
-    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
-        Predictor(model)
+    for name in ("affect", "probability"):
+        assert_allclose(getattr(one, name), getattr(other, name), atol=1e-4, rtol=0, err_msg=name)
+    # an untrained network's heatmaps may have two summits that rounding tells apart
+    assert (np.abs(one.landmarks - other.landmarks) <= 1e-4).mean() > 0.98
 
 
 def test_without_openvino_torch_serves_and_who_asks_for_it_is_told_how_to_install_it(model, monkeypatch):
@@ -135,19 +117,15 @@ def test_landmarks_are_in_pixels_of_the_picture_given(model, pictures, monkeypat
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((2, 64, 64, 3)), "must be uint8"),
+        (np.zeros((2, 64, 64, 3)), "got float64"),
         (np.zeros((64, 64), np.uint8), "must be uint8"),
-        (
-            np.zeros((40, 30, 3), np.uint8),
-            r"must be uint8 .* \(40, 30, 3\): of one picture, give picture\[None\]",
-        ),
+        (np.zeros((40, 30, 3), np.uint8), r"\(40, 30, 3\); of one picture, give picture\[None\]"),
         (np.zeros((40, 30, 4), np.uint8), "must be uint8"),
-        ([np.zeros((40, 30, 3)), np.zeros((40, 30, 3))], "or a list of them; one is float64"),
-        (["face.png"], "or a list of them; one is str"),
-        (torch.zeros(2, 64, 64, 3), "or a list of them; one is torch.float32"),
-        ([], "no pictures"),
+        (["face.png"], "or a list of .*; got str"),
+        (torch.zeros(2, 64, 64, 3), "got torch.float32"),
+        ([], "got list"),
         (np.zeros((2, 3, 64, 64), np.uint8), "must be uint8"),
-        (np.zeros((0, 64, 64), np.uint8), "no pictures"),
+        (np.zeros((0, 64, 64), np.uint8), r"got uint8 \(0, 64, 64\)"),
     ],
 )
 def test_what_is_no_array_of_pictures_is_refused(model, images, message):
@@ -168,18 +146,9 @@ def test_a_list_of_pictures_of_many_sizes_gives_what_each_gives(model, pictures)
 
 def test_smoothing_by_hand():
     values = np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])
-    expected = [
-        1,
-        (0.25 * 1 + 0.4 * 2) / 0.65,
-        (0.15 * 1 + 0.25 * 2 + 0.4 * 3) / 0.8,
-        (0.1 * 1 + 0.15 * 2 + 0.25 * 3 + 0.4 * 4) / 0.9,
-        0.1 * 1 + 0.1 * 2 + 0.15 * 3 + 0.25 * 4 + 0.4 * 5,
-        0.1 * 2 + 0.1 * 3 + 0.15 * 4 + 0.25 * 5 + 0.4 * 6,
-    ]
+    weights = [0.1, 0.1, 0.15, 0.25, 0.4]
+    expected = [np.average(values[max(i - 4, 0) : i + 1, 0], weights=weights[-i - 1 :]) for i in range(6)]
     assert_allclose(smooth(values)[:, 0], expected, rtol=1e-6)
-
-
-# -------------------------------------------------------------------------------------------- cropping
 
 
 def test_a_crop_moves_pixels_as_it_moves_points():

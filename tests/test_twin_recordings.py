@@ -5,7 +5,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from paperlib import twin_recordings as twin
 from paperlib.annotations import evaluator_weighted_estimate
-from paperlib.features import LANDMARKS
 from paperlib.labels import AFFECT
 
 CHATS = twin.make_recordings(6, seconds=40)
@@ -13,9 +12,6 @@ CHATS = twin.make_recordings(6, seconds=40)
 
 def states(i, name):
     return twin._states(i, int(CHATS.frames[i]))[name]
-
-
-# ratings
 
 
 def test_ratings_of_many_other_raters_have_the_stored_mean_and_sample_variance(monkeypatch):
@@ -66,9 +62,6 @@ def test_raters_are_four_seconds_late_on_average():
     assert (curves[:, 40] > 0.8).all() and (curves[:, 40] > curves[:, 0] + 0.15).all()
 
 
-# the set
-
-
 def test_equal_calls_give_equal_bytes():
     again = twin.make_recordings(6, seconds=40)
     for name in ("ratings", "frames", "split"):
@@ -77,9 +70,6 @@ def test_equal_calls_give_equal_bytes():
     assert again.fingerprint == CHATS.fingerprint != twin.make_recordings(6, seconds=41).fingerprint
     assert twin.waveform(2, 90).tobytes() == twin.waveform(2, 90).tobytes() != twin.waveform(3, 90).tobytes()
     assert_array_equal(twin._seen(2, 90), twin._seen(2, 90))
-
-
-# voice
 
 
 def descriptors(i):
@@ -105,28 +95,3 @@ def test_measured_pitch_and_loudness_rise_with_arousal_in_the_turns_alone():
         assert np.median(loud[speaks]) > 20 * np.median(loud[silent])
         assert voiced[speaks].mean() > 0.5 and voiced[silent].mean() < 0.05
         assert np.corrcoef(np.log(loud[speaks & voiced]), arousal[speaks & voiced])[0, 1] > 0.3
-
-
-# face
-
-
-def width_of_mouth(seen):
-    x, y = seen[:, :49], seen[:, 49:]
-    right, left = LANDMARKS.index(48), LANDMARKS.index(54)
-    return np.hypot(x[:, left] - x[:, right], y[:, left] - y[:, right])
-
-
-def test_a_smile_widens_the_mouth():
-    smiles, r = [], []
-    for i in range(len(CHATS)):
-        valence, torn = states(i, "valence"), states(i, "ambiguity of valence")
-        pleased = np.maximum(valence, 0)
-        if pleased.std() < 0.03:
-            continue
-        width = width_of_mouth(twin._seen(i, int(CHATS.frames[i])))
-        r.append(np.corrcoef(width, valence)[0, 1])
-        # what ambiguity does to both sides of the mouth is taken out
-        rest = np.column_stack([np.ones_like(torn), torn])
-        left = [x - rest @ np.linalg.lstsq(rest, x, rcond=None)[0] for x in (width, pleased)]
-        smiles.append(np.corrcoef(*left)[0, 1])
-    assert len(r) > 6 and np.mean(r) > 0.3 and np.mean(smiles) > 0.6

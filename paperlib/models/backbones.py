@@ -85,19 +85,17 @@ def build_backbone(
         if pretrained:
             raise ValueError(f"there are no ImageNet weights for {name}; choose one of {sorted(TORCHVISION)}")
         widths, residual = COMPACT[name]
-        compact = CompactNet(widths, channels_in=channels, residual=residual)
-        return see_both_ways(compact) if mirrored else compact, widths[-1]
-    if name not in TORCHVISION:
+        network, features = CompactNet(widths, channels_in=channels, residual=residual), widths[-1]
+    elif name not in TORCHVISION:
         raise ValueError(f"backbone must be one of {sorted(BACKBONES)}; got {name!r}")
-    if channels != 3:
+    elif channels != 3:
         raise ValueError(f"{name} takes pictures with 3 channels; got {channels}")
-    network = tv.get_model(name, weights=TORCHVISION[name] if pretrained else None)
-    if name == "vgg16":
-        features = network.classifier[-1].in_features
-        network.classifier[-1] = nn.Identity()
     else:
-        features = network.fc.in_features
-        network.fc = nn.Identity()
+        network = tv.get_model(name, weights=TORCHVISION[name] if pretrained else None)
+        if name == "vgg16":
+            features, network.classifier[-1] = network.classifier[-1].in_features, nn.Identity()
+        else:
+            features, network.fc = network.fc.in_features, nn.Identity()
     return see_both_ways(network) if mirrored else network, features
 
 

@@ -20,11 +20,9 @@ class BLSTM(nn.Module):
     standard deviation `noise` in training only.
     """
 
-    def __init__(
-        self, features: int, *, targets: int, cells: int = 240, layers: int = 2, noise: float = 0.2
-    ) -> None:
+    def __init__(self, features: int, *, targets: int, cells: int = 240, noise: float = 0.2) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(features, cells, layers, batch_first=True, bidirectional=True)
+        self.lstm = nn.LSTM(features, cells, num_layers=2, batch_first=True, bidirectional=True)
         self.output = nn.Linear(2 * cells, targets)
         self.noise = noise
         for parameter in self.parameters():

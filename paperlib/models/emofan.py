@@ -29,14 +29,6 @@ class EmoFANOutput(NamedTuple):
     affect: Tensor  # (n, 2) valence and arousal, not clipped
 
 
-class FANFeatures(NamedTuple):
-    """What the face alignment network hands on; all maps have a quarter of the picture's size."""
-
-    stem: Tensor  # (n, width, h, w)
-    modules: list[Tensor]  # of each module (n, width, h, w)
-    heatmaps: list[Tensor]  # of each module (n, 68, h, w)
-
-
 def _pre_activated(before: int, after: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.BatchNorm2d(before),
@@ -122,7 +114,11 @@ class AlignmentModule(nn.Module):
 
 
 class FAN(nn.Module):
-    """The face alignment network of Bulat and Tzimiropoulos (ICCV 2017)."""
+    """The face alignment network of Bulat and Tzimiropoulos (ICCV 2017).
+
+    It hands on the stem's features and each module's (n, width, h, w), and each module's heatmaps (n, 68, h, w); h and
+    w are a quarter of the picture's size.
+    """
 
     def __init__(self, *, width: int, depth: int, modules: int) -> None:
         super().__init__()
@@ -131,14 +127,14 @@ class FAN(nn.Module):
             AlignmentModule(width, depth, last=i == modules - 1) for i in range(modules)
         )
 
-    def forward(self, images: Tensor) -> FANFeatures:
+    def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         stem = x = self.stem(images)
         features, heatmaps = [], []
         for stage in self.stages:
             kept, maps, x = stage(x)
             features.append(kept)
             heatmaps.append(maps)
-        return FANFeatures(stem, features, heatmaps)
+        return stem, features, heatmaps
 
 
 class AffectHead(nn.Module):
@@ -195,15 +191,16 @@ class EmoFAN(nn.Module):
         size: int = 256,
     ) -> None:
         super().__init__()
-        if classes not in CLASSES:
-            raise ValueError(f"classes must be one of {', '.join(map(str, CLASSES))}; got {classes}")
-        if width < 16 or width % 16:
-            raise ValueError(f"width must be a multiple of 16; got {width}")
-        if depth < 1 or modules < 1:
-            raise ValueError(f"depth and modules must be at least 1; got {depth} and {modules}")
-        step = STRIDE * 2**depth
-        if size < step or size % step:
-            raise ValueError(f"size must be a multiple of {step} for depth {depth}; got {size}")
+        if (
+            classes not in CLASSES
+            or min(width, depth, modules, size) < 1
+            or width % 16
+            or size % (STRIDE * 2**depth)
+        ):
+            raise ValueError(
+                f"classes must be one of {', '.join(map(str, CLASSES))}, width a multiple of 16 and size one of "
+                f"{STRIDE} * 2^depth; got {classes=}, {width=}, {depth=}, {modules=}, {size=}"
+            )
         self.classes, self.attention, self.size = classes, attention, size
         self.fan = FAN(width=width, depth=depth, modules=modules)
         before = width * (1 + modules) + (0 if attention else LANDMARKS)
@@ -221,7 +218,7 @@ class EmoFAN(nn.Module):
 
     def alignment(self, images: Tensor) -> list[Tensor]:
         """The heatmaps of every module, to train face alignment by: each (n, 68, size / 4, size / 4)."""
-        return self.fan(self._rgb(images)).heatmaps
+        return self.fan(self._rgb(images))[2]
 
     def _rgb(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2:] != (self.size, self.size):
@@ -289,16 +286,10 @@ def landmarks_from_heatmaps(heatmaps: Tensor, *, size: int) -> Tensor:
     return torch.stack([x * (size / w), y * (size / h)], dim=2)
 
 
-def nme(predicted: Tensor, true: Tensor, *, by: str) -> Tensor:
+def nme(predicted: Tensor, true: Tensor) -> Tensor:
     """Each face's mean distance between predicted and true landmarks (n, 68, 2) over its size: (n,).
 
-    `by` names the size: "box", the root of the area of the true landmarks' bounding box, or "interocular", the distance
-    of the outer corners of the true eyes.
+    The size is the root of the area of the true landmarks' bounding box.
     """
-    if by == "box":
-        scale = (true.amax(dim=1) - true.amin(dim=1)).prod(dim=1).sqrt()
-    elif by == "interocular":
-        scale = (true[:, 36] - true[:, 45]).norm(dim=1)
-    else:
-        raise ValueError(f"by must be box or interocular; got {by!r}")
+    scale = (true.amax(dim=1) - true.amin(dim=1)).prod(dim=1).sqrt()
     return (predicted - true).norm(dim=2).mean(dim=1) / scale

@@ -1,13 +1,7 @@
 """Networks that name an expression, and how each learns from labels that may be wrong.
 
 The plain network and label smoothing are here; `ldlva` and `rivals` hold the others. A method of one's own is a
-subclass that overrides `loss`, and `doubt` if it knows which labels to distrust:
-
-    class Bootstrapped(ExpressionNet):
-        def loss(self, x, label, row):
-            logits = self.logits(x)
-            target = 0.8 * F.one_hot(label, logits.shape[1]) + 0.2 * logits.detach().softmax(dim=1)
-            return F.cross_entropy(logits, target)
+subclass that overrides `loss`, and `doubt` if it knows which labels to distrust (docs/methods.md).
 """
 
 from __future__ import annotations
@@ -52,6 +46,7 @@ class ExpressionNet(nn.Module):
         return self.classifier(self.features(x)).float()
 
     def loss(self, x: Tensor, label: Tensor, row: Tensor) -> Tensor:
+        """The mean of a batch."""
         logits = self.logits(x)
         self.remember(logits, label, row)
         return F.cross_entropy(logits, label, label_smoothing=self.smoothing)

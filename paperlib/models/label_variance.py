@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+INITIAL_LOG_VARIANCE = -2.0
+
 
 class LabelDistribution(NamedTuple):
     """A Gaussian per label: two tensors (batch, 2), valence before arousal."""
@@ -19,20 +21,11 @@ class LabelDistribution(NamedTuple):
 class LabelVarianceNet(nn.Module):
     """A backbone and two heads, one for the mean and one for the log variance (foteinopoulou2021, fig. 1).
 
-    The paper calls the heads MLPs and gives no sizes; here each has one hidden layer. Heads start at the labels' own
-    scale: `initial_log_variance` is the bias of the variance head, whose last weights start near zero, as He et al.
-    2019 do it, so that training starts from a plain regression.
+    The paper calls the heads MLPs and gives no sizes; here each has one hidden layer. The variance head starts at the
+    labels' own scale, with last weights near zero, as He et al. 2019 do it: training starts from a plain regression.
     """
 
-    def __init__(
-        self,
-        backbone: nn.Module,
-        features: int,
-        *,
-        hidden: int = 64,
-        dropout: float = 0.0,
-        initial_log_variance: float = -2.0,
-    ) -> None:
+    def __init__(self, backbone: nn.Module, features: int, *, hidden: int = 64, dropout: float = 0.0) -> None:
         super().__init__()
         self.backbone = backbone
         self.mean_head = _head(features, hidden, dropout)
@@ -40,7 +33,7 @@ class LabelVarianceNet(nn.Module):
         last = self.variance_head[-1]
         assert isinstance(last, nn.Linear)
         nn.init.normal_(last.weight, std=1e-4)
-        nn.init.constant_(last.bias, initial_log_variance)
+        nn.init.constant_(last.bias, INITIAL_LOG_VARIANCE)
 
     def forward(self, x: Tensor) -> LabelDistribution:
         features = self.backbone(x)
@@ -51,17 +44,17 @@ class TemporalNetVLAD(nn.Module):
     """NetVLAD pooling over time (Arandjelovic et al. 2018, eqs. 1 and 3; foteinopoulou2021, sec. III-B).
 
     (batch, channels, time) to (batch, centroids * channels). Residuals to each centroid are summed over time, weighted
-    by softmax_k(-alpha ||x - c_k||^2), then normalised per centroid and as a whole. The assignment is written from the
+    by softmax_k(-||x - c_k||^2), then normalised per centroid and as a whole. The assignment is written from the
     squared distance itself; it keeps its own weights and biases, as in the paper, and only starts from it.
     """
 
-    def __init__(self, channels: int, *, centroids: int = 8, alpha: float = 1.0) -> None:
+    def __init__(self, channels: int, *, centroids: int) -> None:
         super().__init__()
         self.centroids = nn.Parameter(torch.randn(centroids, channels))
         self.assignment = nn.Conv1d(channels, centroids, 1)
         with torch.no_grad():
-            self.assignment.weight.copy_(2 * alpha * self.centroids.unsqueeze(-1))
-            self.assignment.bias.copy_(-alpha * self.centroids.square().sum(dim=1))  # type: ignore[union-attr]
+            self.assignment.weight.copy_(2 * self.centroids.unsqueeze(-1))
+            self.assignment.bias.copy_(-self.centroids.square().sum(dim=1))  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.assignment(x).softmax(dim=1)  # (batch, centroids, time)
@@ -105,6 +98,8 @@ class VoteNet(nn.Module):
     sum p_k c_k and variance sum p_k (c_k - mean)^2: the same outputs as `LabelVarianceNet`, and the logits.
     """
 
+    coordinates: Tensor
+
     def __init__(self, backbone: nn.Module, features: int, *, coordinates: Tensor) -> None:
         super().__init__()
         self.backbone = backbone
@@ -117,8 +112,7 @@ class VoteNet(nn.Module):
     def distribution(self, logits: Tensor) -> LabelDistribution:
         """Mean and log variance (batch, 2) of the circumplex position under softmax(logits)."""
         p = logits.softmax(dim=1)
-        mean = p @ self.coordinates  # type: ignore[operator]
-        second = p @ self.coordinates.square()  # type: ignore[operator]
+        mean, second = p @ self.coordinates, p @ self.coordinates.square()
         return LabelDistribution(mean, (second - mean.square()).clamp_min(1e-9).log())
 
 

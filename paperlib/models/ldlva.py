@@ -31,11 +31,9 @@ class LDLVAOptions:
         value, as the release has it.
     factor_start: lambda before training (the release's free value 0.5 is lambda 0.378).
     factor_rate: of its own gradient descent, for the loss of its own picture. 0: lambda stays as it is (Table 4, ii).
-        The release's 10 on a mean over 32 is 0.3125 here. Adam, which the paper uses for all, would move
-        every factor by the same step whatever the size of its gradient.
+        The release's 10 on a mean over 32 is 0.3125 here. By Adam, the paper's, every factor would step equally far.
     factor_after: visits of a picture before its factor moves. The paper starts from a pretrained network and waits for
         nothing; a network from scratch doubts every label at first.
-    factor_prior: weight of a quadratic prior of the factor around `factor_start`, for "projected"; not in the paper.
     factor_feels_pull: whether lambda descends the discriminative loss too, as eq. 10 has it, or the classification
         loss alone, as eqs. 7 to 9 have it. Meant for "sigmoid": a projected lambda of exactly 1 feels no pull.
     target_gradient: whether the loss reaches the calibration network and the picture's own features through the target.
@@ -55,7 +53,6 @@ class LDLVAOptions:
     factor_start: float = 0.0
     factor_rate: float = 0.3125
     factor_after: int = 0
-    factor_prior: float = 0.0
     factor_feels_pull: bool = False
     target_gradient: bool = True
     gamma: float = 0.1
@@ -116,7 +113,7 @@ def aggregate(contribution: Tensor, prediction: Tensor, label: Tensor) -> Tensor
     return torch.where(total > 0, (share.unsqueeze(2) * prediction).sum(dim=1), label)
 
 
-def repulsion(centres: Tensor, *, scale: str = "sqrt") -> Tensor:
+def repulsion(centres: Tensor, *, scale: str) -> Tensor:
     """The second sum of eq. 10 over centres (m, V); see `LDLVAOptions.repulsion`.
 
     It holds no picture's feature, so it moves the centres and never the network, and has no gradient where centres
@@ -136,20 +133,18 @@ def pull(features: Tensor, centres: Tensor, factor: Tensor) -> Tensor:
     return (1 - factor) * (features - centres).square().sum(dim=1) / 2
 
 
-def move_centres(
-    centres: Tensor, features: Tensor, label: Tensor, factor: Tensor, *, scale: str, rate: float = 0.5
-) -> Tensor:
+def move_centres(centres: Tensor, features: Tensor, label: Tensor, factor: Tensor, *, scale: str) -> Tensor:
     """Centres (m, V) after a step down eq. 10, which takes each class's mean of the batch and not its sum.
 
-    The rate and the division by one plus the class's count are those of Wen et al. (ECCV 2016, eq. 4), whom le2023 says
-    it follows; pictures weigh 1 - lambda.
+    The rate of 1/2 and the division by one plus the class's count are those of Wen et al. (ECCV 2016, eq. 4), whom
+    le2023 says it follows; pictures weigh 1 - lambda.
     """
     check_shapes("m V, b V, b, b", centres=centres, features=features, label=label, factor=factor)
     one_hot = F.one_hot(label, len(centres)).float()
     weight = one_hot * (1 - factor).unsqueeze(1)
     attraction = weight.sum(dim=0).unsqueeze(1) * centres - weight.T @ features
     attraction = attraction / (1 + one_hot.sum(dim=0)).unsqueeze(1)
-    return centres - rate * (attraction + torch.func.grad(lambda c: repulsion(c, scale=scale))(centres))
+    return centres - 0.5 * (attraction + torch.func.grad(lambda c: repulsion(c, scale=scale))(centres))
 
 
 class LDLVA(ExpressionNet):
@@ -193,19 +188,16 @@ class LDLVA(ExpressionNet):
         )
         start = options.factor_start
         state = torch.tensor(start) if options.factor == "projected" else torch.logit(torch.tensor(1 - start))
-        for name, value in {
-            "neighbours": neighbours,
-            "similarity": similarity,
-            "factor_state": state.expand(n).clone(),
-            "centres": torch.zeros(classes, features),
-            "bank_prediction": torch.zeros(n, classes),
-            "bank_feature": torch.zeros(n, features),
-            "bank_gap": torch.zeros(n),
-            "target": torch.zeros(n, classes),
-            "aggregated": torch.zeros(n, classes),
-            "calibrated": torch.zeros(neighbours.shape),
-        }.items():
-            self.register_buffer(name, value)
+        self.register_buffer("neighbours", neighbours)
+        self.register_buffer("similarity", similarity)
+        self.register_buffer("factor_state", state.expand(n).clone())
+        self.register_buffer("centres", torch.zeros(classes, features))
+        self.register_buffer("bank_prediction", torch.zeros(n, classes))
+        self.register_buffer("bank_feature", torch.zeros(n, features))
+        self.register_buffer("bank_gap", torch.zeros(n))
+        self.register_buffer("target", torch.zeros(n, classes))
+        self.register_buffer("aggregated", torch.zeros(n, classes))
+        self.register_buffer("calibrated", torch.zeros(neighbours.shape))
 
     def factor(self, row: Tensor | slice = slice(None)) -> Tensor:
         """Lambda of these rows, in [0, 1]: 0 trusts the label, 1 the neighbours."""
@@ -241,8 +233,6 @@ class LDLVA(ExpressionNet):
             gradient = -(aggregated * log_p).sum(dim=1) + (one_hot * log_p).sum(dim=1)  # eq. 9
             if self.options.factor_feels_pull:
                 gradient -= self.options.gamma * pulls / (1 - factor).clamp_min(1e-6)
-            if self.options.factor_prior:
-                gradient += self.options.factor_prior * (factor - self.options.factor_start)
             self._step_factor(row, gradient)
             if self.options.gamma:
                 self.centres.copy_(move_centres(self.centres, v, label, factor, scale=self.options.repulsion))

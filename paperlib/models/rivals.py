@@ -15,31 +15,22 @@ from paperlib.models.expression import ExpressionNet
 class SelfCureNet(ExpressionNet):
     """SCN (Wang et al., Suppressing uncertainties for large-scale facial expression recognition, CVPR 2020).
 
-    A sigmoid weight per picture multiplies its logits (eq. 2). In every batch the mean weight of the higher `high` of
-    the pictures must exceed that of the others by `margin` (eq. 3), and after `relabel_after` epochs a picture of
-    the lower group whose largest probability exceeds that of its label by `relabel_margin` gets that class for good
-    (eq. 4). The paper relabels in the lower group only; its release, over the whole batch.
+    A sigmoid weight per picture multiplies its logits (eq. 2). In every batch the mean weight of the higher HIGH of
+    the pictures must exceed that of the others by MARGIN (eq. 3), and after `relabel_after` epochs a picture of the
+    lower group whose largest probability exceeds that of its label by RELABEL_MARGIN gets that class for good (eq. 4).
+    The paper relabels in the lower group only; its release, over the whole batch.
     """
 
+    HIGH, MARGIN, RELABEL_MARGIN = 0.7, 0.15, 0.2
     label: Tensor  # (n,) as corrected so far
     weight: Tensor  # (n,) at the last visit
 
     def __init__(
-        self,
-        backbone: nn.Module,
-        features: int,
-        *,
-        labels: Tensor,
-        classes: int,
-        relabel_after: int,
-        high: float = 0.7,
-        margin: float = 0.15,
-        relabel_margin: float = 0.2,
+        self, backbone: nn.Module, features: int, *, labels: Tensor, classes: int, relabel_after: int
     ) -> None:
         super().__init__(backbone, features, n=len(labels), classes=classes)
         self.attention = nn.Linear(features, 1)
-        self.high, self.margin = high, margin
-        self.relabel_after, self.relabel_margin = relabel_after, relabel_margin
+        self.relabel_after = relabel_after
         self.register_buffer("label", labels.clone())
         self.register_buffer("weight", torch.ones(len(labels)))
 
@@ -50,16 +41,16 @@ class SelfCureNet(ExpressionNet):
         logits, weight = self._weighted(x)
         self.remember(logits, label, row)
         order = weight.argsort(descending=True)
-        count = min(max(round(self.high * len(weight)), 1), len(weight) - 1)
+        count = min(max(round(self.HIGH * len(weight)), 1), len(weight) - 1)
         above, below = order[:count], order[count:]
-        rank = F.relu(self.margin - (weight[above].mean() - weight[below].mean()))
+        rank = F.relu(self.MARGIN - (weight[above].mean() - weight[below].mean()))
         given = self.label[row]
         value = F.cross_entropy(logits, given) + rank
         with torch.no_grad():
             self.weight[row] = weight.detach()
             p = logits.detach().softmax(dim=1)
             best, named = p.max(dim=1)
-            sure = best - p.gather(1, given.unsqueeze(1)).squeeze(1) > self.relabel_margin
+            sure = best - p.gather(1, given.unsqueeze(1)).squeeze(1) > self.RELABEL_MARGIN
             late = self.visits[row] > self.relabel_after
             low = torch.zeros_like(late).index_fill_(0, below, True)
             self.label[row] = torch.where(sure & late & low, named, given)

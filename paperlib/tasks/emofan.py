@@ -220,7 +220,7 @@ def train_alignment(
     if parts.true is not None:
         true = torch.from_numpy(parts.true[parts.test])
         both = (parts.original[parts.test], found[parts.test])
-        out["nme"] = np.stack([nme(torch.from_numpy(p), true, by="box").numpy() for p in both], axis=1)
+        out["nme"] = np.stack([nme(torch.from_numpy(p), true).numpy() for p in both], axis=1)
     return out
 
 
