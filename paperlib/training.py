@@ -136,50 +136,24 @@ def fit(
     if len(rows) < 2:
         raise ValueError(f"training needs at least two rows; the training split has {len(rows)}")
     fabric = fabric or make_fabric()
-    kwargs: dict[str, float] = {"lr": schedule.learning_rate, "weight_decay": schedule.weight_decay}
-    if schedule.optimiser == "sgd":
-        kwargs["momentum"] = schedule.momentum
-    optimiser = OPTIMISERS[schedule.optimiser](model.parameters(), **kwargs)  # type: ignore[arg-type]
-    network, optimiser = fabric.setup(model, optimiser)
-
+    network, optimiser = fabric.setup(model, _optimiser(model, schedule))
     history, first, best, best_weights = History(), 0, math.inf, None
     if checkpoint is not None and checkpoint.is_file():
-        try:
-            state = fabric.load(checkpoint, {"model": network, "optimiser": optimiser}, weights_only=True)
-        except Exception as error:  # torch raises a different one for every way a file can be broken
-            message = f"{checkpoint} cannot be resumed from; delete it to start over ({error})"
-            raise ValueError(message) from error
+        state = _resumed(fabric, checkpoint, {"model": network, "optimiser": optimiser})
         history, first = History(**state["history"]), state["epoch"]
         best, best_weights = state["best"], state["best_weights"]
 
     for epoch in range(first, schedule.epochs):
         if _stopped(history, schedule):
             break
-        torch.manual_seed(int(np.random.SeedSequence([seed, epoch, 1]).generate_state(1)[0]))
-        # torch's DataLoader, which read rows when the stored runs were trained, draws a number first
-        torch.empty((), dtype=torch.int64).random_()
-        network.train()
-        total = 0.0
-        batches = epoch_batches(len(rows), schedule.batch, seed=seed, epoch=epoch)
-        for step, batch in enumerate(batches):
-            progress = (epoch + step / len(batches)) / schedule.epochs
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate_at(epoch, progress)
-            value = loss(network, fabric.to_device(rows[batch]))
-            fabric.backward(value)
-            total += value.item()
-            if not math.isfinite(total):
-                raise FloatingPointError(f"the loss is {value.item()} in epoch {epoch + 1}, step {step + 1}")
-            optimiser.step()
-            optimiser.zero_grad()
-        history.loss.append(total / len(batches))
+        history.loss.append(_epoch(fabric, network, optimiser, loss, rows, schedule, seed=seed, epoch=epoch))
         network.eval()
         validation = validate(network) if validate else math.nan
         if validate and not math.isfinite(validation):
             raise FloatingPointError(f"the validation value is {validation} after epoch {epoch + 1}")
         history.validation.append(validation)
-        if schedule.patience is not None and history.validation[-1] < best:
-            best, best_weights = history.validation[-1], copy.deepcopy(model.state_dict())
+        if schedule.patience is not None and validation < best:
+            best, best_weights = validation, copy.deepcopy(model.state_dict())
         if checkpoint is not None:
             state = {"history": vars(history), "epoch": epoch + 1, "best": best, "best_weights": best_weights}
             partial = checkpoint.with_name(f"{checkpoint.name}.{os.getpid()}")
@@ -189,6 +163,53 @@ def fit(
         model.load_state_dict(best_weights)
     model.eval()
     return history
+
+
+def _optimiser(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+    kwargs: dict[str, float] = {"lr": schedule.learning_rate, "weight_decay": schedule.weight_decay}
+    if schedule.optimiser == "sgd":
+        kwargs["momentum"] = schedule.momentum
+    return OPTIMISERS[schedule.optimiser](model.parameters(), **kwargs)  # type: ignore[arg-type]
+
+
+def _resumed(fabric: Fabric, checkpoint: Path, state: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return fabric.load(checkpoint, state, weights_only=True)
+    except Exception as error:  # torch raises a different one for every way a file can be broken
+        message = f"{checkpoint} cannot be resumed from; delete it to start over ({error})"
+        raise ValueError(message) from error
+
+
+def _epoch(
+    fabric: Fabric,
+    network: nn.Module,
+    optimiser: Any,
+    loss: Callable[[nn.Module, tuple[Tensor, ...]], Tensor],
+    rows: Rows,
+    schedule: Schedule,
+    *,
+    seed: int,
+    epoch: int,
+) -> float:
+    """One pass over all rows in a new order; the mean loss of its steps."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, epoch, 1]).generate_state(1)[0]))
+    # torch's DataLoader, which read rows when the stored runs were trained, draws a number first
+    torch.empty((), dtype=torch.int64).random_()
+    network.train()
+    total = 0.0
+    batches = epoch_batches(len(rows), schedule.batch, seed=seed, epoch=epoch)
+    for step, batch in enumerate(batches):
+        progress = (epoch + step / len(batches)) / schedule.epochs
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.learning_rate_at(epoch, progress)
+        value = loss(network, fabric.to_device(rows[batch]))
+        fabric.backward(value)
+        total += value.item()
+        if not math.isfinite(total):
+            raise FloatingPointError(f"the loss is {value.item()} in epoch {epoch + 1}, step {step + 1}")
+        optimiser.step()
+        optimiser.zero_grad()
+    return total / len(batches)
 
 
 class _Averaged(nn.Module):

@@ -192,9 +192,7 @@ def test_targets_are_distributions_with_at_least_half_for_the_given_label(on, me
 def test_smoothing_as_soft_leaves_the_label_as_much_as_fusion_and_the_rest_evenly(on):
     track = on()
     given, _ = task.training_labels(track, SETTINGS, 0)
-    fused, soft = (
-        task.targets(track, SETTINGS | {"method": m}, 0) for m in ("Euclid", "smoothing as soft")
-    )
+    fused, soft = (task.targets(track, SETTINGS | {"method": m}, 0) for m in ("Euclid", "smoothing as soft"))
     own = np.eye(8, dtype=bool)[given]
     np.testing.assert_allclose(soft[own], fused[own].mean(dtype=float), rtol=1e-5)
     np.testing.assert_allclose(soft[~own], (1 - soft[own].mean(dtype=float)) / 7, rtol=1e-5)
