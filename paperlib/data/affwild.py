@@ -15,14 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from paperlib.data.cache import (
-    Conversion,
-    convert_pictures,
-    converted_faces,
-    data_root,
-    first_of,
-    refuse_twice,
-)
+from paperlib.data.cache import Faces, converted_faces, data_root, first_of, refuse_twice
 from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet, refuse_two_splits
 from paperlib.data.tables import is_missing, parse_numbers, read_text
@@ -49,30 +42,27 @@ def load_affwild(
 ) -> FaceSet:
     """Aff-Wild's training videos as faces with valence and arousal, pictures of `size` pixels, 1 or 3 channels.
 
-    `root`, or its folder affwild, holds annotations/train/valence/<video>.txt and arousal/<video>.txt, a number
-    for each frame a line; or, as in Aff-Wild2, annotations/train/<video>.txt with a header and both numbers a
-    line, -5 for none, there or in another of ANNOTATIONS. frames/<video>/, or cropped_aligned/<video>/, holds the
-    faces, cut out by the user and named by frame number, 00001.jpg or 1.png. Numbers count from 1 in all videos or
-    from 0 in all: a frame 0 in any of them, or else one whose number is that of its video's lines, tells which.
+    `root`, or its folder affwild, holds the annotations of either release, a line a frame, and frames/<video>/ (or
+    cropped_aligned/<video>/) with the faces, cut out by the user and named by frame number: data/README.md shows where.
+    Numbers count from 1 in all videos or from 0 in all: a frame 0 in any of them, or else one whose number is that of
+    its video's lines, tells which.
 
-    `subject` is the video, without _left or _right. The official test set has no public labels: the split "test" are
-    the videos of a folder Validation_Set beside Train_Set, or a fifth of all videos, drawn once. Of every `every`
-    frames by number, the first stays. Those that do not, frames without picture (no face was found) or value, and
-    pictures of videos without annotations are counted in `excluded`.
+    `subject` is the video, without _left or _right. The split "test" are the videos of a folder Validation_Set beside
+    Train_Set, or a fifth of all videos, drawn once. Of every `every` frames by number, the first stays. Those that do
+    not, frames without picture (no face was found) or value, and pictures of videos without annotations are counted in
+    `excluded`.
 
     Raises:
         FileNotFoundError: there are no annotations, or a video lacks one of its two files, or all pictures.
-        ValueError: a line, a frame number or a picture that cannot be, or a video in two splits: the message names
-            file, line and mend.
+        ValueError: a line, a number or a picture that cannot be, or a video in two splits: the message names file, line
+            and mend.
     """
     if every < 1:
         raise ValueError(f"every must be 1 or more; got {every}")
     root = data_root("affwild", root)
-    sources, settings = (
-        [*_folders(root).values(), first_of(root, FRAMES)],
-        {"size": size, "channels": channels},
-    )
-    return converted_faces("Aff-Wild", _convert, root, sources, cache=cache, every=every, **settings)
+    settings = {"size": size, "channels": channels, "every": every}
+    sources = [*_folders(root).values(), first_of(root, FRAMES)]
+    return converted_faces("Aff-Wild", _list_faces, root, sources, cache=cache, **settings)
 
 
 def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
@@ -83,13 +73,13 @@ def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
     names = np.unique(groups)
     if len(names) < 2:
         raise ValueError(
-            f"train and test need two videos or subjects; there is {', '.join(names)} only. Add more."
+            f"train and test need two videos or subjects; there is {names.item()} only. Add more."
         )
     test = np.random.default_rng(0).permutation(names)[: max(round(len(names) / 5), 1)]
     return np.where(np.isin(groups, test), "test", "train")
 
 
-def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) -> Conversion:
+def _list_faces(root: Path, *, every: int) -> Faces:
     labels, part = _read_annotations(root)
     top, excluded = first_of(root, FRAMES), Counter[str]()
     frames = {path.name: _list_frames(path, excluded) for path in sorted((root / top).glob("*/"))}
@@ -111,18 +101,16 @@ def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) 
         raise ValueError(f"{top}: no frame is left, of {dict(excluded)}. Add pictures of annotated frames.")
     where = [f"{top}/{os.path.dirname(file)}" for file in files]
     paths = [root / top / file for file in files]
-    images, _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
     subject = np.array([_PERSON.sub("", video) for video in labels])
-    refuse_two_splits(
-        " and ".join(_folders(root).values()), "video", names=subject.tolist(), split=part, items=[*labels]
-    )
+    listed = " and ".join(_folders(root).values())
+    refuse_two_splits(listed, "video", names=subject.tolist(), split=part, items=[*labels])
     number = [kept.sum() for kept in stays.values()]
-    return {
-        "images": images,
+    arrays = {
         "affect": np.concatenate([labels[video][kept] for video, kept in stays.items()]).astype(np.float32),
         "split": np.repeat(part if len(set(part)) > 1 else split_by_group(subject), number),
         "subject": np.repeat(subject, number),
-    }, {"excluded": excluded}
+    }
+    return Faces(paths=paths, where=where, arrays=arrays, excluded=excluded)
 
 
 def _folders(root: Path) -> dict[str, str]:

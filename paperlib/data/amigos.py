@@ -44,12 +44,11 @@ def load_amigos(
 ) -> SequenceSet:
     """AMIGOS's 20-second segments: features (n, 500, action units), intensities 0 to 5 at 25 frames a second.
 
-    `root`, or its folder amigos, holds External_Annotations.xlsx and action_units/, one file a recording,
-    named <UserID>_<VideoID> and whatever follows after an underscore: OpenFace's .csv, or .json with fps,
-    action_units (names) and frames (a row of intensities each). Ratings beyond [-1, 1] are clipped; frames in
-    which OpenFace found no face hold the last intensities found; a last segment of at least ten seconds is
-    filled up by holding its last frame. All are counted in `adjusted`. Shorter segments, ones without any
-    face, recordings without a file, files without ratings and files named otherwise are counted in `excluded`.
+    `root`, or its folder amigos, holds External_Annotations.xlsx and action_units/, one file a recording, OpenFace's
+    .csv or a .json (data/README.md). Ratings beyond [-1, 1] are clipped; frames in which OpenFace found no face hold
+    the last intensities found; a last segment of at least ten seconds is filled up by holding its last frame. All are
+    counted in `adjusted`. Shorter segments, ones without any face, recordings without a file, files without ratings and
+    files named otherwise are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the annotations or all action units are missing.
@@ -135,7 +134,7 @@ def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:
             table.refuse(
                 worst, f"{column} is {{{column}}}, and many more lie beyond 1", "Scale ratings to -1 to 1."
             )
-    refuse_constant_raters(table.path, columns)
+    refuse_constant_raters(table.name, columns)
     ratings = np.array([[columns[column] for column in pair] for pair in RATINGS]).transpose(2, 0, 1)
     return np.clip(ratings, -1, 1).astype(np.float32), int((np.abs(ratings) > 1).sum())
 

@@ -70,11 +70,10 @@ class Consensus(NamedTuple):
 def load_ferplus(root: Path | str, *, protocol: str = "majority", cache: Path | str) -> FaceSet:
     """FER2013's pictures with the FER+ votes, those rows that `protocol` (see PROTOCOLS) keeps.
 
-    `root`, or its folder ferplus, holds one of PIXELS, and fer2013new.csv. Images are (n, 48,
-    48) grey. `votes` are the votes for emotions that the protocol counts, `ratings` every vote for an emotion
-    placed on the circumplex (`votes_to_ratings`), `affect` their mean; `original` is FER2013's own label.
-    Splits Training, PublicTest and PrivateTest are train, validation and test. What the protocol leaves out
-    is counted by reason in `excluded`.
+    `root`, or its folder ferplus, holds one of PIXELS, and fer2013new.csv. Images are (n, 48, 48) grey. `votes` are the
+    votes for emotions that the protocol counts, `ratings` every vote for an emotion placed on the circumplex
+    (`votes_to_ratings`), `affect` their mean; `original` is FER2013's own label. What the protocol leaves out is
+    counted by reason in `excluded`.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -114,8 +113,7 @@ def load_ferplus(root: Path | str, *, protocol: str = "majority", cache: Path | 
 
 
 def consensus(votes: ArrayLike, *, protocol: str) -> Consensus:
-    """What a protocol of PROTOCOLS makes of votes (n, 10): the eight EXPRESSIONS, then unknown and not a
-    face."""
+    """What a protocol of PROTOCOLS makes of votes (n, 10): the eight EXPRESSIONS, then unknown and not a face."""
     votes = np.asarray(votes, np.int16)
     emotions = votes[:, : len(EXPRESSIONS)]
     several = np.where(votes == 1, 0, votes)
@@ -145,8 +143,7 @@ def consensus(votes: ArrayLike, *, protocol: str) -> Consensus:
 
 
 def _leading(votes: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.str_]]:
-    """FER+'s rule for distributions: emotions taken from the top, all that tie at once; unknown and NF end
-    it."""
+    """FER+'s rule for distributions: emotions taken from the top, all that tie at once; unknown and NF end it."""
     total = votes.sum(axis=1)
     left, taken = votes.copy(), np.zeros_like(votes[:, : len(EXPRESSIONS)])
     open_, blank = np.ones(len(votes), bool), np.zeros(len(votes), bool)
@@ -196,7 +193,7 @@ def _convert(folder: Path, path: Path, labels_path: Path) -> Conversion:
     images = open_pictures(folder, len(labels), size=SIZE, channels=1)
     original = np.empty(len(labels), np.int8)
     to_ours = np.array([EXPRESSIONS.index(name) for name in ORIGINAL])
-    usage = labels.frame["Usage"].str.strip().to_numpy()
+    usage = labels.frame["Usage"].to_numpy()
     done = 0
     with tqdm(total=len(labels), desc=f"reading {path.name}", unit="img", delay=2) as progress:
         for chunk in read_table_chunks(path, ["emotion", "pixels", "Usage"], rows=2_000):
@@ -205,19 +202,17 @@ def _convert(folder: Path, path: Path, labels_path: Path) -> Conversion:
             if done > len(labels):
                 break
             chunk.choices("Usage", SPLITS, mend=mend)
-            different = chunk.frame["Usage"].str.strip().to_numpy() != usage[rows]
-            chunk.refuse(
-                different, f"Usage is {{Usage}}, another than in the same row of {labels.path.name}", mend
-            )
+            other = f"Usage is {{Usage}}, another than in the same row of {LABELS}"
+            chunk.refuse(chunk.frame["Usage"].to_numpy() != usage[rows], other, mend)
             emotion = chunk.numbers("emotion", low=0, high=len(ORIGINAL) - 1, whole=True, mend=mend)
             original[rows] = to_ours[emotion.astype(int)]
             images[rows] = _pixels(chunk, mend)
             progress.update(len(chunk))
     if done != len(labels):
-        long, short = (path, labels.path) if done > len(labels) else (labels.path, path)
+        long, short = (path.name, LABELS) if done > len(labels) else (LABELS, path.name)
         raise ValueError(
-            f"{long.name}, row {min(done, len(labels)) + 2}: {short.name} has no such row, but rows belong together "
-            "by their order. Fetch both files again, and sort or filter neither."
+            f"{long}, row {min(done, len(labels)) + 2}: {short} has no such row, but rows belong together by their "
+            "order. Fetch both files again, and sort or filter neither."
         )
     for part in SPLITS.values():
         _refuse_unrelated(original[split == part], votes[split == part], f"{path.name}, split {part}")

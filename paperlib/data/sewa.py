@@ -12,24 +12,16 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paperlib.data.cache import Conversion, converted, data_root
-from paperlib.data.recordings import (
-    NAME,
-    Recording,
-    assemble,
-    feature_settings,
-    need_columns,
-    read_landmarks,
-    read_named_table,
-    read_names,
-    to_frames,
-)
+from paperlib.data.recordings import NAME, Recording, assemble, read_landmarks, read_names, to_frames
 from paperlib.data.records import RecordingSet
+from paperlib.data.tables import Table, read_table
 from paperlib.labels import AFFECT
 
 PARTS = {"Train": "train", "Devel": "validation", "Test": "test"}
@@ -42,15 +34,9 @@ _RECORDING = re.compile(rf"({'|'.join(PARTS)})(?:_([A-Z]{{2}}))?_(\d+)")
 def load_sewa(root: Path | str, *, cache: Path | str) -> RecordingSet:
     """SEWA's German recordings, at 10 frames a second, with speech features, landmarks and every rater's trace.
 
-    `root`, or its folder sewa, holds for each recording (Train_01, Devel_DE_03, Test_16, ...), cells separated by ;
-        annotations/<recording>_valence.csv and _arousal.csv: `time` in seconds, then a column for each rater, -1 to
-            1, empty where one gave none
-        audio/<recording>.wav
-        landmarks/<recording>.csv: `time` or `timestamp`, x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, at the
-            video's rate, empty, zero or with `success` 0 where no face was found
-        labels/<recording>.csv, where there are any: the challenge's gold standard, without header: name; time;
-            arousal; valence; liking. It is `gold`, NaN in recordings without; liking is not read
-    and recordings.csv, which may be left out: recording; subject; pair. Without it, who talks to whom is unknown.
+    `root`, or its folder sewa, holds annotations/, audio/, landmarks/ and, where there are any, labels/ and
+    recordings.csv, as data/README.md shows. Labels are the challenge's gold standard, `gold`, NaN in recordings
+    without. Without recordings.csv, who talks to whom is unknown.
 
     The split is that of the name. Recordings in another language, and ones with neither labels nor annotations, are
     counted in `excluded`, and so are files of other endings. What was resampled, cut or interpolated, and raters who
@@ -66,7 +52,7 @@ def load_sewa(root: Path | str, *, cache: Path | str) -> RecordingSet:
         cache,
         name="sewa",
         sources=[root / name for name in (NAME, LABELS, ANNOTATIONS, AUDIO, LANDMARKS)],
-        settings=feature_settings(),
+        settings={},
         convert=lambda _: _convert(root),
         root=root,
     )
@@ -153,7 +139,7 @@ def _read(root: Path, name: str, who: dict[str, tuple[str, str]]) -> Recording:
         "video": (place, read_landmarks(root / place, name=place, counts=counts)),
     }
     if (root / (labels := f"{LABELS}/{name}.csv")).is_file():
-        table = read_named_table(root / labels, name=labels, columns=LABEL_COLUMNS)
+        table = _read_labels(root / labels, labels)
         owner = table.text("name").str.strip("'\"")
         other = owner.str.fullmatch(_RECORDING).to_numpy(bool) & (owner != name).to_numpy(bool)
         table.refuse(other, "the name {name} is another recording's", "Restore the file from the release.")
@@ -170,13 +156,25 @@ def _read(root: Path, name: str, who: dict[str, tuple[str, str]]) -> Recording:
     )
 
 
+def _read_labels(path: Path, name: str) -> Table:
+    """The challenge's gold standard, with the names of LABEL_COLUMNS; a header ends as they do."""
+    table = read_table(path, headless=LABEL_COLUMNS, name=name)
+    ends = [column.lower() for column in table.columns[2:]]
+    if len(table.columns) != len(LABEL_COLUMNS) or ends != list(LABEL_COLUMNS[2:]):
+        raise ValueError(
+            f"{name}, row 1: {';'.join(table.columns)[:80]!r} are not the columns {';'.join(LABEL_COLUMNS)}. Restore "
+            "the file from the release."
+        )
+    return replace(table, frame=table.frame.set_axis(LABEL_COLUMNS, axis=1))
+
+
 def _read_annotations(
     root: Path, name: str, counts: Counter[str]
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Raters, and their valence and arousal, each (frames, raters)."""
     files = [f"{ANNOTATIONS}/{name}_{dimension}.csv" for dimension in AFFECT]
-    tables = [read_named_table(root / file, name=file) for file in files]
-    need_columns(tables[0], ["time"])
+    tables = [read_table(root / file, name=file) for file in files]
+    tables[0].need(["time"])
     raters = [column for column in tables[0].columns if column != "time"]
     if "" in raters:
         raise ValueError(
