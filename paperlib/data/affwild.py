@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib.data.cache import Faces, converted_faces, data_root, first_of, refuse_twice
 from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet, refuse_two_splits
-from paperlib.data.tables import is_missing, parse_numbers, read_text
+from paperlib.data.tables import read_table
 from paperlib.labels import AFFECT
 
 ANNOTATIONS = (  # of the first two challenges, and of Aff-Wild2 as its later ones gave it out
@@ -31,9 +31,9 @@ ANNOTATIONS = (  # of the first two challenges, and of Aff-Wild2 as its later on
 )
 VALIDATION = "Validation_Set"  # beside Train_Set
 FRAMES = ("frames", "cropped_aligned")
-HEADER = "valence,arousal"  # the first line of Aff-Wild2's files
 NO_VALUE = -5  # stands there where a frame has no annotation
 
+_MEND = "Restore the file from the release."
 _PERSON = re.compile(r"_(left|right)$")  # two people of one video are annotated apart
 
 
@@ -125,12 +125,11 @@ def _read_annotations(root: Path) -> tuple[dict[str, NDArray[np.float64]], list[
     labels, part = {}, []
     for split, folder in _folders(root).items():
         for video, files in _list_files(root, folder).items():
-            values = [_read_numbers(root, file, columns=2 // len(files)) for file in files]
+            columns = AFFECT if len(files) == 1 else ("value",)
+            values = [_read_numbers(root, file, columns=columns) for file in files]
             if len(values[0]) != len(values[-1]):
-                raise ValueError(
-                    f"{files[0]} has {len(values[0])} lines, {files[1]} has {len(values[1])}. Restore both from the "
-                    "release."
-                )
+                lines = f"{files[0]} has {len(values[0])} lines, {files[1]} has {len(values[1])}"
+                raise ValueError(f"{lines}. Restore both from the release.")
             if video in labels:
                 raise ValueError(
                     f"{files[0]}: the video is in the other folder too. Take one of its files out."
@@ -158,31 +157,19 @@ def _list_files(root: Path, folder: str) -> dict[str, list[str]]:
     return {video: [f"{folder}/{d}/{video}.txt" for d in AFFECT] for video in sorted(single)}
 
 
-def _read_numbers(root: Path, name: str, *, columns: int) -> NDArray[np.float64]:
-    """A file's lines as (lines, columns), -5 for NaN; of two columns, the first is the header, and -5 is allowed."""
+def _read_numbers(root: Path, name: str, *, columns: Sequence[str]) -> NDArray[np.float64]:
+    """A file's lines as (lines, columns), -5 for NaN; valence and arousal have a header, and -5 is allowed."""
+    paired = len(columns) == 2
     if not (root / name).is_file():
         raise FileNotFoundError(f"{name} is not there. Restore it, or take its counterpart out.")
-    lines = read_text(root / name, name).rstrip().split("\n")
-    paired = columns == 2
-    separator = next((mark for mark in "\t;," if mark in lines[0]), ",") if paired else ""
-    if paired and ",".join(lines[0].split(separator)).replace(" ", "").lower() != HEADER:
-        raise ValueError(f"{name}, line 1: it is not the header {HEADER}. Restore the file from the release.")
-    if len(lines) == paired or lines == [""]:
-        raise ValueError(f"{name} holds no value. Restore the file from the release.")
-    what = f"{HEADER} from -1 to 1, or {NO_VALUE} for none" if paired else "one number from -1 to 1"
-    rows = [line.split(separator) if separator else [line] for line in lines[paired:]]
-    ragged = np.array([len(row) != columns for row in rows])
-    cells = [pd.Series([row[k] if len(row) > k else "" for row in rows]) for k in range(columns)]
-    values = np.stack([parse_numbers(column.str.strip(), separator) for column in cells], axis=1)
-    none = np.stack([is_missing(column) & (column.str.strip() != "") for column in cells], axis=1)
-    possible = (np.abs(values) <= 1) | none | (paired & (values == NO_VALUE))
-    values[none] = NO_VALUE
-    if (bad := ragged | ~possible.all(axis=1)).any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"{name}, line {row + 1 + paired}: {lines[row + paired][:80]!r} is not {what}. Restore the line."
-        )
-    return values
+    table = read_table(root / name, headless=() if paired else columns, name=name)
+    if table.columns != [*columns]:
+        raise table.of_header(f"it is not {','.join(columns)}. {_MEND}")
+    table.refuse((table.frame == "").any(axis=1).to_numpy(bool), "it lacks a number", _MEND)
+    values = table.matrix(columns, low=NO_VALUE if paired else -1, high=1, blank=True, mend=_MEND)
+    outside = ((values < -1) & (values != NO_VALUE)).any(axis=1)
+    table.refuse(outside, f"it is not from -1 to 1, or {NO_VALUE} for none", _MEND)
+    return np.nan_to_num(values, nan=NO_VALUE)
 
 
 def _unread(root: Path) -> list[Path]:

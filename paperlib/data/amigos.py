@@ -123,19 +123,14 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
 
 def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:
     """(n, 3, 2) ratings, clipped, and how many were; more than a few would mean another scale."""
-    columns = {
-        column: table.numbers(column, low=-np.inf, high=np.inf, mend=_MEND)
-        for pair in RATINGS
-        for column in pair
-    }
-    for column, values in columns.items():
-        if (np.abs(values) > 1).mean() > 0.05:
-            worst = np.abs(values) == np.abs(values).max()
-            table.refuse(
-                worst, f"{column} is {{{column}}}, and many more lie beyond 1", "Scale ratings to -1 to 1."
-            )
+    names = [column for pair in RATINGS for column in pair]
+    columns = {name: table.numbers(name, low=-np.inf, high=np.inf, mend=_MEND) for name in names}
+    for name, values in columns.items():
+        beyond = np.abs(values) > 1
+        if beyond.mean() > 0.05:
+            table.refuse(beyond, f"{name} is {{{name}}}, beyond 1", "Scale ratings to -1 to 1.")
     refuse_constant_raters(table.name, columns)
-    ratings = np.array([[columns[column] for column in pair] for pair in RATINGS]).transpose(2, 0, 1)
+    ratings = np.stack([*columns.values()], axis=1).reshape(-1, RATERS, 2)
     return np.clip(ratings, -1, 1).astype(np.float32), int((np.abs(ratings) > 1).sum())
 
 
@@ -144,9 +139,8 @@ def _recordings(table: Table) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     # a workbook may keep a whole number as 7.0
     user, video = (table.text(column).str.removesuffix(".0") for column in ("UserID", "VideoID"))
     table.refuse(~user.str.fullmatch(r"P?\d+").to_numpy(bool), "UserID is {UserID}, not a number", _MEND)
-    table.refuse(
-        ~video.str.fullmatch(r"\w+").to_numpy(bool), "VideoID is {VideoID}, not a number or name", _MEND
-    )
+    named = video.str.fullmatch(r"\w+").to_numpy(bool)
+    table.refuse(~named, "VideoID is {VideoID}, not a number or name", _MEND)
     subject = [_subject(name) for name in user]
     return np.array(subject), np.array([f"{who}_{what}" for who, what in zip(subject, video, strict=True)])
 
@@ -170,9 +164,7 @@ def _action_units(path: Path, names: Sequence[str]) -> tuple[NDArray[np.float32]
     """Intensities (frames, names), and (frames,) whether a face was found."""
     values, found, fps = (_read_json if path.suffix.lower() == ".json" else _read_openface)(path, names)
     if not np.isclose(fps, FRAMES_PER_SECOND, rtol=0.01):
-        raise ValueError(
-            f"{path.name}: {fps:.4g} frames a second, not {FRAMES_PER_SECOND}. Resample the recording."
-        )
+        raise ValueError(f"{path.name}: {fps:.4g} frames a second, not {FRAMES_PER_SECOND}. Resample it.")
     held = np.maximum.accumulate(np.where(found, np.arange(len(found)), found.argmax()))
     return values[held].astype(np.float32), found
 
@@ -183,14 +175,13 @@ def _read_openface(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[n
     frame = table.numbers("frame", low=0, high=1e7, whole=True, mend=mend)
     time = table.numbers("timestamp", low=0, high=1e6, mend=mend)
     found = table.numbers("success", low=0, high=1, whole=True, mend=mend) == 1
-    table.refuse(
-        np.diff(frame, prepend=frame[0] - 1) != 1, "frame {frame} does not follow the row above", mend
-    )
+    after = np.diff(frame, prepend=frame[0] - 1) == 1
+    table.refuse(~after, "frame {frame} does not follow the row above", mend)
     rises = np.diff(time, prepend=-1) > 0
     table.refuse(~rises, "timestamp {timestamp} is not later than in the row above", mend)
     if len(time) < 2:
         raise ValueError(f"{path.name} has one frame, which tells no frames a second. {mend}")
-    values = np.stack([table.numbers(f"{name}_r", low=0, high=5, mend=mend) for name in names], axis=1)
+    values = table.matrix([f"{name}_r" for name in names], low=0, high=5, mend=mend)
     return values, found, (len(time) - 1) / (time[-1] - time[0])
 
 
@@ -207,10 +198,10 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{path.name}, key fps: {error}. {mend}") from error
     units = content["action_units"]
-    if missing := [name for name in names if name not in units]:
-        raise ValueError(f"{path.name}, key action_units: no {', '.join(missing)}. {mend}")
-    if twice := [name for name in names if units.count(name) > 1]:
-        raise ValueError(f"{path.name}, key action_units: {twice[0]} is there twice. {mend}")
+    if odd := [name for name in names if units.count(name) != 1]:
+        raise ValueError(
+            f"{path.name}, key action_units: {odd[0]} is there {units.count(odd[0])} times. {mend}"
+        )
     columns = [units.index(name) for name in names]
     for number, row in enumerate(content["frames"]):
         whole = isinstance(row, list) and len(row) == len(units)

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from paperlib.data.cache import Conversion, converted, data_root, fingerprint, first_of, open_pictures
 from paperlib.data.records import FaceSet
 from paperlib.data.suspect import LARGE
-from paperlib.data.tables import Table, read_table, read_table_chunks
+from paperlib.data.tables import Table, read_table
 from paperlib.labels import EXPRESSIONS, sole_winner
 from paperlib.twin.prototypes import CIRCUMPLEX
 
@@ -190,30 +190,21 @@ def _convert(folder: Path, path: Path, labels_path: Path) -> Conversion:
     split = labels.choices("Usage", SPLITS, mend=_FETCH)
     named = _named(labels)
     mend = f"Fetch {path.name} again."
-    images = open_pictures(folder, len(labels), size=SIZE, channels=1)
-    original = np.empty(len(labels), np.int8)
-    to_ours = np.array([EXPRESSIONS.index(name) for name in ORIGINAL])
-    usage = labels.frame["Usage"].to_numpy()
-    done = 0
-    with tqdm(total=len(labels), desc=f"reading {path.name}", unit="img", delay=2) as progress:
-        for chunk in read_table_chunks(path, ["emotion", "pixels", "Usage"], rows=2_000):
-            rows = slice(done, done + len(chunk))
-            done += len(chunk)
-            if done > len(labels):
-                break
-            chunk.choices("Usage", SPLITS, mend=mend)
-            other = f"Usage is {{Usage}}, another than in the same row of {LABELS}"
-            chunk.refuse(chunk.frame["Usage"].to_numpy() != usage[rows], other, mend)
-            emotion = chunk.numbers("emotion", low=0, high=len(ORIGINAL) - 1, whole=True, mend=mend)
-            original[rows] = to_ours[emotion.astype(int)]
-            images[rows] = _pixels(chunk, mend)
-            progress.update(len(chunk))
-    if done != len(labels):
-        long, short = (path.name, LABELS) if done > len(labels) else (LABELS, path.name)
+    table = read_table(path, ["emotion", "pixels", "Usage"])
+    if len(table) != len(labels):
+        long, short = (path.name, LABELS) if len(table) > len(labels) else (LABELS, path.name)
         raise ValueError(
-            f"{long}, row {min(done, len(labels)) + 2}: {short} has no such row, but rows belong together by their "
-            "order. Fetch both files again, and sort or filter neither."
+            f"{long}, row {min(len(table), len(labels)) + 2}: {short} has no such row, but rows belong together by "
+            "their order. Fetch both files again, and sort or filter neither."
         )
+    table.choices("Usage", SPLITS, mend=mend)
+    other = f"Usage is {{Usage}}, another than in the same row of {LABELS}"
+    table.refuse((table.frame["Usage"] != labels.frame["Usage"]).to_numpy(bool), other, mend)
+    emotion = table.numbers("emotion", low=0, high=len(ORIGINAL) - 1, whole=True, mend=mend)
+    original = np.array([EXPRESSIONS.index(name) for name in ORIGINAL], np.int8)[emotion.astype(int)]
+    images = open_pictures(folder, len(labels), size=SIZE, channels=1)
+    for row, text in enumerate(tqdm(table.frame["pixels"], desc=f"reading {path.name}", unit="img", delay=2)):
+        images[row] = _pixels(text, table.where(row), mend)
     for part in SPLITS.values():
         _refuse_unrelated(original[split == part], votes[split == part], f"{path.name}, split {part}")
     return {"images": images, "original": original, "votes": votes, "split": split, "named": named}, {}
@@ -243,19 +234,12 @@ def _refuse_unrelated(original: NDArray, votes: NDArray, pictures: str) -> None:
         )
 
 
-def _pixels(chunk: Table, mend: str) -> NDArray[np.uint8]:
-    pictures = np.empty((len(chunk), SIZE * SIZE), np.uint8)
-    for row, text in enumerate(chunk.frame["pixels"]):
-        try:
-            # the fastest parser at hand; bytes() refuses what is not a whole number from 0 to 255
-            values = bytes(json.loads(f"[{text.strip().replace(' ', ',')}]"))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(
-                f"{chunk.where(row)}: pixels must be whole numbers from 0 to 255 ({error}). {mend}"
-            ) from None
-        if len(values) != SIZE * SIZE:
-            raise ValueError(
-                f"{chunk.where(row)}: {len(values)} pixels, not {SIZE} x {SIZE} = {SIZE * SIZE}. {mend}"
-            )
-        pictures[row] = np.frombuffer(values, np.uint8)
-    return pictures.reshape(-1, SIZE, SIZE)
+def _pixels(text: str, where: str, mend: str) -> NDArray[np.uint8]:
+    try:
+        # the fastest parser at hand; bytes() refuses what is not a whole number from 0 to 255
+        values = bytes(json.loads(f"[{text.replace(' ', ',')}]"))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{where}: pixels must be whole numbers from 0 to 255 ({error}). {mend}") from None
+    if len(values) != SIZE * SIZE:
+        raise ValueError(f"{where}: {len(values)} pixels, not {SIZE} x {SIZE} = {SIZE * SIZE}. {mend}")
+    return np.frombuffer(values, np.uint8).reshape(SIZE, SIZE)

@@ -9,7 +9,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -281,57 +281,42 @@ def read_table(
         FileNotFoundError: there is no such file.
         ValueError: it is not a CSV, or a column is missing, or there twice.
     """
-    chunks = read_table_chunks(path, columns, optional=optional, headless=headless, name=name, rows=2**62)
-    return next(iter(chunks))
-
-
-def read_table_chunks(
-    path: Path,
-    columns: Collection[str] | None = None,
-    *,
-    optional: Collection[str] = (),
-    headless: Sequence[str] = (),
-    name: str = "",
-    rows: int,
-) -> Iterator[Table]:
-    """As `read_table`, at most `rows` rows at a time, so that memory stays bounded."""
+    _there(path)
     name = name or path.name
-    form, header = _head(path, name, width=len(headless))
-    headed = not headless or bool(np.isnan(parse_numbers(pd.Series(header), form.separator)).all())
-    if not headed and len(header) != len(headless):
-        raise ValueError(
-            f"{name}, row 1: {len(header)} cells, not {', '.join(headless)}. Restore the file from the release."
-        )
-    header = header if headed else list(headless)
-    places = _find_columns(name, header, columns, optional)
-    empty = True
     try:
+        form, header = _head(path, name, width=len(headless))
+        first = pd.Series(header)
+        headed = (
+            not headless or not (np.isfinite(parse_numbers(first, form.separator)) | is_missing(first)).any()
+        )
+        if not headed and len(header) != len(headless):
+            said = f"{len(header)} cells, not {', '.join(headless)}"
+            raise ValueError(f"{name}, row 1: {said}. Restore the file from the release.")
+        header = header if headed else list(headless)
+        places = _find_columns(name, header, columns, optional)
         # without index_col=False pandas takes a surplus column for row names, and shifts the others
-        options = form.options(usecols=places, chunksize=rows, index_col=False, nrows=form.rows - headed)
-        options |= {} if headed else {"header": None}
-        with pd.read_csv(path, **options) as reader:
-            for frame in reader:
-                empty &= frame.empty
-                frame = frame.set_axis([header[place] for place in places], axis=1)
-                yield Table(name, _stripped(frame), form.separator, first=1 + headed)
+        options = form.options(usecols=places, index_col=False, nrows=form.rows - headed)
+        frame = pd.read_csv(path, **options, header=0 if headed else None)
     except _NOT_CSV as error:
         raise _no_csv(name, error) from error
-    if empty:
+    if frame.empty:
         raise _no_rows(name)
+    frame = frame.set_axis([header[place] for place in places], axis=1)
+    return Table(name, _stripped(frame), form.separator, first=1 + headed)
 
 
 def read_header(path: Path) -> list[str]:
     """The column names of a CSV, without the blanks around them; one that is there twice, twice."""
-    return _head(path, path.name)[1]
+    _there(path)
+    try:
+        return _head(path, path.name)[1]
+    except _NOT_CSV as error:
+        raise _no_csv(path.name, error) from error
 
 
 def _head(path: Path, name: str, *, width: int = 0) -> tuple[_Form, list[str]]:
-    _there(path)
-    try:
-        form = _form_of(path, name, width=width)
-        names = pd.read_csv(path, **form.options(header=None, nrows=1)).iloc[0]
-    except _NOT_CSV as error:
-        raise _no_csv(name, error) from error
+    form = _form_of(path, name, width=width)
+    names = pd.read_csv(path, **form.options(header=None, nrows=1)).iloc[0]
     return form, [str(column).strip() for column in names]
 
 
