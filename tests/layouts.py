@@ -291,7 +291,7 @@ def write_studyforrest(
 ) -> None:
     """`pictures` and `sound` are of the whole film, 25 rows a second.
 
-    A run goes on for `overlap` seconds after the start of the next; in the first two and last three of them, it is grey.
+    A run goes on for `overlap` seconds after the start of the next; it is grey in the first two and last three of them.
     """
     top = Path(root)
     for rater, table in episodes.items():

@@ -187,7 +187,7 @@ CASES = {
         (cut(200), "frames/ben: the picture 00003.png cannot be read ...Replace it"),
     ],
     ("affwild", "frames/ben"): [(emptied, "frames/ben holds no picture. Cut its faces out of the video")],
-    ("affwild", ""): [(emptied, "annotations/train holds no annotation. data/README.md says where")],
+    ("affwild", ""): [(emptied, "annotations/train holds no annotation. data/README.md says")],
     ("affwild2", "annotations/train/ben.txt"): [
         (line(1, "arousal,valence"), HEADER + "it is not valence,arousal. Restore"),
         (line(3, "0.1,-4"), "row 3 ...it is not from -1 to 1, or -5 for none. Restore"),
@@ -249,7 +249,7 @@ CASES = {
     ("rafdb", "Image/aligned"): [(shutil.rmtree, "aligned is not there. Unpack aligned.zip")],
     ("sfew", "Train_Aligned_Faces/Fear"): [
         (named("Contempt"), "Train_Aligned_Faces/Contempt is no class of SFEW: these are Angry, Disgust"),
-        (emptied, "Fear holds no picture. Unpack the release there again."),
+        (emptied, "Fear holds no picture. Unpack the release again."),
     ],
     ("sfew", "Val_Aligned_Faces_new"): [
         (shutil.rmtree, "has none of Val/Val_Aligned_Faces_new, ...with folders Angry")
@@ -278,7 +278,7 @@ CASES = {
         (cells(**{"Valence mean": "0"}), HEADER + "Valence mean is no rater's column. Name them rater_<name"),
         (cells(rater_4="0"), HEADER + "rater_4 is no rater's column"),
         (edit(lambda t: t[["path", "split"]]), HEADER + "no label. Add valence"),
-        (again("split", blank=" "), HEADER + "'split' is there twice. Take one out, or"),
+        (again("split", blank=" "), HEADER + "'split' is there twice. Rename"),
         (cells(12, path="images/../images/000000.png"), "row 12 ...000000.png is there already as ...row 2 "),
         (same_picture, "row 11 ...: it is the same picture as in ...row 6 "),
         (content(""), " is not a whole CSV file"),
@@ -312,9 +312,9 @@ CASES = {
     ],
     ("amigos-openface", "action_units"): [(emptied, "holds no action units for any recording ... P01_1.csv")],
     ("amigos-json", "action_units/P01_1.json"): [
-        (keys(action_units=["AU01"]), "key action_units: AU02 is there 0 times. Write"),
-        (keys(frames=[[0.0] * 10, [0.0] * 9]), "frame 1 (the first is 0): ...Write fps"),
-        (keys(frames=[[0.0] * 10, [True] * 10]), "frame 1 (the first is 0): [True"),
+        (keys(action_units=["AU01"] * 10), "key action_units or frames: ...one twice...Write"),
+        (keys(frames=[[0.0] * 10, [0.0] * 9]), "row 1: AU25 is nan, not a number. Write fps"),
+        (keys(frames=[[0.0] * 10, [True] * 10]), "row 1: AU01 is 'True', not a number"),
         (keys(fps=10**400), "key fps: ...too large...Write fps"),
     ],
     ("sewa", "annotations/Train_02_arousal.csv"): [(gone, "annotations/Train_02_arousal.csv is not there")],

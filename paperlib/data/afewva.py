@@ -129,9 +129,7 @@ def _list_clips(root: Path) -> tuple[list[str], int]:
                 "Unpack the archive beside itself."
             )
     if not clips:
-        raise FileNotFoundError(
-            f"{root} holds no clip, a folder such as 001. data/README.md says where they come from and belong."
-        )
+        raise FileNotFoundError(f"{root} holds no clip, a folder such as 001. data/README.md says where.")
     return sorted(clips, key=lambda folder: int(clips[folder])), others
 
 

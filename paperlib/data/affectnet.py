@@ -45,12 +45,11 @@ PICTURES = tuple(
 CSV_SPLITS = {"train": "training.csv", "test": "validation.csv"}
 FOLDER_SPLITS = {"train": "train_set", "test": "val_set"}
 
+_CORNER, _SIDES = ("face_x", "face_y"), ("face_width", "face_height")
 _COLUMNS = (
     "subDirectory_filePath",
-    "face_x",
-    "face_y",
-    "face_width",
-    "face_height",
+    *_CORNER,
+    *_SIDES,
     "facial_landmarks",
     "expression",
     "valence",
@@ -74,12 +73,9 @@ def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cach
     root = data_root("affectnet", root)
     packaging = first_of(root, [*(f"{folder}training.csv" for folder in LISTS), "train_set"])
     if not (root / packaging).exists():
-        raise FileNotFoundError(
-            f"{root} holds neither training.csv nor train_set/. data/README.md shows AffectNet's two layouts."
-        )
-    sources = (
-        [*FOLDER_SPLITS.values()] if packaging == "train_set" else [*_lists(root), first_of(root, PICTURES)]
-    )
+        raise FileNotFoundError(f"{root} holds neither training.csv nor train_set/, see data/README.md.")
+    folders = packaging == "train_set"
+    sources = [*FOLDER_SPLITS.values()] if folders else [*_lists(root), first_of(root, PICTURES)]
     return converted_faces("AffectNet", _list_faces, root, sources, cache=cache, size=size, channels=channels)
 
 
@@ -113,8 +109,8 @@ def _read_csvs(root: Path) -> Faces:
         keep = _kept(expression, affect, excluded)
         # rows that are left out may lack a box ("NULL"), so only the others are checked
         faces = table.rows(keep)
-        corner = faces.matrix(["face_x", "face_y"], low=-1e5, high=1e5, mend=_MEND)
-        sides = faces.matrix(["face_width", "face_height"], low=1, high=1e5, mend=_MEND)
+        corner = faces.matrix(_CORNER, low=-1e5, high=1e5, mend=_MEND)
+        sides = faces.matrix(_SIDES, low=1, high=1e5, mend=_MEND)
         places = [faces.where(row) for row in range(len(faces))]
         part = {
             "paths": resolve_each(root, faces.text("subDirectory_filePath"), where=places, folder=folder),
@@ -170,11 +166,9 @@ def _read_folders(root: Path) -> Faces:
         excluded["file that is no picture by its ending"] += len(others)
         listed += pictures
         split += [name] * len(pictures)
-    read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(tried)(_annotations, path) for path in listed
-    )
-    labelled = tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)
-    labels = np.stack(all_or_none(labelled))
+    run = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")
+    read = run(joblib.delayed(tried)(_annotations, path) for path in listed)
+    labels = np.stack(all_or_none(tqdm(read, total=len(listed), desc="reading annotations", delay=5)))
     keep = _kept(labels[:, 0], labels[:, 1:3], excluded)
     kept = [listed[row] for row in np.flatnonzero(keep)]
     arrays = {

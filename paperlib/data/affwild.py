@@ -72,9 +72,7 @@ def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
     """
     names = np.unique(groups)
     if len(names) < 2:
-        raise ValueError(
-            f"train and test need two videos or subjects; there is {names.item()} only. Add more."
-        )
+        raise ValueError(f"train and test need two videos or subjects; there is {names[0]} only. Add.")
     test = np.random.default_rng(0).permutation(names)[: max(round(len(names) / 5), 1)]
     return np.where(np.isin(groups, test), "test", "train")
 
@@ -131,9 +129,7 @@ def _read_annotations(root: Path) -> tuple[dict[str, NDArray[np.float64]], list[
                 lines = f"{files[0]} has {len(values[0])} lines, {files[1]} has {len(values[1])}"
                 raise ValueError(f"{lines}. Restore both from the release.")
             if video in labels:
-                raise ValueError(
-                    f"{files[0]}: the video is in the other folder too. Take one of its files out."
-                )
+                raise ValueError(f"{files[0]}: the video is in the other folder too. Take one file out.")
             labels[video] = np.hstack(values)
             part.append(split)
     return labels, part
@@ -145,7 +141,7 @@ def _list_files(root: Path, folder: str) -> dict[str, list[str]]:
     single = {path.stem for d in AFFECT for path in (root / folder / d).glob("[!.]*.txt")}
     if not paired | single:
         raise FileNotFoundError(
-            f"{root / folder} holds no annotation. data/README.md says where it comes from and belongs."
+            f"{root / folder} holds no annotation. data/README.md says what belongs there."
         )
     if paired and single:
         raise ValueError(
@@ -195,9 +191,7 @@ def _first_number(labels: dict[str, NDArray[np.float64]], frames: dict[str, dict
     """The number of a video's first frame, 0 or 1, in the pictures' names; all of them must have a line."""
     for video in labels:
         if not frames.get(video):
-            raise FileNotFoundError(
-                f"{top}/{video} holds no picture. Cut its faces out of the video, or take its annotations out."
-            )
+            raise FileNotFoundError(f"{top}/{video} holds no picture. Cut its faces out of the video.")
     first = 0 if any(0 in frames[video] for video in labels) else 1
     if first and not any(len(lines) in frames[video] for video, lines in labels.items()):
         raise ValueError(

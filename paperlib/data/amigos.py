@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -72,11 +73,9 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
     subject, recording = _recordings(table)
     index = table.numbers("Segment_Index", low=0, high=10_000, whole=True, mend=_MEND).astype(int)
     keys = table.frame.assign(recording=recording, index=index)
-    table.refuse(
-        keys.duplicated(["recording", "index"]).to_numpy(),
-        "user {UserID}, video {VideoID}, segment {Segment_Index} was rated in an earlier row",
-        "Take one of the two rows out.",
-    )
+    again = "user {UserID}, video {VideoID}, segment {Segment_Index} was rated in an earlier row"
+    twice = keys.duplicated(["recording", "index"]).to_numpy()
+    table.refuse(twice, again, "Take one of the two rows out.")
     files, others = _files(root / FOLDER)
     excluded, adjusted = Counter[str](), Counter[str]()
     features: dict[int, NDArray[np.float32]] = {}
@@ -101,15 +100,11 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
                 adjusted["last segments filled up to 20 s"] += len(segment) < FRAMES
                 features[row] = np.pad(segment, ((0, FRAMES - len(segment)), (0, 0)), mode="edge")
     if not features:
-        raise FileNotFoundError(
-            f"{root / FOLDER} holds no action units for any recording of {ANNOTATIONS}. Name files there "
-            f"<UserID>_<VideoID>.csv (OpenFace) or .json, for example {recording[0]}.csv."
-        )
+        none = f"{root / FOLDER} holds no action units for any recording of {ANNOTATIONS}"
+        raise FileNotFoundError(f"{none}. Name files there as {recording[0]}.csv, see data/README.md.")
     kept = np.array(sorted(features))
     if max(segment.max() for segment in features.values()) <= 1:
-        raise ValueError(
-            f"{FOLDER}: no intensity is above 1, as if these were presences or shares. Give intensities from 0 to 5."
-        )
+        raise ValueError(f"{FOLDER}: no intensity is above 1, like presences. Give intensities from 0 to 5.")
     arrays: dict[str, Any] = {
         "features": np.stack([features[row] for row in kept]),
         "affect": ratings[kept].mean(axis=1, dtype=np.float64).astype(np.float32),
@@ -190,26 +185,16 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
     content = read_json(path, path.name, mend=mend)
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no keys. {mend}")
-    for key, kinds in {"fps": (int, float, str), "action_units": (list,), "frames": (list,)}.items():
-        if not content.get(key) or not isinstance(content[key], kinds):
-            raise ValueError(f"{path.name}, key {key}: {str(content.get(key))[:80]}. {mend}")
     try:
         fps = float(content["fps"])
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{path.name}, key fps: {error}. {mend}") from error
-    units = content["action_units"]
-    if odd := [name for name in names if units.count(name) != 1]:
-        raise ValueError(
-            f"{path.name}, key action_units: {odd[0]} is there {units.count(odd[0])} times. {mend}"
-        )
-    columns = [units.index(name) for name in names]
-    for number, row in enumerate(content["frames"]):
-        whole = isinstance(row, list) and len(row) == len(units)
-        if not whole or not all(_is_intensity(row[column]) for column in columns):
-            raise ValueError(f"{path.name}, frame {number} (the first is 0): {str(row)[:200]}. {mend}")
-    values = np.array([[row[column] for column in columns] for row in content["frames"]], float)
-    return values, np.ones(len(values), bool), fps
-
-
-def _is_intensity(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 5
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path.name}, key fps: {error!r}. {mend}") from error
+    try:
+        frames = pd.DataFrame(content["frames"], columns=content["action_units"])
+        values = Table(path.name, frames.astype(str), separator="", first=0)
+        if frames.empty or frames.columns.has_duplicates:
+            raise ValueError("none, or one twice")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name}, key action_units or frames: {error!r}. {mend}") from error
+    values.need(names)
+    return values.matrix(names, low=0, high=5, mend=mend), np.ones(len(frames), bool), fps

@@ -33,10 +33,9 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Conversion = tuple[dict[str, Any], dict[str, Any]]
 
 Stamp = tuple[str, int, int]  # a file's name, size in bytes and time of change
+Found = TypeVar("Found")
 
 LISTED = 50  # broken files that one message names
-
-Found = TypeVar("Found")
 
 _LIBRARIES = ("numpy", "opensmile", "pillow", "scipy")  # they decode, and compute, what is stored
 _MAPPED = 2**24  # arrays above this many bytes are mapped from disk, not read
@@ -47,12 +46,11 @@ def converted(
     *,
     name: str,
     sources: Sequence[Path],
-    settings: Mapping[str, object],
     convert: Callable[[Path], Conversion],
+    settings: Mapping[str, object] | None = None,
     root: Path | None = None,
 ) -> Conversion:
-    """What `convert` returns for these sources and settings: computed the first time, later read from
-    `cache`.
+    """What `convert` returns for these sources and settings: computed the first time, later read from `cache`.
 
     Sources (files, or folders with all below them) are known by name, size and time of change, the conversion by its
     settings, the code of this package and of the features, and the versions of its libraries. Sources need a `root`,
@@ -73,7 +71,7 @@ def converted(
     assert root is not None or not sources
     top = os.path.realpath(root) if root is not None else ""
     stamps = list(_stamps(sources, top=top))
-    entry = cache / f"{name}-{_digest([_made_by(), dict(settings), stamps])}"
+    entry = cache / f"{name}-{_digest([_made_by(), dict(settings or {}), stamps])}"
 
     def check_unchanged() -> None:
         if changed := set(stamps) ^ set(_stamps(sources, top=top)):
@@ -191,10 +189,8 @@ def _decoded(folder: Path, faces: Faces, size: int, channels: int) -> tuple[NDAr
 def _refuse_misplaced(faces: Faces, sizes: NDArray) -> None:
     assert faces.landmarks is not None
     known = np.flatnonzero(np.isfinite(faces.landmarks).all(axis=(1, 2))).tolist()
-    problems = {row: misplaced(faces.landmarks[row], sizes[row].tolist()) for row in known}
-    all_or_none(
-        ValueError(f"{faces.where[row]}: landmarks {what}.") for row, what in problems.items() if what
-    )
+    found = {row: misplaced(faces.landmarks[row], sizes[row].tolist()) for row in known}
+    all_or_none(ValueError(f"{faces.where[row]}: landmarks {what}.") for row, what in found.items() if what)
 
 
 def _made_by() -> str:
@@ -439,9 +435,7 @@ def _decode(
     picture = open_picture(path, mode="L" if channels == 1 else "RGB", where=where, mend=mend)
     if box is not None:
         if problem := misplaced([box[:2], box[2:]], picture.size):
-            raise ValueError(
-                f"{where}: the corners of the face box {problem} ({path.name}), or take the row out."
-            )
+            raise ValueError(f"{where}: the corners of the face box {problem} ({path.name}), or take it out.")
         left, top, right, bottom = box
         picture = picture.crop((round(left), round(top), round(right), round(bottom)))
     scaled = picture.resize((size, size), Image.Resampling.BILINEAR)

@@ -32,15 +32,10 @@ SIZE = 48  # pixels
 ORIGINAL = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # FER2013's classes 0 to 6
 PIXELS = ("fer2013.csv", "fer2013.csv.gz", "fer2013/fer2013.csv")  # the last as the archive is unpacked
 LABELS = "fer2013new.csv"
-VOTES = {  # our category -> its FER+ column, in the file's order
-    "neutral": "neutral",
+VOTES = {  # our category -> its FER+ column
+    **{name: name for name in EXPRESSIONS},
     "happy": "happiness",
-    "surprise": "surprise",
     "sad": "sadness",
-    "anger": "anger",
-    "disgust": "disgust",
-    "fear": "fear",
-    "contempt": "contempt",
 }
 NO_EMOTION = ("unknown", "NF")  # NF: not a face
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
@@ -56,6 +51,7 @@ PROTOCOLS = {
     "named": "rows with two or more votes for emotions, to have a variance; label as in argmax8, -1 if a tie",
 }
 
+_NO_FACE = "most say unknown or not a face"
 _FETCH = "Fetch fer2013new.csv again."
 
 
@@ -121,13 +117,11 @@ def consensus(votes: ArrayLike, *, protocol: str) -> Consensus:
         case "majority":
             label = several.argmax(axis=1)
             won = 2 * several.max(axis=1) > several.sum(axis=1)
-            reason = np.where(label < len(EXPRESSIONS), "", "most say unknown or not a face")
+            reason = np.where(label < len(EXPRESSIONS), "", _NO_FACE)
             reason = np.where(won, reason, "no majority")
         case "argmax10":
             label = sole_winner(votes)
-            reason = np.select(
-                [label < 0, label >= len(EXPRESSIONS)], ["tie", "most say unknown or not a face"], ""
-            )
+            reason = np.select([label < 0, label >= len(EXPRESSIONS)], ["tie", _NO_FACE], "")
         case "argmax8":
             label = sole_winner(emotions)
             reason = np.select([~emotions.any(axis=1), label < 0], ["no vote for an emotion", "tie"], "")
@@ -158,10 +152,7 @@ def _leading(votes: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.st
         blank |= ended & ~taken.any(axis=1)
         open_ &= ~ended
     scattered = (2 * taken.sum(axis=1) <= total) | ((taken > 0).sum(axis=1) > 3)
-    reason = np.select(
-        [blank, scattered], ["most say unknown or not a face", "no three emotions hold more than half"], ""
-    )
-    return taken, reason
+    return taken, np.select([blank, scattered], [_NO_FACE, "no three emotions hold more than half"], "")
 
 
 def votes_to_ratings(votes: ArrayLike, coordinates: Mapping[str, tuple[float, float]]) -> NDArray[np.float32]:

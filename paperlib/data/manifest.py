@@ -64,9 +64,8 @@ def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache
         convert=lambda folder: _convert(folder, _read(path), size, channels),
         root=path.parent,
     )
-    beside = {
-        picture for folder in {p.parent for p in listed.pictures} for picture in list_pictures(folder)[0]
-    }
+    folders = {picture.parent for picture in listed.pictures}
+    beside = {picture for folder in folders for picture in list_pictures(folder)[0]}
     unnamed = len(beside - set(listed.pictures))  # counted anew, since files without a row are no source
     notes["excluded"] = {"picture that no row names": unnamed} if unnamed else {}
     return FaceSet(name=path.parent.resolve().name, **arrays, **notes)
@@ -90,9 +89,8 @@ def _read(path: Path) -> _Listed:
     if missing := [column for column in (*given, *pairs) if column not in header]:
         raise ValueError(f"{path.name}, row 1 (the header): no column {missing[0]}. {BOTH}")
     if not (given or raters or "expression" in header):
-        raise ValueError(
-            f"{path.name}, row 1 (the header): no label. Add valence and arousal, raters, or expression."
-        )
+        mend = "Add valence and arousal, raters, or expression."
+        raise ValueError(f"{path.name}, row 1 (the header): no label. {mend}")
     columns = ["path", "split", *given, *pairs]
     table = read_table(path, columns, optional=["subject", "expression", "landmarks"])
     table.refuse((table.text("path") == "").to_numpy(bool), "path is empty", _MEND)
@@ -182,7 +180,5 @@ def _points(path: Path | None, where: str) -> NDArray[np.float64]:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise ValueError(
-            f"{where}: {path.name} has shape {points.shape}, or NaN. Save (68, 2) finite x and y."
-        )
+        raise ValueError(f"{where}: {path.name} has shape {points.shape}, or NaN. Save (68, 2) finite ones.")
     return points

@@ -84,7 +84,6 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
         cache,
         name="recordings",
         sources=[path, *files],
-        settings={},
         convert=lambda _: _convert(*_read_list(path)),
         root=path.parent,
     )
@@ -123,9 +122,8 @@ def _read_list(path: Path) -> tuple[Table, list[dict[str, Path]]]:
             if column == "ratings" and not _files_of(file):
                 raise FileNotFoundError(f"{place}: the folder {name} holds no CSV. Put some there.")
             if not (file.is_file() or (column == "ratings" and file.is_dir())):
-                raise FileNotFoundError(
-                    f"{name} is not there ({file}), which {place} names. Restore it, or take its recording out."
-                )
+                mend = "Restore it, or take its recording out."
+                raise FileNotFoundError(f"{name} is not there ({file}), which {place} names. {mend}")
     return table, files
 
 
@@ -375,9 +373,8 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
     table = read_table(path, name=name)
     points = sum(re.fullmatch(r"x_\d+", column) is not None for column in table.columns)
     if points not in (len(LANDMARKS), 68):
-        raise table.of_header(
-            f"{points} columns x_1, x_2, ..., not {len(LANDMARKS)} or 68. Give those that data/README.md names."
-        )
+        wrong = f"{points} columns x_1, x_2, ..., not {len(LANDMARKS)} or 68"
+        raise table.of_header(f"{wrong}. Give those that data/README.md names.")
     first = 0 if "x_0" in table.frame else 1  # OpenFace counts from 0
     columns = [f"{axis}_{k}" for axis in "xy" for k in range(first, points + first)]
     clock = clock_of(table, "timestamp")

@@ -30,14 +30,8 @@ FOLDERS = {
         "Val",
     ),
 }
-CLASSES = {
-    "Angry": "anger",
-    "Disgust": "disgust",
-    "Fear": "fear",
-    "Happy": "happy",
-    "Neutral": "neutral",
-    "Sad": "sad",
-    "Surprise": "surprise",
+CLASSES = {"Angry": "anger"} | {
+    name.title(): name for name in ("disgust", "fear", "happy", "neutral", "sad", "surprise")
 }
 
 _FRAME = re.compile(r"(.+)_[0-9]+_[0-9]+")  # film, time, frame; a film's name may have underscores and digits
@@ -105,9 +99,7 @@ def _pictures(folder: Path, others: list[Path]) -> list[tuple[str, str]]:
         files, rest = list_pictures(folder / label)
         others += rest
         if not files:
-            raise FileNotFoundError(
-                f"{folder.name}/{label} holds no picture. Unpack the release there again."
-            )
+            raise FileNotFoundError(f"{folder.name}/{label} holds no picture. Unpack the release again.")
         listed += [(label, file.name) for file in files]
     others += [path for path in folder.glob("[!.]*") if path.is_file()]
     return listed

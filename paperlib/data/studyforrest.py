@@ -110,8 +110,8 @@ def _converted(root: Path | str, cache: Path | str, film: Film, name: str, make:
         cache,
         name=name,
         sources=[root / source for source in sources],
-        settings={"starts": film.starts, "seconds": film.seconds},
         convert=lambda _: make(root, film),
+        settings={"starts": film.starts, "seconds": film.seconds},
         root=root,
     )
 
@@ -148,19 +148,14 @@ def read_ratings(root: Path, film: Film) -> tuple[NDArray[np.float32], dict[str,
     for rater in RATERS:
         name = f"{RATINGS}/raw/{rater}.csv"
         table = read_table(root / name, ["start", "end", *LEVELS], name=name)
-        start, end = (
-            table.numbers(side, low=0, high=film.seconds, whole=True, mend=_RESTORE).astype(int)
-            for side in ("start", "end")
-        )
+        sides = table.matrix(["start", "end"], low=0, high=film.seconds, whole=True, mend=_RESTORE)
+        start, end = sides.T.astype(int)
         table.refuse(end <= start, "the episode ends at {end}, and starts at {start}", _RESTORE)
-        both = [
-            table.choices(dimension, LEVELS[dimension], mend=_RESTORE).astype(int) for dimension in AFFECT
-        ]
+        both = [table.choices(name, LEVELS[name], mend=_RESTORE).astype(int) for name in AFFECT]
         trace, noted = zip(*(_trace(start, end, level, film.seconds) for level in both), strict=True)
         traces.append(np.stack(trace, axis=1))
-        counts[f"seconds of {film.seconds} for which {rater} noted anything"] = int(
-            np.any(noted, axis=0).sum()
-        )
+        any_noted = int(np.any(noted, axis=0).sum())
+        counts[f"seconds of {film.seconds} for which {rater} noted anything"] = any_noted
     return np.stack(traces, axis=1).astype(np.float32), counts
 
 
@@ -185,10 +180,8 @@ def read_features(root: Path, film: Film) -> tuple[NDArray[np.float64], NDArray[
     picture = _joined(root, film, "visual", ["brmean", "brlr", "brud", "norm_diff"], high=1e4)
     for values in (change, picture[:, 3]):
         values[first] = 0  # a change from another run's last picture
-    said, played = (
-        _while(root, SPEECH, ("start", "end"), film),
-        _while(root, MUSIC, ("onset", "duration"), film),
-    )
+    said = _while(root, SPEECH, ("start", "end"), film)
+    played = _while(root, MUSIC, ("onset", "duration"), film)
     shots = read_table(root / SHOTS, name=SHOTS, headless=["time"])
     cut = np.zeros(len(loudness))
     at = (shots.numbers("time", low=0, high=film.seconds - 1 / FPS, mend=_RESTORE) * FPS + 0.5).astype(int)
@@ -230,10 +223,9 @@ def _joined(root: Path, film: Film, kind: str, columns: Sequence[str], *, high: 
         shift = round(film.starts[k] * FPS)
         rows = values[int(begin) * FPS - shift :][: int(seconds) * FPS]
         if len(rows) < seconds * FPS:
-            missing = f"ends {seconds - len(rows) / FPS:.2f} s too early for the run after it"
-            raise ValueError(
-                f"{name}: its last row, onset {table.frame['onset'].iloc[-1]}, {missing}. {_RESTORE}"
-            )
+            last = f"{name}: its last row, onset {table.frame['onset'].iloc[-1]}"
+            early = f"{seconds - len(rows) / FPS:.2f} s too early for the run after it"
+            raise ValueError(f"{last}, ends {early}. {_RESTORE}")
         if before is not None and kind == "visual":
             _refuse_shifted(before, (table, values), film.starts[k] - film.starts[k - 1])
         parts, before = [*parts, rows], (table, values)

@@ -193,9 +193,7 @@ def _opened(path: Path) -> IO[bytes]:
         return path.open("rb")
     with path.open("rb") as file:
         if not b"\x1f\x8b".startswith(start := file.read(2)):
-            raise ValueError(
-                f"{path.name} is not packed ({start!r}). Take .gz out of its name, or fetch it again."
-            )
+            raise ValueError(f"{path.name} is not packed ({start!r}). Take .gz out of its name.")
     return gzip.open(path, "rb")  # type: ignore[return-value]
 
 
@@ -286,9 +284,8 @@ def read_table(
     try:
         form, header = _head(path, name, width=len(headless))
         first = pd.Series(header)
-        headed = (
-            not headless or not (np.isfinite(parse_numbers(first, form.separator)) | is_missing(first)).any()
-        )
+        values = np.isfinite(parse_numbers(first, form.separator)) | is_missing(first)
+        headed = not headless or not values.any()
         if not headed and len(header) != len(headless):
             said = f"{len(header)} cells, not {', '.join(headless)}"
             raise ValueError(f"{name}, row 1: {said}. Restore the file from the release.")
@@ -439,7 +436,5 @@ def _find_columns(
     wanted = header if columns is None else {*columns, *optional}
     places = [place for place, column in enumerate(header) if column in wanted]
     if twice := [header[place] for place in places if header.count(header[place]) > 1]:
-        raise ValueError(
-            f"{name}, row 1 (the header): {twice[0]!r} is there twice. Take one out, or rename it."
-        )
+        raise ValueError(f"{name}, row 1 (the header): {twice[0]!r} is there twice. Rename one.")
     return places
