@@ -312,8 +312,11 @@ CASES = {
     ],
     ("amigos-openface", "action_units"): [(emptied, "holds no action units for any recording ... P01_1.csv")],
     ("amigos-json", "action_units/P01_1.json"): [
-        (keys(action_units=["AU01"] * 10), "key action_units or frames: ...one twice...Write"),
-        (keys(frames=[[0.0] * 10, [0.0] * 9]), "row 1: AU25 is nan, not a number. Write fps"),
+        (keys(action_units=["AU01"] * 10), "key action_units or frames: ...is there twice...Write"),
+        (
+            keys(frames=[[0.0] * 10, [0.0] * 9]),
+            "key action_units or frames: ...one intensity for each name...Write",
+        ),
         (keys(frames=[[0.0] * 10, [True] * 10]), "row 1: AU01 is 'True', not a number"),
         (keys(fps=10**400), "key fps: ...too large...Write fps"),
     ],

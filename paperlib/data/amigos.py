@@ -190,10 +190,11 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{path.name}, key fps: {error!r}. {mend}") from error
     try:
-        frames = pd.DataFrame(content["frames"], columns=content["action_units"])
+        units, rows = content["action_units"], content["frames"]
+        if {len(row) for row in rows} != {len(units)} or len(set(units)) < len(units):
+            raise ValueError("a frame has not one intensity for each name, or a name is there twice")
+        frames = pd.DataFrame(rows, columns=units)
         values = Table(path.name, frames.astype(str), separator="", first=0)
-        if frames.empty or frames.columns.has_duplicates:
-            raise ValueError("none, or one twice")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name}, key action_units or frames: {error!r}. {mend}") from error
     values.need(names)
