@@ -32,11 +32,7 @@ from paperlib.labels import AFFECT, EXPRESSIONS
 
 
 def write_ferplus(faces: FaceSet, root: Path | str) -> None:
-    """fer2013.csv.gz and fer2013new.csv from 48-pixel grey faces with `votes`, at most ten a face.
-
-    FER2013's own label is `original`, which knows no contempt. Votes up to ten are unknown; a face without
-    any vote is ten times "not a face", and has no image name.
-    """
+    """From 48-pixel grey faces: votes up to ten are unknown; a face without any is ten times "not a face"."""
     ours = {EXPRESSIONS.index(name): number for number, name in enumerate(ferplus.ORIGINAL)}
     usage = pd.Series(faces.split).map({ours: theirs for theirs, ours in ferplus.SPLITS.items()})
     pixels = [" ".join(map(str, image.ravel())) for image in faces.images]
@@ -54,7 +50,7 @@ def write_ferplus(faces: FaceSet, root: Path | str) -> None:
 
 
 def write_affectnet_csv(faces: FaceSet, root: Path | str) -> None:
-    """training.csv, validation.csv (split test), Manually_Annotated_Images/; the box is the whole picture."""
+    """The box is the whole picture."""
     root, size = _folder(root), faces.images.shape[1]
     names = _write_pictures(faces.images, root / affectnet.PICTURES[0] / "1", "png")
     expression, affect, landmarks = _affectnet_labels(faces)
@@ -67,7 +63,7 @@ def write_affectnet_csv(faces: FaceSet, root: Path | str) -> None:
 
 
 def write_affectnet_folders(faces: FaceSet, root: Path | str) -> None:
-    """train_set/ and val_set/ (split test) of <id>.jpg and annotations; JPEG does not keep pixels exactly."""
+    """JPEG does not keep pixels exactly."""
     expression, affect, landmarks = _affectnet_labels(faces)
     for split, folder in affectnet.FOLDER_SPLITS.items():
         rows = np.flatnonzero(faces.split == split)
@@ -75,9 +71,8 @@ def write_affectnet_folders(faces: FaceSet, root: Path | str) -> None:
         annotations = _folder(Path(root) / folder / "annotations")
         for row, name in zip(rows, names, strict=True):
             values = {"val": str(affect[row, 0]), "aro": str(affect[row, 1]), "exp": str(expression[row])}
-            for key, value in values.items():
+            for key, value in {**values, "lnd": landmarks[row].ravel()}.items():
                 np.save(annotations / f"{Path(name).stem}_{key}.npy", np.array(value))
-            np.save(annotations / f"{Path(name).stem}_lnd.npy", landmarks[row].ravel())
 
 
 def _affectnet_labels(faces: FaceSet) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
@@ -87,10 +82,7 @@ def _affectnet_labels(faces: FaceSet) -> tuple[NDArray[np.int8], NDArray[np.floa
 
 
 def write_affwild(faces: FaceSet, root: Path | str) -> None:
-    """annotations/train/ and frames/ from faces with `subject`, the video, whose frames stand in their order.
-
-    Frames count from 1. The layout holds no split.
-    """
+    """The first release: `subject` is the video, whose frames stand in their order, counted from 1."""
     for video, rows in pd.Series(faces.subject).groupby(faces.subject).indices.items():
         for k, dimension in enumerate(AFFECT):
             folder = _folder(Path(root) / affwild.ANNOTATIONS[0] / dimension)
@@ -100,22 +92,15 @@ def write_affwild(faces: FaceSet, root: Path | str) -> None:
 
 
 def write_afewva(faces: FaceSet, root: Path | str) -> None:
-    """A folder for each subject, 001 and so on in order of appearance, of its frames and <clip>.json.
-
-    Valence and arousal become whole numbers from -10 to 10. Pictures are written whole: the load cuts them to
-    their landmarks, which changes nothing where they were cut so before. The layout holds no split.
-    """
+    """A clip for each subject, of tenths; pictures are whole, and the load cuts them to their landmarks."""
     numbers = np.rint(faces.affect * afewva.SCALE).astype(int).tolist()
     code, actors = pd.factorize(faces.subject)
     for k, actor in enumerate(actors):
         rows, clip = np.flatnonzero(code == k), f"{k + 1:03d}"
-        frames = {
-            f"{number:05d}": {
-                **dict(zip(AFFECT, numbers[row], strict=True)),
-                "landmarks": faces.landmarks[row].astype(float).tolist(),
-            }
-            for number, row in enumerate(rows)
-        }
+        frames = {}
+        for number, row in enumerate(rows):
+            points = faces.landmarks[row].astype(float).tolist()
+            frames[f"{number:05d}"] = dict(zip(AFFECT, numbers[row], strict=True)) | {"landmarks": points}
         folder = _folder(Path(root) / clip)
         content = {"actor": str(actor), "frames": frames, "video_id": clip}
         (folder / f"{clip}.json").write_text(json.dumps(content), encoding="utf-8")
@@ -123,10 +108,7 @@ def write_afewva(faces: FaceSet, root: Path | str) -> None:
 
 
 def write_morphset(faces: FaceSet, root: Path | str) -> None:
-    """Morphset.csv and images/ from faces with `subject`, each of one of seven categories.
-
-    Subjects become 1, 2 and so on, in order of appearance. The layout holds no split.
-    """
+    """Subjects become 1, 2 and so on, in order of appearance."""
     codes = {EXPRESSIONS.index(name): code for code, name in reversed(morphset.CODES.items())}
     names = _write_pictures(faces.images, Path(root) / morphset.PICTURES, "png")
     table = pd.DataFrame({"Filename": names, "Subject": pd.factorize(faces.subject)[0] + 1})
@@ -136,10 +118,7 @@ def write_morphset(faces: FaceSet, root: Path | str) -> None:
 
 
 def write_rafdb(faces: FaceSet, root: Path | str) -> None:
-    """EmoLabel/list_patition_label.txt, Image/aligned/ and the affect that faces have as valence_arousal.csv.
-
-    JPEG does not keep pixels exactly.
-    """
+    """With the affect that faces have as valence_arousal.csv. JPEG does not keep pixels exactly."""
     labels = [rafdb.CATEGORIES.index(name) + 1 for name in _names(faces)]
     number = pd.Series(faces.split).groupby(faces.split).cumcount() + 1
     digits = {"train": 5, "test": 4}
@@ -154,26 +133,14 @@ def write_rafdb(faces: FaceSet, root: Path | str) -> None:
 
 
 def write_sfew(faces: FaceSet, root: Path | str) -> None:
-    """Train_Aligned_Faces/ and Val_Aligned_Faces_new/ (split test) of class folders, and valence_arousal.csv.
-
-    A picture is named by film (one for each subject), time and frame; without subjects, by number alone. A
-    category that a split lacks has no folder there, which `load_sfew` refuses.
-    """
+    """A picture is named by film (one for each subject), time and frame."""
     ours = {name: label for label, name in sfew.CLASSES.items()}
-    labels = [ours[name] for name in _names(faces)]
-    films = pd.factorize(faces.subject)[0] + 1 if faces.subject is not None else None
-    files = [
-        f"{n:09d}.png" if films is None else f"Film{films[n]:03d}_{n:09d}_00000001.png"
-        for n in range(len(faces))
-    ]
-    tops = [sfew.FOLDERS[split][1] for split in faces.split]
-    _save_pictures(
-        faces.images,
-        Path(root),
-        [f"{top}/{label}/{file}" for top, label, file in zip(tops, labels, files, strict=True)],
-    )
-    parts = [sfew.SPLITS[split] for split in faces.split]
-    names = [f"{part}/{label}/{file}" for part, label, file in zip(parts, labels, files, strict=True)]
+    files, names = [], []
+    for n, (film, category) in enumerate(zip(pd.factorize(faces.subject)[0], _names(faces), strict=True)):
+        file = f"{ours[category]}/Film{film + 1:03d}_{n:09d}_00000001.png"
+        files.append(f"{sfew.FOLDERS[faces.split[n]][1]}/{file}")
+        names.append(f"{sfew.SPLITS[faces.split[n]]}/{file}")
+    _save_pictures(faces.images, Path(root), files)
     _write_pseudo(faces, Path(root), names)
 
 
@@ -189,11 +156,9 @@ def _write_pseudo(faces: FaceSet, root: Path, names: list[str]) -> None:
 
 
 def write_amigos(sequences: SequenceSet, root: Path | str, *, action_units: str = "openface") -> None:
-    """External_Annotations.xlsx and a file of action units per recording, "openface" (.csv) or "json".
+    """A file of action units per recording, "openface" (.csv) or "json"; features are (n, 500, 10).
 
-    Features are (n, 500, 10), in the order of amigos.ACTION_UNITS; a recording's segments stand in their
-    order. Subjects become P01, P02 and so on, in order of appearance, and so do the videos of each: 1, 2 and
-    so on.
+    A recording's segments stand in their order. Subjects, and the videos of each, are counted in order of appearance.
     """
     root = _folder(root)
     keys = pd.DataFrame({"subject": sequences.subject, "recording": sequences.recording})
@@ -212,23 +177,15 @@ def write_amigos(sequences: SequenceSet, root: Path | str, *, action_units: str 
 
 
 def _write_openface(path: Path, frames: NDArray[np.float32]) -> None:
-    number = np.arange(len(frames))
-    table = {
-        "frame": number + 1,
-        "timestamp": number / amigos.FRAMES_PER_SECOND,
-        "confidence": 0.98,
-        "success": 1,
-    }
-    columns = {f"{name}_r": frames[:, k] for k, name in enumerate(amigos.ACTION_UNITS)}
-    pd.DataFrame({**table, **columns}).to_csv(path.with_suffix(".csv"), index=False)
+    table = pd.DataFrame(frames, columns=[f"{name}_r" for name in amigos.ACTION_UNITS])
+    time = np.arange(len(frames)) / amigos.FRAMES_PER_SECOND
+    table = table.assign(frame=np.arange(len(frames)) + 1, timestamp=time, confidence=0.98, success=1)
+    table.to_csv(path.with_suffix(".csv"), index=False)
 
 
 def _write_json(path: Path, frames: NDArray[np.float32]) -> None:
-    content = {
-        "fps": amigos.FRAMES_PER_SECOND,
-        "action_units": list(amigos.ACTION_UNITS),
-        "frames": frames.astype(float).tolist(),
-    }
+    content = {"fps": amigos.FRAMES_PER_SECOND, "action_units": list(amigos.ACTION_UNITS)}
+    content["frames"] = frames.astype(float).tolist()
     path.with_suffix(".json").write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -261,10 +218,9 @@ def write_sewa(
     sampling_rate: int = 48_000,
     video_rate: float = 25.0,
 ) -> None:
-    """annotations/, audio/, landmarks/, recordings.csv, and labels/ of recordings with a gold standard.
+    """With labels/ of recordings that have a gold standard; recordings and raters are named anew, in their order.
 
-    `waveforms` (samples,) from -1 to 1 and `landmarks` (video frames, 49, 2) are one for each recording, NaN where
-    no face is found. Recordings are named anew, Train_01 and so on, in their order; so are raters.
+    `waveforms` (samples,) from -1 to 1 and `landmarks` (video frames, 49, 2) are one for each recording.
     """
     top = Path(root)
     ours = {split: part for part, split in sewa.PARTS.items()}
@@ -295,11 +251,7 @@ def write_recordings(
     sampling_rate: int = 48_000,
     video_rate: float = 25.0,
 ) -> None:
-    """recordings.csv with ratings/ and, of what there is, audio/ and landmarks/, as in `write_sewa`; without
-    `waveforms` or `landmarks`, audio_features/ or video_features/ of `record.audio` or `record.video`.
-
-    Raters are named anew. The layout holds no gold standard.
-    """
+    """With audio/ and landmarks/ as in `write_sewa`; without them, features of `record.audio` or `record.video`."""
     top = _folder(root)
     table = pd.DataFrame({"recording": record.recording, "split": record.split})
     table["subject"], table["pair"] = record.subject, record.pair
@@ -337,10 +289,9 @@ def write_studyforrest(
     film: studyforrest.Film,
     overlap: float = 16.2,
 ) -> None:
-    """The two repositories: each rater's episodes (start, end, arousal, valence), what is seen and heard in each run.
+    """`pictures` and `sound` are of the whole film, 25 rows a second.
 
-    `pictures` (brmean, brlr, brud, norm_diff) and `sound` (rms, lrdiff) are of the whole film, 25 rows a second. A run
-    goes on for `overlap` seconds after the start of the next. In the first two and last three of them, one is grey.
+    A run goes on for `overlap` seconds after the start of the next; it is grey in the first two and last three of them.
     """
     top = Path(root)
     for rater, table in episodes.items():
@@ -382,9 +333,7 @@ def _write_series(table: pd.DataFrame, path: Path, *, rate: float) -> None:
 
 def _write_wave(samples: NDArray, path: Path, sampling_rate: int) -> None:
     _folder(path.parent)
-    wavfile.write(
-        path, sampling_rate, np.clip(np.round(samples * 2**15), -(2**15), 2**15 - 1).astype(np.int16)
-    )
+    wavfile.write(path, sampling_rate, np.round(samples * 2**15).clip(-(2**15), 2**15 - 1).astype(np.int16))
 
 
 def _write_pictures(images: NDArray[np.uint8], folder: Path, suffix: str) -> list[str]:

@@ -75,20 +75,16 @@ def test_files_and_rows_that_are_not_read_are_counted(written):
     }
 
 
-def test_without_any_labels_there_is_no_gold_standard(written):
-    for path in (written / "labels").iterdir():
-        path.unlink()
-    assert load(written).gold is None
-
-
 def test_labels_without_traces_are_refused(written):
     for path in (written / "annotations").glob("Devel_01*"):
         path.unlink()
     with pytest.raises(FileNotFoundError, match="^labels/Devel_01.csv has no counterpart in annotations: th"):
         load(written)
-    for folder in ("annotations", "labels"):
-        for path in (written / folder).iterdir():
-            path.unlink()
+    for path in (written / "labels").iterdir():
+        path.unlink()
+    assert load(written).gold is None
+    for path in (written / "annotations").iterdir():
+        path.unlink()
     with pytest.raises(FileNotFoundError, match="holds no rated recording .*'recording without labels and a"):
         load(written)
 
@@ -98,13 +94,3 @@ def test_labels_may_have_a_header(written):
     text = path.read_text()
     path.write_text("Instance_name;timeStamp;Arousal;Valence;Liking\n" + text)
     assert_array_equal(load(written).gold, RECORD.gold)
-
-
-def test_labels_of_other_length_are_cut_and_counted_up_to_a_second(written):
-    path = written / "labels" / "Devel_01.csv"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[:43]))
-    read = load(written)
-    assert read.frames.tolist() == [50, 42, 43, 48]
-    assert_array_equal(read.ratings[read.rows(2)], RECORD.ratings[RECORD.rows(2)][:43])
-    assert read.adjusted == {"recordings cut to their shortest file": 1}

@@ -15,28 +15,16 @@ from paperlib.data.suspect import LARGE, doubts, first_copies
 from paperlib.twin import make_sequences
 
 N = LARGE + 20
-FIELDS = {
-    "affectnet-csv": "affectnet_csv",
-    "affwild": "affwild",
-    "morphset": "morphset",
-    "manifest": "manifest",
-}
-
-
-def of(name, **values):
-    """A layout's writer for many faces with other values."""
-    return lambda folder: getattr(layouts, f"write_{FIELDS[name]}")(replace(faces(N), **values), folder)
 
 
 def halved(x):
     return ((x + 1) / 2).astype(np.float32)
 
 
-@pytest.mark.parametrize("layout", FIELDS)
-def test_a_scale_from_nought_to_one_is_doubted_once_and_a_right_one_never(layout, tmp_path):
-    load, cache = LAYOUTS[layout].load, tmp_path / "cache"
+def test_a_scale_from_nought_to_one_is_doubted_once_and_a_right_one_never(tmp_path):
+    load, cache = LAYOUTS["manifest"].load, tmp_path / "cache"
     values = {"affect": halved(faces(N).affect), "ratings": halved(faces(N).ratings)}
-    of(layout, **values)(tmp_path / "data")
+    layouts.write_manifest(replace(faces(N), **values), tmp_path / "data")
     with pytest.warns(
         UserWarning, match="no valence and no arousal is negative. If their scale is 0 to 1, bring"
     ):
@@ -44,19 +32,16 @@ def test_a_scale_from_nought_to_one_is_doubted_once_and_a_right_one_never(layout
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(tmp_path / "data", cache).fingerprint == read.fingerprint
-        of(layout)(tmp_path / "right")
+        layouts.write_manifest(faces(N), tmp_path / "right")
         load(tmp_path / "right", cache)
 
 
-@pytest.mark.parametrize("layout", FIELDS)
-def test_a_dimension_that_nobody_rated_is_refused(layout, tmp_path):
-    affect = faces(N).affect.copy()
-    affect[:, 1] = 0
-    of(layout, affect=affect)(tmp_path / "data")
+def test_a_dimension_that_nobody_rated_is_refused(tmp_path):
+    layouts.write_affectnet_csv(replace(faces(N), affect=faces(N).affect * [1, 0]), tmp_path / "data")
     with pytest.raises(
         ValueError, match=f"arousal is 0 in all {N} rows that have one, as if nobody rated it"
     ):
-        LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
+        LAYOUTS["affectnet-csv"].load(tmp_path / "data", tmp_path / "cache")
 
 
 def test_ratings_of_segments_are_doubted_too(tmp_path):
@@ -69,10 +54,10 @@ def test_ratings_of_segments_are_doubted_too(tmp_path):
 RATINGS = np.random.default_rng(0).uniform(-1, 1, (N, 3, 2))
 
 
-def changed(values, **at):
-    new = values.copy()
-    for rater, source in at.items():
-        new[:, int(rater[1:])] = source
+def copied(*raters):
+    """The first rater's ratings in the place of others."""
+    new = RATINGS.copy()
+    new[:, list(raters)] = RATINGS[:, :1]
     return new
 
 
@@ -80,12 +65,9 @@ def changed(values, **at):
     ("arrays", "said"),
     [
         ({"ratings": RATINGS}, ""),
-        (
-            {"ratings": changed(RATINGS, r2=RATINGS[:, 0])},
-            f"raters 1 and 3 gave the same ratings in all {N} rows",
-        ),
-        ({"ratings": changed(RATINGS, r2=0.0, r1=0.0)}, ""),  # who never moves is counted elsewhere
-        ({"ratings": changed(RATINGS, r2=RATINGS[:, 0])[: LARGE - 1]}, ""),
+        ({"ratings": copied(2)}, f"raters 1 and 3 gave the same ratings in all {N} rows"),
+        ({"ratings": RATINGS * [[[1], [0], [0]]]}, ""),  # who never moves is counted elsewhere
+        ({"ratings": copied(2)[: LARGE - 1]}, ""),
         (
             {"ratings": np.repeat(RATINGS[..., :1], 2, axis=2)},
             "valence and arousal are the same in every row",
@@ -104,31 +86,22 @@ def test_scales_and_copied_raters_are_told_in_many_rows(arrays, said):
     assert [said in doubt for doubt in found] == [True] * bool(said)
 
 
-def copy_of(name, other):
-    return lambda folder: shutil.copy(folder / name, folder / other)
-
-
 @pytest.mark.parametrize(
-    ("layout", "copy", "said"),
+    ("layout", "name", "other", "said"),
     [
         (
             "rafdb",
-            ("Image/aligned/train_00002_aligned.jpg", "Image/aligned/test_0003_aligned.jpg"),
+            "Image/aligned/train_00002_aligned.jpg",
+            "Image/aligned/test_0003_aligned.jpg",
             "1 with .* 1 in",
         ),
-        ("affwild", ("frames/ben/00001.png", "frames/ben/00003.png"), "1 with another label, 0 in"),
-        (
-            "affectnet-csv",
-            ("Manually_Annotated_Images/1/000001.png", "Manually_Annotated_Images/1/000008.png"),
-            "1 in",
-        ),
-        ("morphset", ("images/000001.png", "images/000008.png"), "1 with another label"),
-        ("amigos-openface", ("action_units/P01_1.csv", "action_units/P02_1.csv"), "2 with another label"),
+        ("morphset", "images/000001.png", "images/000008.png", "1 with another label"),
+        ("amigos-openface", "action_units/P01_1.csv", "action_units/P02_1.csv", "2 with another label"),
     ],
 )
-def test_copies_under_two_names_are_counted(layout, copy, said, written, tmp_path):
+def test_copies_under_two_names_are_counted(layout, name, other, said, written, tmp_path):
     shutil.copytree(written / layout, tmp_path / "data")
-    copy_of(*copy)(tmp_path / "data")
+    shutil.copy(tmp_path / "data" / name, tmp_path / "data" / other)
     with pytest.warns(UserWarning, match=f"copies of earlier ones, .*{said}.*All are kept"):
         LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
 
@@ -139,17 +112,14 @@ def test_the_first_of_each_content_is_found():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (900, 3)])
-@pytest.mark.parametrize(
-    ("layout", "name"), [("sfew", "*/Sad/*.png"), ("affwild", "frames/joe/*"), ("rafdb", "*/*/*")]
-)
-def test_a_picture_of_few_pixels_is_no_face(layout, name, size, written, tmp_path):
-    shutil.copytree(written / layout, tmp_path / "data")
-    path = min(path for path in (tmp_path / "data").glob(name) if path.suffix != ".txt")
+def test_a_picture_of_few_pixels_is_no_face(size, written, tmp_path):
+    shutil.copytree(written / "sfew", tmp_path / "data")
+    path = min((tmp_path / "data").glob("*/Sad/*.png"))
     Image.new("RGB", size).save(path)
     with pytest.raises(
         ValueError, match=rf"{path.name} has {size[0]} x {size[1]} pixels, too few for a face. Repl"
     ):
-        LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
+        LAYOUTS["sfew"].load(tmp_path / "data", tmp_path / "cache")
 
 
 def test_features_that_never_change_are_counted(written, tmp_path):
@@ -164,13 +134,12 @@ def test_features_that_never_change_are_counted(written, tmp_path):
 
 def test_rows_that_do_not_belong_together_are_told_by_their_labels(tmp_path):
     made = faces(3 * N, channels=1, raters=10)
-    twin = replace(made, split=np.repeat(["train", "validation", "test"], N))
-    right = twin.votes.argmax(axis=1)
-    layouts.write_ferplus(replace(twin, original=(right % 7).astype(np.int8)), tmp_path / "data")
-    read = LAYOUTS["ferplus"].load(tmp_path / "data", tmp_path / "cache")
-    assert len(read)
-    right[N : 2 * N] = right[N : 2 * N][::-1]
-    layouts.write_ferplus(replace(twin, original=(right % 7).astype(np.int8)), tmp_path / "data")
+    right = (made.votes.argmax(axis=1) % 7).astype(np.int8)
+    made = replace(made, split=np.repeat(["train", "validation", "test"], N), original=right.copy())
+    layouts.write_ferplus(made, tmp_path / "data")
+    assert len(LAYOUTS["ferplus"].load(tmp_path / "data", tmp_path / "cache"))
+    made.original[N : 2 * N] = right[N : 2 * N][::-1]
+    layouts.write_ferplus(made, tmp_path / "data")
     with pytest.raises(
         ValueError, match="split validation: emotion is what most voted for in .* % in the|of the"
     ):

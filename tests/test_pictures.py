@@ -35,20 +35,20 @@ def test_a_pgm_of_sixteen_bits_is_scaled_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind, said", [(np.float32, "floating-point numbers"), (np.int32, "numbers of 32 bits")]
+    ("kind", "said"), [(np.float32, "floating-point numbers"), (np.int32, "numbers of 32 bits")]
 )
 def test_numbers_whose_white_is_unknown_are_refused(tmp_path, kind, said):
     Image.fromarray(GREY.astype(kind)).save(tmp_path / "x.tif")
     with pytest.raises(
-        ValueError, match=f"row 3: the picture x.tif holds {said}, whose white is not .* Replace it."
+        ValueError, match=f"row 3: the picture x.tif holds {said}, whose white .* Replace it."
     ):
         opened(tmp_path / "x.tif", where="row 3")
 
 
-@pytest.mark.parametrize("mode", ["1", "LA", "P", "RGBA", "CMYK", "YCbCr"])
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "CMYK"])
 def test_other_modes_of_eight_bits_are_what_a_viewer_shows(tmp_path, mode):
     picture = Image.fromarray(GREY).convert("RGB").convert(mode)
-    path = tmp_path / ("x.tif" if mode in ("CMYK", "YCbCr") else "x.png")
+    path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
     picture.save(path)
     close = np.abs(opened(path).astype(int) - np.asarray(picture.convert("RGB")))
     assert close.max() <= 2
@@ -87,24 +87,16 @@ def test_a_broken_tag_turns_nothing(tmp_path):
     assert_array_equal(opened(tmp_path / "x.png", mode="L"), GREY)
 
 
-PICTURE = {  # layout -> the file of its first picture
-    "affectnet-csv": "Manually_Annotated_Images/1/000000.png",
-    "affwild": "frames/ann/00001.png",
-    "afewva": "001/00000.png",
-    "morphset": "images/000000.png",
-    "manifest": "images/000000.png",
-}
-
-
-@pytest.mark.parametrize("layout", PICTURE)
-def test_every_reader_turns_and_scales_alike(layout, tmp_path):
-    """A picture that lies on its side with a tag, and one of sixteen bits, give what they gave before."""
+@pytest.mark.parametrize(
+    ("layout", "file"),
+    [("affectnet-csv", "Manually_Annotated_Images/1/000000.png"), ("afewva", "001/00000.png")],
+)
+def test_readers_turn_and_scale(layout, file, tmp_path):
     LAYOUTS[layout].write(tmp_path / "data")
     plain = LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
-    path = tmp_path / "data" / PICTURE[layout]
+    path = tmp_path / "data" / file
     turned(path, 6, np.rot90(faces().images[0]))
-    read = LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache")
-    assert_array_equal(read.images, plain.images)
+    assert_array_equal(LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache").images, plain.images)
     grey = np.asarray(Image.fromarray(faces().images[0]).convert("L"))
     found = []
     for pixels in (grey, grey.astype(np.uint16) * 257):
@@ -117,10 +109,8 @@ def test_use_reads_a_folder_as_training_does(tmp_path):
     upright = faces().images[:2]
     predictor = Predictor(EmoFAN(classes=7, width=16, depth=3, size=64), engine="torch")
     turned(tmp_path / "1.TIF", 8, np.rot90(upright[0], 3))
-    Image.fromarray(np.asarray(Image.fromarray(upright[1]).convert("L")).astype(np.uint16) * 257).save(
-        tmp_path / "2.png"
-    )
     grey = np.asarray(Image.fromarray(upright[1]).convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "2.png")
     box = {"find": lambda picture: [[8, 8, 56, 56]]}
     found = read(tmp_path, predictor, **box).table
     assert found["picture"].tolist() == ["1.TIF", "2.png"]
@@ -156,39 +146,28 @@ def test_a_face_lies_in_its_picture_by_a_quarter_at_least(low, high, fits):
     assert (misplaced([low, high], (100, 80)) == "") == fits
 
 
-@pytest.mark.parametrize(
-    ("layout", "folder", "reason"),
-    [
-        ("affectnet-csv", "Manually_Annotated_Images/1", "picture without annotation"),
-        ("rafdb", "Image/aligned", "picture without annotation"),
-        ("morphset", "images", "picture without annotation"),
-        ("manifest", "images", "picture that no row names"),
-        ("afewva", "002", "picture without annotation"),
-    ],
-)
-def test_a_picture_without_annotation_is_counted(layout, folder, reason, tmp_path):
-    LAYOUTS[layout].write(tmp_path / "data")
-    Image.fromarray(GREY).save(tmp_path / "data" / folder / "surplus.PNG")
-    assert LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache").excluded == {reason: 1}
+ENDING = "file that is no picture by its ending"
 
 
 @pytest.mark.parametrize(
-    ("layout", "file"),
+    ("layout", "file", "reason"),
     [
-        ("affectnet-folders", "val_set/images/list.txt"),
-        ("rafdb", "Image/aligned/train_00001_aligned.jpg.part"),
-        ("morphset", "images/000000.gif"),
-        ("sfew", "Train_Aligned_Faces/Fear/list.xml"),
-        ("sfew", "Val_Aligned_Faces_new/labels.txt"),
-        ("affwild", "frames/joe/00001.png.bak"),
+        ("affectnet-csv", "Manually_Annotated_Images/1/x.PNG", "picture without annotation"),
+        ("rafdb", "Image/aligned/x.PNG", "picture without annotation"),
+        ("manifest", "images/x.PNG", "picture that no row names"),
+        ("afewva", "002/x.PNG", "picture without annotation"),
+        ("affectnet-folders", "val_set/images/list.txt", ENDING),
+        ("morphset", "images/000000.gif", ENDING),
+        ("sfew", "Train_Aligned_Faces/Fear/list.xml", ENDING),
+        ("sfew", "Val_Aligned_Faces_new/labels.txt", ENDING),
+        ("affwild", "frames/joe/00001.png.bak", ENDING),
+        ("affwild", "annotations/train/arousal/zoe.TXT", "file that is no annotation by its ending"),
     ],
 )
-def test_a_file_of_another_ending_is_counted(layout, file, tmp_path):
+def test_a_file_that_is_not_read_is_counted(layout, file, reason, tmp_path):
     LAYOUTS[layout].write(tmp_path / "data")
     (tmp_path / "data" / file).touch()
-    assert LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache").excluded == {
-        "file that is no picture by its ending": 1
-    }
+    assert LAYOUTS[layout].load(tmp_path / "data", tmp_path / "cache").excluded == {reason: 1}
 
 
 def test_an_annotation_without_picture_is_counted_and_an_ending_may_be_in_capitals(tmp_path):
@@ -199,13 +178,6 @@ def test_an_annotation_without_picture_is_counted_and_an_ending_may_be_in_capita
     read = LAYOUTS["affectnet-folders"].load(tmp_path / "data", tmp_path / "cache")
     assert read.excluded == {"annotation without picture": 1}
     assert_array_equal(read.expression, faces().expression[1:])
-
-
-def test_an_annotation_of_another_ending_is_counted(tmp_path):
-    LAYOUTS["affwild"].write(tmp_path / "data")
-    (tmp_path / "data" / "annotations" / "train" / "arousal" / "zoe.TXT").write_text("0.5\n")
-    read = LAYOUTS["affwild"].load(tmp_path / "data", tmp_path / "cache")
-    assert read.excluded == {"file that is no annotation by its ending": 1}
 
 
 def test_a_rater_may_have_any_name(tmp_path):

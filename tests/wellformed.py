@@ -104,8 +104,10 @@ def as_affwild2(folder: Path) -> None:
     top = folder / "annotations" / "train"
     for valence in sorted((top / "valence").iterdir()):
         arousal = top / "arousal" / valence.name
-        pairs = zip(valence.read_text().split(), arousal.read_text().split(), strict=True)
-        (top / valence.name).write_text("\n".join(["valence,arousal", *(",".join(pair) for pair in pairs)]))
+        pairs = pd.DataFrame(
+            {d: (top / d / valence.name).read_text().split() for d in ("valence", "arousal")}
+        )
+        pairs.to_csv(top / valence.name, index=False)
         valence.unlink()
         arousal.unlink()
 
@@ -115,42 +117,37 @@ def _affwild2(folder: Path) -> None:
     as_affwild2(folder)
 
 
-def _pictures(load: Callable[..., FaceSet]) -> Callable[[Path, Path], FaceSet]:
-    return lambda folder, cache: load(folder, size=SIZE, cache=cache)
+def _layout(write: Callable[[Path], None], load: Callable[..., Any], **more: Any) -> Layout:
+    return Layout(write, lambda folder, cache: load(folder, cache=cache, **more))
 
 
-def _of(load: Callable[..., Any]) -> Callable[[Path, Path], Any]:
-    return lambda folder, cache: load(folder, cache=cache)
+def _faces(write: Callable[[FaceSet, Path], None], load: Callable[..., FaceSet]) -> Layout:
+    return _layout(lambda folder: write(faces(), folder), load, size=SIZE)
+
+
+def _chats(write: Callable[..., None], load: Callable[..., RecordingSet]) -> Layout:
+    return _layout(lambda folder: write(chats()[0], folder, **chats()[1]), load)
 
 
 LAYOUTS: dict[str, Layout] = {
-    "ferplus": Layout(_ferplus, _of(data.load_ferplus)),
-    "affectnet-csv": Layout(
-        lambda f: layouts.write_affectnet_csv(faces(), f), _pictures(data.load_affectnet)
+    "ferplus": _layout(_ferplus, data.load_ferplus),
+    "affectnet-csv": _faces(layouts.write_affectnet_csv, data.load_affectnet),
+    "affectnet-folders": _faces(layouts.write_affectnet_folders, data.load_affectnet),
+    "affwild": _faces(layouts.write_affwild, data.load_affwild),
+    "affwild2": _layout(_affwild2, data.load_affwild, size=SIZE),
+    "afewva": _faces(layouts.write_afewva, data.load_afewva),
+    "morphset": _faces(layouts.write_morphset, data.load_morphset),
+    "rafdb": _faces(layouts.write_rafdb, data.load_rafdb),
+    "sfew": _faces(layouts.write_sfew, data.load_sfew),
+    "manifest": _faces(layouts.write_manifest, data.load_manifest),
+    "amigos-openface": _layout(lambda f: layouts.write_amigos(segments(), f), data.load_amigos),
+    "amigos-json": _layout(
+        lambda f: layouts.write_amigos(segments(), f, action_units="json"), data.load_amigos
     ),
-    "affectnet-folders": Layout(
-        lambda f: layouts.write_affectnet_folders(faces(), f), _pictures(data.load_affectnet)
+    "sewa": _chats(layouts.write_sewa, data.load_sewa),
+    "recordings": _chats(layouts.write_recordings, data.load_recordings),
+    "studyforrest": _layout(
+        lambda f: layouts.write_studyforrest(f, **film()), data.load_studyforrest, film=SHORT
     ),
-    "affwild": Layout(lambda f: layouts.write_affwild(faces(), f), _pictures(data.load_affwild)),
-    "affwild2": Layout(_affwild2, _pictures(data.load_affwild)),
-    "afewva": Layout(lambda f: layouts.write_afewva(faces(), f), _pictures(data.load_afewva)),
-    "morphset": Layout(lambda f: layouts.write_morphset(faces(), f), _pictures(data.load_morphset)),
-    "rafdb": Layout(lambda f: layouts.write_rafdb(faces(), f), _pictures(data.load_rafdb)),
-    "sfew": Layout(lambda f: layouts.write_sfew(faces(), f), _pictures(data.load_sfew)),
-    "manifest": Layout(lambda f: layouts.write_manifest(faces(), f), _pictures(data.load_manifest)),
-    "amigos-openface": Layout(lambda f: layouts.write_amigos(segments(), f), _of(data.load_amigos)),
-    "amigos-json": Layout(
-        lambda f: layouts.write_amigos(segments(), f, action_units="json"), _of(data.load_amigos)
-    ),
-    "sewa": Layout(lambda f: layouts.write_sewa(chats()[0], f, **chats()[1]), _of(data.load_sewa)),
-    "recordings": Layout(
-        lambda f: layouts.write_recordings(chats()[0], f, **chats()[1]), _of(data.load_recordings)
-    ),
-    "studyforrest": Layout(
-        lambda f: layouts.write_studyforrest(f, **film()),
-        lambda f, cache: data.load_studyforrest(f, cache=cache, film=SHORT),
-    ),
-    "recordings-features": Layout(
-        lambda f: layouts.write_recordings(chats()[0], f), _of(data.load_recordings)
-    ),
+    "recordings-features": _layout(lambda f: layouts.write_recordings(chats()[0], f), data.load_recordings),
 }

@@ -4,7 +4,6 @@ from paperlib.data.afewva import load_afewva, person_folds
 from paperlib.data.affectnet import load_affectnet
 from paperlib.data.affwild import load_affwild
 from paperlib.data.amigos import load_amigos
-from paperlib.data.cache import data_root, resolve_inside
 from paperlib.data.categories import with_category
 from paperlib.data.ferplus import PROTOCOLS, consensus, load_ferplus, votes_to_ratings
 from paperlib.data.manifest import load_manifest
@@ -24,7 +23,6 @@ __all__ = [
     "SequenceSet",
     "Truth",
     "consensus",
-    "data_root",
     "load_afewva",
     "load_affectnet",
     "load_affwild",
@@ -40,7 +38,6 @@ __all__ = [
     "load_studyforrest_segments",
     "person_folds",
     "requirements",
-    "resolve_inside",
     "subset",
     "votes_to_ratings",
     "with_category",

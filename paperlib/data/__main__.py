@@ -14,13 +14,8 @@ def main() -> None:
     print("twin: nothing, it is generated")
     for track in REQUIRED:
         needed = requirements(track, Path(root) if root else None)
-        state = (
-            "ready"
-            if all(there for _, there in needed)
-            else "not there"
-            if root
-            else "no folder named: DATA="
-        )
+        lacking = "not there" if root else "no folder named: DATA="
+        state = "ready" if all(there for _, there in needed) else lacking
         print(f"{track}: {state}")
         for path, there in needed:
             print(f"  {'+' if there else '-'} {path}")

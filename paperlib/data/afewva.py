@@ -20,9 +20,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from paperlib.data.cache import (
     Box,
-    Conversion,
+    Faces,
     all_or_none,
-    convert_pictures,
     converted_faces,
     data_root,
     refuse_twice,
@@ -47,10 +46,9 @@ def load_afewva(
 ) -> FaceSet:
     """AFEW-VA's frames as faces with valence, arousal and landmarks, pictures of `size` pixels, 1 or 3 channels.
 
-    `root`, or its folder afewva, holds the clips' folders, 001 and so on, or those of the archives with the clips
-    in them, 01/001. A clip has its frames, 00000.png and so on, and <clip>.json: {"actor": name, "frames":
-    {"00000": {"valence": -10 to 10, "arousal": -10 to 10, "landmarks": [[x, y], ... 68]}, ...}}. Frames are cut to
-    the face (`crop_box`), valence and arousal divided by 10.
+    `root`, or its folder afewva, holds the clips' folders, 001 and so on, of frames and annotations, or those of the
+    archives with the clips in them, 01/001 (data/README.md). Frames are cut to the face (`crop_box`), valence and
+    arousal divided by 10.
 
     `subject` is the actor, or the clip where the actor is not known. All is "train": `person_folds` cross-validates.
     Of every `every` frames by number, the first stays. Those that do not, frames without face (landmarks empty or
@@ -65,7 +63,7 @@ def load_afewva(
     root = data_root("afewva", root)
     clips, others = _list_clips(root)
     settings = {"size": size, "channels": channels, "every": every}
-    read = converted_faces("AFEW-VA", _convert, root, clips, cache=cache, **settings)
+    read = converted_faces("AFEW-VA", _list_faces, root, clips, cache=cache, **settings)
     # counted anew, since what is no clip is no source
     more = {"folder that is no clip": others} if others else {}
     return replace(read, excluded={**read.excluded, **more})
@@ -131,9 +129,7 @@ def _list_clips(root: Path) -> tuple[list[str], int]:
                 "Unpack the archive beside itself."
             )
     if not clips:
-        raise FileNotFoundError(
-            f"{root} holds no clip, a folder such as 001. data/README.md says where they come from and belong."
-        )
+        raise FileNotFoundError(f"{root} holds no clip, a folder such as 001. data/README.md says where.")
     return sorted(clips, key=lambda folder: int(clips[folder])), others
 
 
@@ -148,7 +144,7 @@ def _clips_in(archive: Path) -> set[str]:
     return {folder for folder in folders if _CLIP.fullmatch(folder)}
 
 
-def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) -> Conversion:
+def _list_faces(root: Path, *, every: int) -> Faces:
     excluded: Counter[str] = Counter()
     kept: list[_Frame] = []
     subject: list[str] = []
@@ -179,22 +175,19 @@ def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) 
         raise ValueError(f"AFEW-VA: no frame is left, of {dict(excluded)}. Add annotated frames with faces.")
     landmarks = np.stack([frame.landmarks for frame in kept if frame.landmarks is not None])
     boxes = [crop_box(points) for points in landmarks]
-    images, scaled_from = convert_pictures(
-        folder,
-        [frame.picture for frame in kept],
-        where=[frame.where for frame in kept],
-        size=size,
-        channels=channels,
-        boxes=boxes,
-    )
-    corner = np.array([box[:2] for box in boxes])
-    return {
-        "images": images,
+    arrays = {
         "affect": (np.array([frame.affect for frame in kept]) / SCALE).astype(np.float32),
         "split": np.full(len(kept), "train"),
         "subject": np.array(as_first_spelt(subject)),
-        "landmarks": ((landmarks - corner[:, None]) * (size / scaled_from[:, None])).astype(np.float32),
-    }, {"excluded": excluded}
+    }
+    return Faces(
+        paths=[frame.picture for frame in kept],
+        where=[frame.where for frame in kept],
+        arrays=arrays,
+        boxes=boxes,
+        landmarks=landmarks - np.array([box[:2] for box in boxes])[:, None],
+        excluded=excluded,
+    )
 
 
 def _read_clip(root: Path, clip: str) -> tuple[str, list[_Frame]]:

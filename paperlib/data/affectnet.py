@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from paperlib.data.cache import (
-    Box,
-    Conversion,
+    Faces,
     all_or_none,
-    convert_pictures,
     converted_faces,
     data_root,
     first_of,
-    refuse_misplaced,
     refuse_twice,
     resolve_each,
     tried,
@@ -49,12 +45,11 @@ PICTURES = tuple(
 CSV_SPLITS = {"train": "training.csv", "test": "validation.csv"}
 FOLDER_SPLITS = {"train": "train_set", "test": "val_set"}
 
+_CORNER, _SIDES = ("face_x", "face_y"), ("face_width", "face_height")
 _COLUMNS = (
     "subDirectory_filePath",
-    "face_x",
-    "face_y",
-    "face_width",
-    "face_height",
+    *_CORNER,
+    *_SIDES,
     "facial_landmarks",
     "expression",
     "valence",
@@ -66,13 +61,10 @@ _MEND = "Restore the value from the release, or take the row out."
 def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
     """AffectNet's eight categories with valence and arousal, as pictures of `size` pixels, 1 or 3 channels.
 
-    `root`, or its folder affectnet, holds either training.csv, validation.csv (with or without header; or both in
-    Manually_Annotated_file_lists/) and Manually_Annotated_Images/ (or in Manually_Annotated/ or
-    Manually_Annotated_compressed/), whose pictures are cut to the face box; or train_set/ and val_set/, each
-    with images/<id>.jpg and annotations/<id>_exp, _val, _aro and _lnd.npy. Their validation set is the split
-    "test" here, since it is what papers test on; no picture is "validation". The categories none, uncertain and
-    no face, pictures without valence or arousal, pictures without annotation (and annotations without picture), and
-    files of other endings are counted in `excluded`.
+    `root`, or its folder affectnet, holds either of the packagings that data/README.md shows; pictures of the one with
+    CSVs are cut to the face box. Their validation set is the split "test" here, since it is what papers test on; no
+    picture is "validation". The categories none, uncertain and no face, pictures without valence or arousal, pictures
+    without annotation (and the reverse), and files of other endings are counted in `excluded`.
 
     Raises:
         FileNotFoundError: neither packaging is there, or one of its files is missing.
@@ -81,43 +73,14 @@ def load_affectnet(root: Path | str, *, size: int = 224, channels: int = 3, cach
     root = data_root("affectnet", root)
     packaging = first_of(root, [*(f"{folder}training.csv" for folder in LISTS), "train_set"])
     if not (root / packaging).exists():
-        raise FileNotFoundError(
-            f"{root} holds neither training.csv nor train_set/. data/README.md shows AffectNet's two layouts."
-        )
-    sources = (
-        [*FOLDER_SPLITS.values()] if packaging == "train_set" else [*_lists(root), first_of(root, PICTURES)]
-    )
-    return converted_faces("AffectNet", _convert, root, sources, cache=cache, size=size, channels=channels)
+        raise FileNotFoundError(f"{root} holds neither training.csv nor train_set/, see data/README.md.")
+    folders = packaging == "train_set"
+    sources = [*FOLDER_SPLITS.values()] if folders else [*_lists(root), first_of(root, PICTURES)]
+    return converted_faces("AffectNet", _list_faces, root, sources, cache=cache, size=size, channels=channels)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Rows:
-    """The kept rows of either packaging, before any picture is opened."""
-
-    paths: list[Path]
-    where: list[str]
-    boxes: list[Box] | None
-    split: NDArray[np.str_]
-    expression: NDArray[np.int8]
-    affect: NDArray[np.float32]
-    landmarks: NDArray[np.float32]  # (n, 68, 2) in pixels of the box, or of the picture where there is none
-    excluded: Counter[str]
-
-
-def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversion:
-    rows = _read_folders(root) if (root / "train_set").is_dir() else _read_csvs(root)
-    images, scaled_from = convert_pictures(
-        folder, rows.paths, where=rows.where, size=size, channels=channels, boxes=rows.boxes
-    )
-    refuse_misplaced(rows.landmarks, scaled_from, rows.where)
-    arrays = {
-        "images": images,
-        "affect": rows.affect,
-        "split": rows.split,
-        "expression": rows.expression,
-        "landmarks": rows.landmarks * (size / scaled_from[:, None, :]),
-    }
-    return arrays, {"excluded": rows.excluded}
+def _list_faces(root: Path) -> Faces:
+    return _read_folders(root) if (root / "train_set").is_dir() else _read_csvs(root)
 
 
 def _kept(expression: NDArray, affect: NDArray, excluded: Counter[str]) -> NDArray[np.bool_]:
@@ -135,7 +98,7 @@ def _lists(root: Path) -> list[str]:
     return [training.replace("training.csv", name) for name in CSV_SPLITS.values()]
 
 
-def _read_csvs(root: Path) -> _Rows:
+def _read_csvs(root: Path) -> Faces:
     parts: list[dict[str, Any]] = []
     excluded, folder, named = Counter[str](), first_of(root, PICTURES), set[str]()
     for split, name in zip(CSV_SPLITS, _lists(root), strict=True):
@@ -146,26 +109,23 @@ def _read_csvs(root: Path) -> _Rows:
         keep = _kept(expression, affect, excluded)
         # rows that are left out may lack a box ("NULL"), so only the others are checked
         faces = table.rows(keep)
-        corner = np.stack(
-            [faces.numbers(c, low=-1e5, high=1e5, mend=_MEND) for c in ("face_x", "face_y")], axis=1
-        )
-        sides = [faces.numbers(c, low=1, high=1e5, mend=_MEND) for c in ("face_width", "face_height")]
+        corner = faces.matrix(_CORNER, low=-1e5, high=1e5, mend=_MEND)
+        sides = faces.matrix(_SIDES, low=1, high=1e5, mend=_MEND)
         places = [faces.where(row) for row in range(len(faces))]
-        parts.append(
-            {
-                "paths": resolve_each(root, faces.text("subDirectory_filePath"), where=places, folder=folder),
-                "where": places,
-                "boxes": [(*box,) for box in np.hstack([corner, corner + np.stack(sides, axis=1)]).tolist()],
-                "split": np.full(len(faces), split),
-                "expression": expression[keep].astype(np.int8),
-                "affect": affect[keep].astype(np.float32),
-                "landmarks": (_landmarks(faces) - corner[:, None]).astype(np.float32),
-            }
-        )
+        part = {
+            "paths": resolve_each(root, faces.text("subDirectory_filePath"), where=places, folder=folder),
+            "where": places,
+            "boxes": [(*box,) for box in np.hstack([corner, corner + sides]).tolist()],
+            "split": np.full(len(faces), split),
+            "expression": expression[keep].astype(np.int8),
+            "affect": affect[keep].astype(np.float32),
+            "landmarks": (_landmarks(faces) - corner[:, None]).astype(np.float32),
+        }
+        parts.append(part)
     excluded["picture without annotation"] = _unnamed(root / folder, named)
     lists: dict[str, Any] = {n: [x for part in parts for x in part[n]] for n in ("paths", "where", "boxes")}
-    arrays: dict[str, Any] = {n: np.concatenate([p[n] for p in parts]) for n in parts[0] if n not in lists}
-    return _Rows(**lists, **arrays, excluded=excluded)
+    arrays = {n: np.concatenate([part[n] for part in parts]) for n in parts[0] if n not in lists}
+    return Faces(**lists, landmarks=arrays.pop("landmarks"), arrays=arrays, excluded=excluded)
 
 
 def _unnamed(folder: Path, named: set[str]) -> int:
@@ -193,7 +153,7 @@ def _landmarks(table: Table) -> NDArray[np.float64]:
     return points.reshape(-1, 68, 2)
 
 
-def _read_folders(root: Path) -> _Rows:
+def _read_folders(root: Path) -> Faces:
     listed, split, excluded = [], [], Counter[str]()
     for name, folder in FOLDER_SPLITS.items():
         found, others = list_pictures(root / folder / "images")
@@ -206,20 +166,20 @@ def _read_folders(root: Path) -> _Rows:
         excluded["file that is no picture by its ending"] += len(others)
         listed += pictures
         split += [name] * len(pictures)
-    read = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        joblib.delayed(tried)(_annotations, path) for path in listed
-    )
-    labelled = tqdm(read, total=len(listed), desc="reading annotations", unit="img", delay=5)
-    labels = np.stack(all_or_none(labelled))
+    run = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")
+    read = run(joblib.delayed(tried)(_annotations, path) for path in listed)
+    labels = np.stack(all_or_none(tqdm(read, total=len(listed), desc="reading annotations", delay=5)))
     keep = _kept(labels[:, 0], labels[:, 1:3], excluded)
     kept = [listed[row] for row in np.flatnonzero(keep)]
-    return _Rows(
+    arrays = {
+        "split": np.array(split)[keep],
+        "expression": labels[keep, 0].astype(np.int8),
+        "affect": labels[keep, 1:3],
+    }
+    return Faces(
         paths=kept,
         where=[f"{path.parents[1].name}/images" for path in kept],
-        boxes=None,
-        split=np.array(split)[keep],
-        expression=labels[keep, 0].astype(np.int8),
-        affect=labels[keep, 1:3],
+        arrays=arrays,
         landmarks=labels[keep, 3:].reshape(-1, 68, 2),
         excluded=excluded,
     )

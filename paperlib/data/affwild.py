@@ -9,23 +9,16 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from paperlib.data.cache import (
-    Conversion,
-    convert_pictures,
-    converted_faces,
-    data_root,
-    first_of,
-    refuse_twice,
-)
+from paperlib.data.cache import Faces, converted_faces, data_root, first_of, refuse_twice
 from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet, refuse_two_splits
-from paperlib.data.tables import is_missing, parse_numbers, read_text
+from paperlib.data.tables import read_table
 from paperlib.labels import AFFECT
 
 ANNOTATIONS = (  # of the first two challenges, and of Aff-Wild2 as its later ones gave it out
@@ -38,9 +31,9 @@ ANNOTATIONS = (  # of the first two challenges, and of Aff-Wild2 as its later on
 )
 VALIDATION = "Validation_Set"  # beside Train_Set
 FRAMES = ("frames", "cropped_aligned")
-HEADER = "valence,arousal"  # the first line of Aff-Wild2's files
 NO_VALUE = -5  # stands there where a frame has no annotation
 
+_MEND = "Restore the file from the release."
 _PERSON = re.compile(r"_(left|right)$")  # two people of one video are annotated apart
 
 
@@ -49,30 +42,27 @@ def load_affwild(
 ) -> FaceSet:
     """Aff-Wild's training videos as faces with valence and arousal, pictures of `size` pixels, 1 or 3 channels.
 
-    `root`, or its folder affwild, holds annotations/train/valence/<video>.txt and arousal/<video>.txt, a number
-    for each frame a line; or, as in Aff-Wild2, annotations/train/<video>.txt with a header and both numbers a
-    line, -5 for none, there or in another of ANNOTATIONS. frames/<video>/, or cropped_aligned/<video>/, holds the
-    faces, cut out by the user and named by frame number, 00001.jpg or 1.png. Numbers count from 1 in all videos or
-    from 0 in all: a frame 0 in any of them, or else one whose number is that of its video's lines, tells which.
+    `root`, or its folder affwild, holds the annotations of either release, a line a frame, and frames/<video>/ (or
+    cropped_aligned/<video>/) with the faces, cut out by the user and named by frame number: data/README.md shows where.
+    Numbers count from 1 in all videos or from 0 in all: a frame 0 in any of them, or else one whose number is that of
+    its video's lines, tells which.
 
-    `subject` is the video, without _left or _right. The official test set has no public labels: the split "test" are
-    the videos of a folder Validation_Set beside Train_Set, or a fifth of all videos, drawn once. Of every `every`
-    frames by number, the first stays. Those that do not, frames without picture (no face was found) or value, and
-    pictures of videos without annotations are counted in `excluded`.
+    `subject` is the video, without _left or _right. The split "test" are the videos of a folder Validation_Set beside
+    Train_Set, or a fifth of all videos, drawn once. Of every `every` frames by number, the first stays. Those that do
+    not, frames without picture (no face was found) or value, and pictures of videos without annotations are counted in
+    `excluded`.
 
     Raises:
         FileNotFoundError: there are no annotations, or a video lacks one of its two files, or all pictures.
-        ValueError: a line, a frame number or a picture that cannot be, or a video in two splits: the message names
-            file, line and mend.
+        ValueError: a line, a number or a picture that cannot be, or a video in two splits: the message names file, line
+            and mend.
     """
     if every < 1:
         raise ValueError(f"every must be 1 or more; got {every}")
     root = data_root("affwild", root)
-    sources, settings = (
-        [*_folders(root).values(), first_of(root, FRAMES)],
-        {"size": size, "channels": channels},
-    )
-    return converted_faces("Aff-Wild", _convert, root, sources, cache=cache, every=every, **settings)
+    settings = {"size": size, "channels": channels, "every": every}
+    sources = [*_folders(root).values(), first_of(root, FRAMES)]
+    return converted_faces("Aff-Wild", _list_faces, root, sources, cache=cache, **settings)
 
 
 def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
@@ -82,14 +72,12 @@ def split_by_group(groups: NDArray[np.str_]) -> NDArray[np.str_]:
     """
     names = np.unique(groups)
     if len(names) < 2:
-        raise ValueError(
-            f"train and test need two videos or subjects; there is {', '.join(names)} only. Add more."
-        )
+        raise ValueError(f"train and test need two videos or subjects; there is {names[0]} only. Add.")
     test = np.random.default_rng(0).permutation(names)[: max(round(len(names) / 5), 1)]
     return np.where(np.isin(groups, test), "test", "train")
 
 
-def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) -> Conversion:
+def _list_faces(root: Path, *, every: int) -> Faces:
     labels, part = _read_annotations(root)
     top, excluded = first_of(root, FRAMES), Counter[str]()
     frames = {path.name: _list_frames(path, excluded) for path in sorted((root / top).glob("*/"))}
@@ -111,18 +99,16 @@ def _convert(folder: Path, root: Path, *, size: int, channels: int, every: int) 
         raise ValueError(f"{top}: no frame is left, of {dict(excluded)}. Add pictures of annotated frames.")
     where = [f"{top}/{os.path.dirname(file)}" for file in files]
     paths = [root / top / file for file in files]
-    images, _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
     subject = np.array([_PERSON.sub("", video) for video in labels])
-    refuse_two_splits(
-        " and ".join(_folders(root).values()), "video", names=subject.tolist(), split=part, items=[*labels]
-    )
+    listed = " and ".join(_folders(root).values())
+    refuse_two_splits(listed, "video", names=subject.tolist(), split=part, items=[*labels])
     number = [kept.sum() for kept in stays.values()]
-    return {
-        "images": images,
+    arrays = {
         "affect": np.concatenate([labels[video][kept] for video, kept in stays.items()]).astype(np.float32),
         "split": np.repeat(part if len(set(part)) > 1 else split_by_group(subject), number),
         "subject": np.repeat(subject, number),
-    }, {"excluded": excluded}
+    }
+    return Faces(paths=paths, where=where, arrays=arrays, excluded=excluded)
 
 
 def _folders(root: Path) -> dict[str, str]:
@@ -137,16 +123,13 @@ def _read_annotations(root: Path) -> tuple[dict[str, NDArray[np.float64]], list[
     labels, part = {}, []
     for split, folder in _folders(root).items():
         for video, files in _list_files(root, folder).items():
-            values = [_read_numbers(root, file, columns=2 // len(files)) for file in files]
+            columns = AFFECT if len(files) == 1 else ("value",)
+            values = [_read_numbers(root, file, columns=columns) for file in files]
             if len(values[0]) != len(values[-1]):
-                raise ValueError(
-                    f"{files[0]} has {len(values[0])} lines, {files[1]} has {len(values[1])}. Restore both from the "
-                    "release."
-                )
+                lines = f"{files[0]} has {len(values[0])} lines, {files[1]} has {len(values[1])}"
+                raise ValueError(f"{lines}. Restore both from the release.")
             if video in labels:
-                raise ValueError(
-                    f"{files[0]}: the video is in the other folder too. Take one of its files out."
-                )
+                raise ValueError(f"{files[0]}: the video is in the other folder too. Take one file out.")
             labels[video] = np.hstack(values)
             part.append(split)
     return labels, part
@@ -158,7 +141,7 @@ def _list_files(root: Path, folder: str) -> dict[str, list[str]]:
     single = {path.stem for d in AFFECT for path in (root / folder / d).glob("[!.]*.txt")}
     if not paired | single:
         raise FileNotFoundError(
-            f"{root / folder} holds no annotation. data/README.md says where it comes from and belongs."
+            f"{root / folder} holds no annotation. data/README.md says what belongs there."
         )
     if paired and single:
         raise ValueError(
@@ -170,31 +153,19 @@ def _list_files(root: Path, folder: str) -> dict[str, list[str]]:
     return {video: [f"{folder}/{d}/{video}.txt" for d in AFFECT] for video in sorted(single)}
 
 
-def _read_numbers(root: Path, name: str, *, columns: int) -> NDArray[np.float64]:
-    """A file's lines as (lines, columns), -5 for NaN; of two columns, the first is the header, and -5 is allowed."""
+def _read_numbers(root: Path, name: str, *, columns: Sequence[str]) -> NDArray[np.float64]:
+    """A file's lines as (lines, columns), -5 for NaN; valence and arousal have a header, and -5 is allowed."""
+    paired = len(columns) == 2
     if not (root / name).is_file():
         raise FileNotFoundError(f"{name} is not there. Restore it, or take its counterpart out.")
-    lines = read_text(root / name, name).rstrip().split("\n")
-    paired = columns == 2
-    separator = next((mark for mark in "\t;," if mark in lines[0]), ",") if paired else ""
-    if paired and ",".join(lines[0].split(separator)).replace(" ", "").lower() != HEADER:
-        raise ValueError(f"{name}, line 1: it is not the header {HEADER}. Restore the file from the release.")
-    if len(lines) == paired or lines == [""]:
-        raise ValueError(f"{name} holds no value. Restore the file from the release.")
-    what = f"{HEADER} from -1 to 1, or {NO_VALUE} for none" if paired else "one number from -1 to 1"
-    rows = [line.split(separator) if separator else [line] for line in lines[paired:]]
-    ragged = np.array([len(row) != columns for row in rows])
-    cells = [pd.Series([row[k] if len(row) > k else "" for row in rows]) for k in range(columns)]
-    values = np.stack([parse_numbers(column.str.strip(), separator) for column in cells], axis=1)
-    none = np.stack([is_missing(column) & (column.str.strip() != "") for column in cells], axis=1)
-    possible = (np.abs(values) <= 1) | none | (paired & (values == NO_VALUE))
-    values[none] = NO_VALUE
-    if (bad := ragged | ~possible.all(axis=1)).any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"{name}, line {row + 1 + paired}: {lines[row + paired][:80]!r} is not {what}. Restore the line."
-        )
-    return values
+    table = read_table(root / name, headless=() if paired else columns, name=name)
+    if table.columns != [*columns]:
+        raise table.of_header(f"it is not {','.join(columns)}. {_MEND}")
+    table.refuse((table.frame == "").any(axis=1).to_numpy(bool), "it lacks a number", _MEND)
+    values = table.matrix(columns, low=NO_VALUE if paired else -1, high=1, blank=True, mend=_MEND)
+    outside = ((values < -1) & (values != NO_VALUE)).any(axis=1)
+    table.refuse(outside, f"it is not from -1 to 1, or {NO_VALUE} for none", _MEND)
+    return np.nan_to_num(values, nan=NO_VALUE)
 
 
 def _unread(root: Path) -> list[Path]:
@@ -220,9 +191,7 @@ def _first_number(labels: dict[str, NDArray[np.float64]], frames: dict[str, dict
     """The number of a video's first frame, 0 or 1, in the pictures' names; all of them must have a line."""
     for video in labels:
         if not frames.get(video):
-            raise FileNotFoundError(
-                f"{top}/{video} holds no picture. Cut its faces out of the video, or take its annotations out."
-            )
+            raise FileNotFoundError(f"{top}/{video} holds no picture. Cut its faces out of the video.")
     first = 0 if any(0 in frames[video] for video in labels) else 1
     if first and not any(len(lines) in frames[video] for video, lines in labels.items()):
         raise ValueError(

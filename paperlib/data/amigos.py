@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -44,12 +45,11 @@ def load_amigos(
 ) -> SequenceSet:
     """AMIGOS's 20-second segments: features (n, 500, action units), intensities 0 to 5 at 25 frames a second.
 
-    `root`, or its folder amigos, holds External_Annotations.xlsx and action_units/, one file a recording,
-    named <UserID>_<VideoID> and whatever follows after an underscore: OpenFace's .csv, or .json with fps,
-    action_units (names) and frames (a row of intensities each). Ratings beyond [-1, 1] are clipped; frames in
-    which OpenFace found no face hold the last intensities found; a last segment of at least ten seconds is
-    filled up by holding its last frame. All are counted in `adjusted`. Shorter segments, ones without any
-    face, recordings without a file, files without ratings and files named otherwise are counted in `excluded`.
+    `root`, or its folder amigos, holds External_Annotations.xlsx and action_units/, one file a recording, OpenFace's
+    .csv or a .json (data/README.md). Ratings beyond [-1, 1] are clipped; frames in which OpenFace found no face hold
+    the last intensities found; a last segment of at least ten seconds is filled up by holding its last frame. All are
+    counted in `adjusted`. Shorter segments, ones without any face, recordings without a file, files without ratings and
+    files named otherwise are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the annotations or all action units are missing.
@@ -73,11 +73,9 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
     subject, recording = _recordings(table)
     index = table.numbers("Segment_Index", low=0, high=10_000, whole=True, mend=_MEND).astype(int)
     keys = table.frame.assign(recording=recording, index=index)
-    table.refuse(
-        keys.duplicated(["recording", "index"]).to_numpy(),
-        "user {UserID}, video {VideoID}, segment {Segment_Index} was rated in an earlier row",
-        "Take one of the two rows out.",
-    )
+    again = "user {UserID}, video {VideoID}, segment {Segment_Index} was rated in an earlier row"
+    twice = keys.duplicated(["recording", "index"]).to_numpy()
+    table.refuse(twice, again, "Take one of the two rows out.")
     files, others = _files(root / FOLDER)
     excluded, adjusted = Counter[str](), Counter[str]()
     features: dict[int, NDArray[np.float32]] = {}
@@ -102,15 +100,11 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
                 adjusted["last segments filled up to 20 s"] += len(segment) < FRAMES
                 features[row] = np.pad(segment, ((0, FRAMES - len(segment)), (0, 0)), mode="edge")
     if not features:
-        raise FileNotFoundError(
-            f"{root / FOLDER} holds no action units for any recording of {ANNOTATIONS}. Name files there "
-            f"<UserID>_<VideoID>.csv (OpenFace) or .json, for example {recording[0]}.csv."
-        )
+        none = f"{root / FOLDER} holds no action units for any recording of {ANNOTATIONS}"
+        raise FileNotFoundError(f"{none}. Name files there as {recording[0]}.csv, see data/README.md.")
     kept = np.array(sorted(features))
     if max(segment.max() for segment in features.values()) <= 1:
-        raise ValueError(
-            f"{FOLDER}: no intensity is above 1, as if these were presences or shares. Give intensities from 0 to 5."
-        )
+        raise ValueError(f"{FOLDER}: no intensity is above 1, like presences. Give intensities from 0 to 5.")
     arrays: dict[str, Any] = {
         "features": np.stack([features[row] for row in kept]),
         "affect": ratings[kept].mean(axis=1, dtype=np.float64).astype(np.float32),
@@ -124,19 +118,14 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
 
 def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:
     """(n, 3, 2) ratings, clipped, and how many were; more than a few would mean another scale."""
-    columns = {
-        column: table.numbers(column, low=-np.inf, high=np.inf, mend=_MEND)
-        for pair in RATINGS
-        for column in pair
-    }
-    for column, values in columns.items():
-        if (np.abs(values) > 1).mean() > 0.05:
-            worst = np.abs(values) == np.abs(values).max()
-            table.refuse(
-                worst, f"{column} is {{{column}}}, and many more lie beyond 1", "Scale ratings to -1 to 1."
-            )
-    refuse_constant_raters(table.path, columns)
-    ratings = np.array([[columns[column] for column in pair] for pair in RATINGS]).transpose(2, 0, 1)
+    names = [column for pair in RATINGS for column in pair]
+    columns = {name: table.numbers(name, low=-np.inf, high=np.inf, mend=_MEND) for name in names}
+    for name, values in columns.items():
+        beyond = np.abs(values) > 1
+        if beyond.mean() > 0.05:
+            table.refuse(beyond, f"{name} is {{{name}}}, beyond 1", "Scale ratings to -1 to 1.")
+    refuse_constant_raters(table.name, columns)
+    ratings = np.stack([*columns.values()], axis=1).reshape(-1, RATERS, 2)
     return np.clip(ratings, -1, 1).astype(np.float32), int((np.abs(ratings) > 1).sum())
 
 
@@ -145,9 +134,8 @@ def _recordings(table: Table) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     # a workbook may keep a whole number as 7.0
     user, video = (table.text(column).str.removesuffix(".0") for column in ("UserID", "VideoID"))
     table.refuse(~user.str.fullmatch(r"P?\d+").to_numpy(bool), "UserID is {UserID}, not a number", _MEND)
-    table.refuse(
-        ~video.str.fullmatch(r"\w+").to_numpy(bool), "VideoID is {VideoID}, not a number or name", _MEND
-    )
+    named = video.str.fullmatch(r"\w+").to_numpy(bool)
+    table.refuse(~named, "VideoID is {VideoID}, not a number or name", _MEND)
     subject = [_subject(name) for name in user]
     return np.array(subject), np.array([f"{who}_{what}" for who, what in zip(subject, video, strict=True)])
 
@@ -171,9 +159,7 @@ def _action_units(path: Path, names: Sequence[str]) -> tuple[NDArray[np.float32]
     """Intensities (frames, names), and (frames,) whether a face was found."""
     values, found, fps = (_read_json if path.suffix.lower() == ".json" else _read_openface)(path, names)
     if not np.isclose(fps, FRAMES_PER_SECOND, rtol=0.01):
-        raise ValueError(
-            f"{path.name}: {fps:.4g} frames a second, not {FRAMES_PER_SECOND}. Resample the recording."
-        )
+        raise ValueError(f"{path.name}: {fps:.4g} frames a second, not {FRAMES_PER_SECOND}. Resample it.")
     held = np.maximum.accumulate(np.where(found, np.arange(len(found)), found.argmax()))
     return values[held].astype(np.float32), found
 
@@ -184,14 +170,13 @@ def _read_openface(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[n
     frame = table.numbers("frame", low=0, high=1e7, whole=True, mend=mend)
     time = table.numbers("timestamp", low=0, high=1e6, mend=mend)
     found = table.numbers("success", low=0, high=1, whole=True, mend=mend) == 1
-    table.refuse(
-        np.diff(frame, prepend=frame[0] - 1) != 1, "frame {frame} does not follow the row above", mend
-    )
+    after = np.diff(frame, prepend=frame[0] - 1) == 1
+    table.refuse(~after, "frame {frame} does not follow the row above", mend)
     rises = np.diff(time, prepend=-1) > 0
     table.refuse(~rises, "timestamp {timestamp} is not later than in the row above", mend)
     if len(time) < 2:
         raise ValueError(f"{path.name} has one frame, which tells no frames a second. {mend}")
-    values = np.stack([table.numbers(f"{name}_r", low=0, high=5, mend=mend) for name in names], axis=1)
+    values = table.matrix([f"{name}_r" for name in names], low=0, high=5, mend=mend)
     return values, found, (len(time) - 1) / (time[-1] - time[0])
 
 
@@ -200,26 +185,17 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
     content = read_json(path, path.name, mend=mend)
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no keys. {mend}")
-    for key, kinds in {"fps": (int, float, str), "action_units": (list,), "frames": (list,)}.items():
-        if not content.get(key) or not isinstance(content[key], kinds):
-            raise ValueError(f"{path.name}, key {key}: {str(content.get(key))[:80]}. {mend}")
     try:
         fps = float(content["fps"])
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{path.name}, key fps: {error}. {mend}") from error
-    units = content["action_units"]
-    if missing := [name for name in names if name not in units]:
-        raise ValueError(f"{path.name}, key action_units: no {', '.join(missing)}. {mend}")
-    if twice := [name for name in names if units.count(name) > 1]:
-        raise ValueError(f"{path.name}, key action_units: {twice[0]} is there twice. {mend}")
-    columns = [units.index(name) for name in names]
-    for number, row in enumerate(content["frames"]):
-        whole = isinstance(row, list) and len(row) == len(units)
-        if not whole or not all(_is_intensity(row[column]) for column in columns):
-            raise ValueError(f"{path.name}, frame {number} (the first is 0): {str(row)[:200]}. {mend}")
-    values = np.array([[row[column] for column in columns] for row in content["frames"]], float)
-    return values, np.ones(len(values), bool), fps
-
-
-def _is_intensity(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 5
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path.name}, key fps: {error!r}. {mend}") from error
+    try:
+        units, rows = content["action_units"], content["frames"]
+        if {len(row) for row in rows} != {len(units)} or len(set(units)) < len(units):
+            raise ValueError("a frame has not one intensity for each name, or a name is there twice")
+        frames = pd.DataFrame(rows, columns=units)
+        values = Table(path.name, frames.astype(str), separator="", first=0)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name}, key action_units or frames: {error!r}. {mend}") from error
+    values.need(names)
+    return values.matrix(names, low=0, high=5, mend=mend), np.ones(len(frames), bool), fps

@@ -6,7 +6,6 @@ import errno
 import functools
 import hashlib
 import importlib.metadata
-import inspect
 import json
 import os
 import re
@@ -14,6 +13,7 @@ import shutil
 import stat
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from paperlib.data import pictures
 from paperlib.data.pictures import misplaced, open_picture
 from paperlib.data.records import FaceSet
 from paperlib.data.suspect import doubts, refuse_constant
@@ -34,14 +33,12 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Conversion = tuple[dict[str, Any], dict[str, Any]]
 
 Stamp = tuple[str, int, int]  # a file's name, size in bytes and time of change
+Found = TypeVar("Found")
 
 LISTED = 50  # broken files that one message names
 
-Found = TypeVar("Found")
-
 _LIBRARIES = ("numpy", "opensmile", "pillow", "scipy")  # they decode, and compute, what is stored
 _MAPPED = 2**24  # arrays above this many bytes are mapped from disk, not read
-_BATCH = 64  # pictures that one thread decodes before it reports
 
 
 def converted(
@@ -49,21 +46,19 @@ def converted(
     *,
     name: str,
     sources: Sequence[Path],
-    settings: Mapping[str, object],
     convert: Callable[[Path], Conversion],
+    settings: Mapping[str, object] | None = None,
     root: Path | None = None,
 ) -> Conversion:
-    """What `convert` returns for these sources and settings: computed the first time, later read from
-    `cache`.
+    """What `convert` returns for these sources and settings: computed the first time, later read from `cache`.
 
-    Sources (files, or folders with all below them) are known by name, size and time of change, the conversion
-    by its settings, this package's code and the versions of the libraries that it decodes with. Sources need
-    a `root`, the folder that they lie in: it may be a link, but none of them, and nothing below, may lead out.
-    `convert` must read the sources itself, not pass on what was read before. It gets an empty folder, in which
-    it may write large arrays (`open_pictures`). Its result appears under its final name only when whole, and a
-    lock makes other processes wait for it. The notes that come back have a `fingerprint` of the arrays'
-    content beside what `convert` returned: the same data fetched again, or copied elsewhere, have the same
-    fingerprint.
+    Sources (files, or folders with all below them) are known by name, size and time of change, the conversion by its
+    settings, the code of this package and of the features, and the versions of its libraries. Sources need a `root`,
+    the folder that they lie in: it may be a link, but none of them, and nothing below, may lead out. `convert` must
+    read the sources itself, not pass on what was read before. It gets an empty folder, in which it may write large
+    arrays (`open_pictures`). Its result appears under its final name only when whole, and a lock makes other processes
+    wait for it. The notes that come back have a `fingerprint` of the arrays' content beside what `convert` returned:
+    the same data fetched again, or copied elsewhere, have the same fingerprint.
 
     Warns of what is likely wrong and cannot be told for certain (`suspect.doubts`), once, when it converts.
 
@@ -73,13 +68,10 @@ def converted(
     """
     cache = Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
-    code = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
-    versions = [importlib.metadata.version(library) for library in _LIBRARIES]
     assert root is not None or not sources
     top = os.path.realpath(root) if root is not None else ""
     stamps = list(_stamps(sources, top=top))
-    known_by = json.dumps([code, versions, dict(settings), stamps])
-    entry = cache / f"{name}-{hashlib.sha256(known_by.encode()).hexdigest()[:16]}"
+    entry = cache / f"{name}-{_digest([_made_by(), dict(settings or {}), stamps])}"
 
     def check_unchanged() -> None:
         if changed := set(stamps) ^ set(_stamps(sources, top=top)):
@@ -100,25 +92,116 @@ def converted(
     return arrays, json.loads((entry / "notes.json").read_text("utf-8"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """The n faces of a data set, before any picture is opened."""
+
+    paths: Sequence[Path]
+    where: Sequence[str]  # each one's place in a file or folder, for messages
+    arrays: Mapping[str, NDArray]  # fields of FaceSet
+    boxes: Sequence[Box] | None = None  # what is cut out
+    landmarks: NDArray | None = None  # (n, 68, 2) in pixels of what is cut out; NaN are none
+    excluded: Mapping[str, int] = field(default_factory=dict)
+
+
 def converted_faces(
     name: str,
-    make: Callable[..., Conversion],
+    list_faces: Callable[..., Faces],
     root: Path,
     sources: Iterable[str],
     *,
     cache: Path | str,
+    size: int,
+    channels: int,
     **settings: int,
 ) -> FaceSet:
-    """The FaceSet of `make(folder, root, **settings)`, see `converted`; `sources` are names in `root`."""
+    """The FaceSet of the Faces of `list_faces(root, **settings)`, see `converted`; `sources` are names in `root`."""
     arrays, notes = converted(
         cache,
         name=re.sub(r"\W.*", "", name.replace("-", "")).lower(),
         sources=[root / source for source in sources],
-        settings=settings,
-        convert=lambda folder: make(folder, root, **settings),
+        settings={"size": size, "channels": channels, **settings},
+        convert=lambda to: convert_faces(to, list_faces(root, **settings), size=size, channels=channels),
         root=root,
     )
     return FaceSet(name=name, **arrays, **notes)
+
+
+def convert_faces(folder: Path, faces: Faces, *, size: int, channels: int) -> Conversion:
+    """Faces with their pictures, decoded by threads into images.npy of `folder`: `size` pixels, 1 or 3 `channels`.
+
+    Pictures are turned upright first (`open_picture`), and boxes are of the turned picture. A box may reach over the
+    picture's edge: what lies outside is black. Landmarks become those of the scaled pictures.
+
+    Raises:
+        FileNotFoundError: pictures are missing; the message lists them.
+        ValueError: pictures are there twice, cannot be read, or their boxes or landmarks mark no face in them: the
+            message lists them, and the others are kept for the next conversion; or `channels` is neither 1 nor 3.
+    """
+    if channels not in (1, 3) or size < 1:
+        raise ValueError(f"channels must be 1 or 3 and size positive; got channels={channels}, size={size}")
+    all_or_none(
+        FileNotFoundError(f"{place}: there is no picture {path.name}. Restore it, or take its row out.")
+        for path, place in zip(faces.paths, faces.where, strict=True)
+        if not path.is_file()
+    )
+    images, scaled_from = _decoded(folder, faces, size, channels)
+    arrays = {"images": images, **faces.arrays}
+    if faces.landmarks is not None:
+        _refuse_misplaced(faces, scaled_from)
+        arrays["landmarks"] = (faces.landmarks * (size / scaled_from[:, None])).astype(np.float32)
+    return arrays, {"excluded": dict(faces.excluded)}
+
+
+def _decoded(folder: Path, faces: Faces, size: int, channels: int) -> tuple[NDArray, NDArray[np.float32]]:
+    """The mapped images, and (n, 2) the width and height in pixels of what each was scaled from."""
+    boxes: Sequence[Box | None] = faces.boxes or [None] * len(faces.paths)
+    cut = list(zip(faces.paths, boxes, strict=True))
+    refuse_twice(cut, [f"{at}: {path.name}" for path, at in zip(faces.paths, faces.where, strict=True)])
+    images = open_pictures(folder, len(cut), size=size, channels=channels)
+    scaled_from = np.empty((len(cut), 2), np.float32)
+    made_by, stamps = _made_by(), [path.stat() for path in faces.paths]
+    known_by = [
+        f"{path} {box} {stamp.st_size} {stamp.st_mtime_ns} {size} {channels} {made_by}"
+        for (path, box), stamp in zip(cut, stamps, strict=True)
+    ]
+    kept = folder.parent / f"{folder.name.rpartition('-')[0]}.kept"
+    left = _restore(kept, known_by, images, scaled_from)
+
+    def decode(row: int) -> tuple[int, Exception | None]:
+        found = tried(_decode, *cut[row], faces.where[row], size, channels)
+        if isinstance(found, Exception):
+            return row, found
+        images[row], scaled_from[row] = found
+        return row, None
+
+    run = joblib.Parallel(n_jobs=-1, prefer="threads", batch_size=64, return_as="generator_unordered")
+    decoded = run(map(joblib.delayed(decode), left))
+    decoded = tqdm(decoded, total=len(left), desc="reading pictures", unit="img", delay=5)
+    broken = {row: error for row, error in decoded if error}
+    shutil.rmtree(kept, ignore_errors=True)
+    if broken:
+        _keep(kept, known_by, images, scaled_from, broken)
+    all_or_none(broken[row] for row in sorted(broken))
+    return images, scaled_from
+
+
+def _refuse_misplaced(faces: Faces, sizes: NDArray) -> None:
+    assert faces.landmarks is not None
+    known = np.flatnonzero(np.isfinite(faces.landmarks).all(axis=(1, 2))).tolist()
+    found = {row: misplaced(faces.landmarks[row], sizes[row].tolist()) for row in known}
+    all_or_none(ValueError(f"{faces.where[row]}: landmarks {what}.") for row, what in found.items() if what)
+
+
+def _made_by() -> str:
+    """What decodes and computes what is stored: the code of this package and of the features, and their libraries."""
+    here = Path(__file__).parent
+    code = [path.read_text("utf-8") for path in [*sorted(here.glob("*.py")), here.parent / "features.py"]]
+    return _digest([code, [importlib.metadata.version(library) for library in _LIBRARIES]])
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def _save(path: Path, array: NDArray) -> None:
@@ -166,7 +249,7 @@ def state(root: Path, *, without: Path) -> str:
     """
     apart = os.path.abspath(without) + os.sep
     stamps = [stamp for stamp in _stamps([root]) if not stamp[0].startswith(apart)]
-    return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()[:16]
+    return _digest(stamps)
 
 
 def _stamps(sources: Iterable[Path | str], *, top: str = "") -> Iterator[Stamp]:
@@ -292,74 +375,6 @@ def open_pictures(folder: Path, n: int, *, size: int, channels: int) -> np.memma
     return np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
 
 
-def convert_pictures(
-    folder: Path,
-    paths: Sequence[Path],
-    *,
-    where: Sequence[str],
-    size: int,
-    channels: int,
-    boxes: Sequence[Box] | None = None,
-) -> tuple[np.memmap, NDArray[np.float32]]:
-    """Decode picture files, by threads, into images.npy of `folder`; cut to `boxes` first where given.
-
-    Returns the mapped images and (n, 2) float32, the width and height in pixels of what each was scaled from.
-    Pictures are turned upright first (`open_picture`), and boxes are of the turned picture. A box may reach over the
-    picture's edge: what lies outside is black. `where` names each picture's row in a
-    message.
-
-    Raises:
-        FileNotFoundError: pictures are missing; the message lists them.
-        ValueError: pictures are there twice, cannot be read, or their boxes mark no face in them: the message lists
-            them, and the others are kept for the next conversion; or `channels` is neither 1 nor 3.
-    """
-    if channels not in (1, 3) or size < 1:
-        raise ValueError(f"channels must be 1 or 3 and size positive; got channels={channels}, size={size}")
-    missing = [
-        FileNotFoundError(f"{place}: there is no picture {path.name}. Restore it, or take its row out.")
-        for path, place in zip(paths, where, strict=True)
-        if not path.is_file()
-    ]
-    all_or_none(missing)
-    cut: Sequence[Box | None] = boxes or [None] * len(paths)
-    faces = list(zip(paths, cut, strict=True))
-    refuse_twice(faces, [f"{place}: {path.name}" for path, place in zip(paths, where, strict=True)])
-    images = open_pictures(folder, len(paths), size=size, channels=channels)
-    scaled_from = np.empty((len(paths), 2), np.float32)
-    kept = _Kept(folder, [*map(_known_by, paths, cut)], (size, channels))
-    left = kept.restore(images, scaled_from)
-
-    def decode(rows: Sequence[int]) -> list[tuple[int, Exception]]:
-        broken = []
-        for row in rows:
-            found = tried(_decode, paths[row], where[row], size, channels, cut[row])
-            if isinstance(found, Exception):
-                broken.append((row, found))
-            else:
-                images[row], scaled_from[row] = found
-        return broken
-
-    batches = [left[start : start + _BATCH] for start in range(0, len(left), _BATCH)]
-    decoded = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator_unordered")(
-        joblib.delayed(decode)(batch) for batch in batches
-    )
-    broken: dict[int, Exception] = {}
-    with tqdm(total=len(batches) * _BATCH, desc="reading pictures", unit="img", delay=5) as progress:
-        for faults in decoded:
-            broken.update(faults)
-            progress.update(_BATCH)
-    kept.close(images, scaled_from, broken)
-    all_or_none([broken[row] for row in sorted(broken)])
-    return images, scaled_from
-
-
-def refuse_misplaced(points: NDArray, sizes: NDArray, where: Sequence[str]) -> None:
-    """ValueError for landmarks (n, 68, 2) that mark no face in their pictures of `sizes` (n, 2); NaN are none."""
-    rows = [row for row in range(len(points)) if np.isfinite(points[row]).all()]
-    problems = {row: misplaced(points[row], sizes[row].tolist()) for row in rows}
-    all_or_none(ValueError(f"{where[row]}: landmarks {said}.") for row, said in problems.items() if said)
-
-
 def refuse_twice(items: Sequence[Any], where: Sequence[str]) -> None:
     """ValueError for items of which an earlier one is the same; `where` names each, for the message."""
     first: dict[Any, int] = {}
@@ -390,61 +405,37 @@ def all_or_none(results: Iterable[Found | Exception]) -> list[Found]:
     return [result for result in results if not isinstance(result, Exception)]
 
 
-def _known_by(path: Path, box: Box | None) -> str:
-    found = path.stat()
-    return f"{path} {found.st_size} {found.st_mtime_ns} {box}"
+def _restore(kept: Path, known_by: Sequence[str], images: NDArray, scaled_from: NDArray) -> list[int]:
+    """Fill in the pictures that a conversion kept which failed for others; the rows that are left to decode."""
+    rows: dict[str, int] = {}
+    if (kept / "rows.json").is_file():
+        rows = json.loads((kept / "rows.json").read_text("utf-8"))
+        stored = np.load(kept / "images.npy", mmap_mode="r"), np.load(kept / "scaled_from.npy")
+    for row, name in enumerate(known_by):
+        if name in rows:
+            images[row], scaled_from[row] = (array[rows[name]] for array in stored)
+    return [row for row, name in enumerate(known_by) if name not in rows]
 
 
-class _Kept:
-    """The pictures of a conversion that failed for others, beside the folder of the one that tries again."""
-
-    def __init__(self, folder: Path, known_by: Sequence[str], form: tuple[int, int]) -> None:
-        version = [
-            *form,
-            inspect.getsource(_decode),
-            inspect.getsource(pictures),
-            importlib.metadata.version("pillow"),
-        ]
-        mark = hashlib.sha256(json.dumps(version).encode()).hexdigest()[:16]
-        self.folder = folder.parent / f"{folder.name.rpartition('-')[0]}-{mark}.kept"
-        self.made, self.known_by = folder / "images.npy", known_by
-
-    def restore(self, images: NDArray, scaled_from: NDArray) -> list[int]:
-        """Fill in what is kept; the rows that are left to decode."""
-        rows: dict[str, int] = {}
-        if (self.folder / "rows.json").is_file():
-            rows = json.loads((self.folder / "rows.json").read_text("utf-8"))
-            stored = (
-                np.load(self.folder / "images.npy", mmap_mode="r"),
-                np.load(self.folder / "scaled_from.npy"),
-            )
-        for row, name in enumerate(self.known_by):
-            if name in rows:
-                images[row], scaled_from[row] = (array[rows[name]] for array in stored)
-        return [row for row, name in enumerate(self.known_by) if name not in rows]
-
-    def close(self, images: np.memmap, scaled_from: NDArray, broken: Collection[int]) -> None:
-        """Keep the rows that are not broken, or nothing where none is."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if broken:
-            images.flush()
-            self.folder.mkdir()
-            os.replace(self.made, self.folder / "images.npy")
-            _save(self.folder / "scaled_from.npy", scaled_from)
-            rows = {name: row for row, name in enumerate(self.known_by) if row not in broken}
-            (self.folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+def _keep(
+    kept: Path, known_by: Sequence[str], images: np.memmap, scaled_from: NDArray, broken: Collection[int]
+) -> None:
+    images.flush()
+    kept.mkdir()
+    os.replace(str(images.filename), kept / "images.npy")
+    _save(kept / "scaled_from.npy", scaled_from)
+    rows = {name: row for row, name in enumerate(known_by) if row not in broken}
+    (kept / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
 def _decode(
-    path: Path, where: str, size: int, channels: int, box: Box | None
+    path: Path, box: Box | None, where: str, size: int, channels: int
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     mend = "Replace it, or take its row out."
     picture = open_picture(path, mode="L" if channels == 1 else "RGB", where=where, mend=mend)
     if box is not None:
         if problem := misplaced([box[:2], box[2:]], picture.size):
-            raise ValueError(
-                f"{where}: the corners of the face box {problem} ({path.name}), or take the row out."
-            )
+            raise ValueError(f"{where}: the corners of the face box {problem} ({path.name}), or take it out.")
         left, top, right, bottom = box
         picture = picture.crop((round(left), round(top), round(right), round(bottom)))
     scaled = picture.resize((size, size), Image.Resampling.BILINEAR)

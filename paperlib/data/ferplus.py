@@ -24,7 +24,7 @@ from tqdm import tqdm
 from paperlib.data.cache import Conversion, converted, data_root, fingerprint, first_of, open_pictures
 from paperlib.data.records import FaceSet
 from paperlib.data.suspect import LARGE
-from paperlib.data.tables import Table, read_table, read_table_chunks
+from paperlib.data.tables import Table, read_table
 from paperlib.labels import EXPRESSIONS, sole_winner
 from paperlib.twin.prototypes import CIRCUMPLEX
 
@@ -32,15 +32,10 @@ SIZE = 48  # pixels
 ORIGINAL = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # FER2013's classes 0 to 6
 PIXELS = ("fer2013.csv", "fer2013.csv.gz", "fer2013/fer2013.csv")  # the last as the archive is unpacked
 LABELS = "fer2013new.csv"
-VOTES = {  # our category -> its FER+ column, in the file's order
-    "neutral": "neutral",
+VOTES = {  # our category -> its FER+ column
+    **{name: name for name in EXPRESSIONS},
     "happy": "happiness",
-    "surprise": "surprise",
     "sad": "sadness",
-    "anger": "anger",
-    "disgust": "disgust",
-    "fear": "fear",
-    "contempt": "contempt",
 }
 NO_EMOTION = ("unknown", "NF")  # NF: not a face
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
@@ -56,6 +51,7 @@ PROTOCOLS = {
     "named": "rows with two or more votes for emotions, to have a variance; label as in argmax8, -1 if a tie",
 }
 
+_NO_FACE = "most say unknown or not a face"
 _FETCH = "Fetch fer2013new.csv again."
 
 
@@ -70,11 +66,10 @@ class Consensus(NamedTuple):
 def load_ferplus(root: Path | str, *, protocol: str = "majority", cache: Path | str) -> FaceSet:
     """FER2013's pictures with the FER+ votes, those rows that `protocol` (see PROTOCOLS) keeps.
 
-    `root`, or its folder ferplus, holds one of PIXELS, and fer2013new.csv. Images are (n, 48,
-    48) grey. `votes` are the votes for emotions that the protocol counts, `ratings` every vote for an emotion
-    placed on the circumplex (`votes_to_ratings`), `affect` their mean; `original` is FER2013's own label.
-    Splits Training, PublicTest and PrivateTest are train, validation and test. What the protocol leaves out
-    is counted by reason in `excluded`.
+    `root`, or its folder ferplus, holds one of PIXELS, and fer2013new.csv. Images are (n, 48, 48) grey. `votes` are the
+    votes for emotions that the protocol counts, `ratings` every vote for an emotion placed on the circumplex
+    (`votes_to_ratings`), `affect` their mean; `original` is FER2013's own label. What the protocol leaves out is
+    counted by reason in `excluded`.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -114,8 +109,7 @@ def load_ferplus(root: Path | str, *, protocol: str = "majority", cache: Path | 
 
 
 def consensus(votes: ArrayLike, *, protocol: str) -> Consensus:
-    """What a protocol of PROTOCOLS makes of votes (n, 10): the eight EXPRESSIONS, then unknown and not a
-    face."""
+    """What a protocol of PROTOCOLS makes of votes (n, 10): the eight EXPRESSIONS, then unknown and not a face."""
     votes = np.asarray(votes, np.int16)
     emotions = votes[:, : len(EXPRESSIONS)]
     several = np.where(votes == 1, 0, votes)
@@ -123,13 +117,11 @@ def consensus(votes: ArrayLike, *, protocol: str) -> Consensus:
         case "majority":
             label = several.argmax(axis=1)
             won = 2 * several.max(axis=1) > several.sum(axis=1)
-            reason = np.where(label < len(EXPRESSIONS), "", "most say unknown or not a face")
+            reason = np.where(label < len(EXPRESSIONS), "", _NO_FACE)
             reason = np.where(won, reason, "no majority")
         case "argmax10":
             label = sole_winner(votes)
-            reason = np.select(
-                [label < 0, label >= len(EXPRESSIONS)], ["tie", "most say unknown or not a face"], ""
-            )
+            reason = np.select([label < 0, label >= len(EXPRESSIONS)], ["tie", _NO_FACE], "")
         case "argmax8":
             label = sole_winner(emotions)
             reason = np.select([~emotions.any(axis=1), label < 0], ["no vote for an emotion", "tie"], "")
@@ -145,8 +137,7 @@ def consensus(votes: ArrayLike, *, protocol: str) -> Consensus:
 
 
 def _leading(votes: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.str_]]:
-    """FER+'s rule for distributions: emotions taken from the top, all that tie at once; unknown and NF end
-    it."""
+    """FER+'s rule for distributions: emotions taken from the top, all that tie at once; unknown and NF end it."""
     total = votes.sum(axis=1)
     left, taken = votes.copy(), np.zeros_like(votes[:, : len(EXPRESSIONS)])
     open_, blank = np.ones(len(votes), bool), np.zeros(len(votes), bool)
@@ -161,10 +152,7 @@ def _leading(votes: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.st
         blank |= ended & ~taken.any(axis=1)
         open_ &= ~ended
     scattered = (2 * taken.sum(axis=1) <= total) | ((taken > 0).sum(axis=1) > 3)
-    reason = np.select(
-        [blank, scattered], ["most say unknown or not a face", "no three emotions hold more than half"], ""
-    )
-    return taken, reason
+    return taken, np.select([blank, scattered], [_NO_FACE, "no three emotions hold more than half"], "")
 
 
 def votes_to_ratings(votes: ArrayLike, coordinates: Mapping[str, tuple[float, float]]) -> NDArray[np.float32]:
@@ -193,32 +181,21 @@ def _convert(folder: Path, path: Path, labels_path: Path) -> Conversion:
     split = labels.choices("Usage", SPLITS, mend=_FETCH)
     named = _named(labels)
     mend = f"Fetch {path.name} again."
-    images = open_pictures(folder, len(labels), size=SIZE, channels=1)
-    original = np.empty(len(labels), np.int8)
-    to_ours = np.array([EXPRESSIONS.index(name) for name in ORIGINAL])
-    usage = labels.frame["Usage"].str.strip().to_numpy()
-    done = 0
-    with tqdm(total=len(labels), desc=f"reading {path.name}", unit="img", delay=2) as progress:
-        for chunk in read_table_chunks(path, ["emotion", "pixels", "Usage"], rows=2_000):
-            rows = slice(done, done + len(chunk))
-            done += len(chunk)
-            if done > len(labels):
-                break
-            chunk.choices("Usage", SPLITS, mend=mend)
-            different = chunk.frame["Usage"].str.strip().to_numpy() != usage[rows]
-            chunk.refuse(
-                different, f"Usage is {{Usage}}, another than in the same row of {labels.path.name}", mend
-            )
-            emotion = chunk.numbers("emotion", low=0, high=len(ORIGINAL) - 1, whole=True, mend=mend)
-            original[rows] = to_ours[emotion.astype(int)]
-            images[rows] = _pixels(chunk, mend)
-            progress.update(len(chunk))
-    if done != len(labels):
-        long, short = (path, labels.path) if done > len(labels) else (labels.path, path)
+    table = read_table(path, ["emotion", "pixels", "Usage"])
+    if len(table) != len(labels):
+        long, short = (path.name, LABELS) if len(table) > len(labels) else (LABELS, path.name)
         raise ValueError(
-            f"{long.name}, row {min(done, len(labels)) + 2}: {short.name} has no such row, but rows belong together "
-            "by their order. Fetch both files again, and sort or filter neither."
+            f"{long}, row {min(len(table), len(labels)) + 2}: {short} has no such row, but rows belong together by "
+            "their order. Fetch both files again, and sort or filter neither."
         )
+    table.choices("Usage", SPLITS, mend=mend)
+    other = f"Usage is {{Usage}}, another than in the same row of {LABELS}"
+    table.refuse((table.frame["Usage"] != labels.frame["Usage"]).to_numpy(bool), other, mend)
+    emotion = table.numbers("emotion", low=0, high=len(ORIGINAL) - 1, whole=True, mend=mend)
+    original = np.array([EXPRESSIONS.index(name) for name in ORIGINAL], np.int8)[emotion.astype(int)]
+    images = open_pictures(folder, len(labels), size=SIZE, channels=1)
+    for row, text in enumerate(tqdm(table.frame["pixels"], desc=f"reading {path.name}", unit="img", delay=2)):
+        images[row] = _pixels(text, table.where(row), mend)
     for part in SPLITS.values():
         _refuse_unrelated(original[split == part], votes[split == part], f"{path.name}, split {part}")
     return {"images": images, "original": original, "votes": votes, "split": split, "named": named}, {}
@@ -248,19 +225,12 @@ def _refuse_unrelated(original: NDArray, votes: NDArray, pictures: str) -> None:
         )
 
 
-def _pixels(chunk: Table, mend: str) -> NDArray[np.uint8]:
-    pictures = np.empty((len(chunk), SIZE * SIZE), np.uint8)
-    for row, text in enumerate(chunk.frame["pixels"]):
-        try:
-            # the fastest parser at hand; bytes() refuses what is not a whole number from 0 to 255
-            values = bytes(json.loads(f"[{text.strip().replace(' ', ',')}]"))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(
-                f"{chunk.where(row)}: pixels must be whole numbers from 0 to 255 ({error}). {mend}"
-            ) from None
-        if len(values) != SIZE * SIZE:
-            raise ValueError(
-                f"{chunk.where(row)}: {len(values)} pixels, not {SIZE} x {SIZE} = {SIZE * SIZE}. {mend}"
-            )
-        pictures[row] = np.frombuffer(values, np.uint8)
-    return pictures.reshape(-1, SIZE, SIZE)
+def _pixels(text: str, where: str, mend: str) -> NDArray[np.uint8]:
+    try:
+        # the fastest parser at hand; bytes() refuses what is not a whole number from 0 to 255
+        values = bytes(json.loads(f"[{text.replace(' ', ',')}]"))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{where}: pixels must be whole numbers from 0 to 255 ({error}). {mend}") from None
+    if len(values) != SIZE * SIZE:
+        raise ValueError(f"{where}: {len(values)} pixels, not {SIZE} x {SIZE} = {SIZE * SIZE}. {mend}")
+    return np.frombuffer(values, np.uint8).reshape(SIZE, SIZE)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paperlib.data.cache import (
     Conversion,
+    Faces,
     all_or_none,
-    convert_pictures,
+    convert_faces,
     converted,
     data_root,
-    refuse_misplaced,
     resolve_each,
     resolve_inside,
     tried,
@@ -43,15 +44,9 @@ def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache
     """Pictures listed in a CSV, or in manifest.csv of a folder or of its folder manifest, scaled to `size`
     pixels and 1 or 3 `channels`.
 
-    Columns, in any order; others are not read, and one that speaks of valence or arousal is refused:
-        path: the picture, relative to the CSV's folder and inside it; pictures show the cropped face
-        split: train, validation or test
-        subject: who is shown, if known; nobody is in two splits
-        expression: a name of labels.EXPRESSIONS, or empty
-        valence, arousal: -1 to 1, both or neither in a row; without these columns, the mean of the raters
-        rater_<name>_valence, rater_<name>_arousal: one pair of columns for each rater, both or neither in a row
-        landmarks: a .npy of (68, 2) x and y in the picture's pixels, or empty
-    A picture is turned upright by its orientation tag, and its landmarks are those of the turned one. Pictures that lie
+    data/README.md has the columns, of which path and split are needed, and a label; others are not read, but one that
+    speaks of valence or arousal is refused. Valence and arousal are the raters' mean without columns of their own. A
+    picture is turned upright by its orientation tag, and its landmarks are those of the turned one. Pictures that lie
     beside those named, and that no row names, are counted in `excluded`.
 
     Raises:
@@ -64,31 +59,25 @@ def load_manifest(path: Path | str, *, size: int = 224, channels: int = 3, cache
     arrays, notes = converted(
         cache,
         name="manifest",
-        sources=[path, *listed.files],
+        sources=[path, *listed.pictures, *filter(None, listed.landmarks)],
         settings={"size": size, "channels": channels},
         convert=lambda folder: _convert(folder, _read(path), size, channels),
         root=path.parent,
     )
-    beside = {
-        picture for folder in {p.parent for p in listed.pictures} for picture in list_pictures(folder)[0]
-    }
+    folders = {picture.parent for picture in listed.pictures}
+    beside = {picture for folder in folders for picture in list_pictures(folder)[0]}
     unnamed = len(beside - set(listed.pictures))  # counted anew, since files without a row are no source
-    excluded = {"picture that no row names": unnamed} if unnamed else {}
-    return FaceSet(name=path.parent.resolve().name, excluded=excluded, **arrays, **notes)
+    notes["excluded"] = {"picture that no row names": unnamed} if unnamed else {}
+    return FaceSet(name=path.parent.resolve().name, **arrays, **notes)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Listed:
+class _Listed(NamedTuple):
     """What the CSV lists, before any other file is opened."""
 
     table: Table
     raters: list[str]
     pictures: list[Path]
     landmarks: list[Path | None]  # empty without the column
-
-    @property
-    def files(self) -> list[Path]:
-        return [*self.pictures, *(file for file in self.landmarks if file is not None)]
 
 
 def _read(path: Path) -> _Listed:
@@ -100,29 +89,41 @@ def _read(path: Path) -> _Listed:
     if missing := [column for column in (*given, *pairs) if column not in header]:
         raise ValueError(f"{path.name}, row 1 (the header): no column {missing[0]}. {BOTH}")
     if not (given or raters or "expression" in header):
-        raise ValueError(
-            f"{path.name}, row 1 (the header): no label. Add valence and arousal, raters, or expression."
-        )
-    table = read_table(
-        path, ["path", "split", *given, *pairs], optional=["subject", "expression", "landmarks"]
-    )
+        mend = "Add valence and arousal, raters, or expression."
+        raise ValueError(f"{path.name}, row 1 (the header): no label. {mend}")
+    columns = ["path", "split", *given, *pairs]
+    table = read_table(path, columns, optional=["subject", "expression", "landmarks"])
     table.refuse((table.text("path") == "").to_numpy(bool), "path is empty", _MEND)
-    pictures = [file for file in _inside(table, "path") if file is not None]
-    landmarks = _inside(table, "landmarks") if "landmarks" in table.frame else []
-    return _Listed(table=table, raters=raters, pictures=pictures, landmarks=landmarks)
+    pictures = [file for file in _inside(path.parent, table, "path") if file is not None]
+    landmarks = _inside(path.parent, table, "landmarks") if "landmarks" in table.frame else []
+    return _Listed(table, raters, pictures, landmarks)
 
 
-def _inside(table: Table, column: str) -> list[Path | None]:
+def _inside(root: Path, table: Table, column: str) -> list[Path | None]:
     """The files of a column, None where a cell is empty."""
     cells = table.text(column)
     named = cells[cells != ""].to_dict()
-    files = resolve_each(table.path.parent, named.values(), where=map(table.where, named))
+    files = resolve_each(root, named.values(), where=map(table.where, named))
     of_row = dict(zip(named, files, strict=True))
     return [of_row.get(row) for row in range(len(table))]
 
 
 def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Conversion:
-    table, raters = listed.table, listed.raters
+    table = listed.table
+    places = [table.where(row) for row in range(len(table))]
+    points = all_or_none(map(tried, repeat(_points), listed.landmarks, places))
+    faces = Faces(
+        paths=listed.pictures,
+        where=places,
+        arrays=_labels(table, listed.raters),
+        landmarks=np.stack(points) if points else None,
+    )
+    arrays, notes = convert_faces(folder, faces, size=size, channels=channels)
+    _refuse_copies(table, arrays)
+    return arrays, notes
+
+
+def _labels(table: Table, raters: Sequence[str]) -> dict[str, Any]:
     arrays: dict[str, Any] = {"split": table.choices("split", {name: name for name in SPLITS})}
     if "subject" in table.frame:
         subject = as_first_spelt(table.text("subject"))
@@ -130,16 +131,15 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
         table.refuse(empty, "subject is empty ({subject})", "Name it, or leave the whole column out.")
         arrays["subject"] = np.array(subject)
         items = table.frame["path"].tolist()
-        refuse_two_splits(table.path.name, "subject", names=subject, split=arrays["split"], items=items)
+        refuse_two_splits(table.name, "subject", names=subject, split=arrays["split"], items=items)
     if "expression" in table.frame:
         numbers = {name: number for number, name in enumerate(EXPRESSIONS)} | {"": -1}
         arrays["expression"] = table.choices("expression", numbers).astype(np.int8)
     if raters:
         ratings = np.stack([_affect(table, f"rater_{name}_") for name in raters], axis=1)
-        columns = {
-            f"rater_{n}_{d}": ratings[:, i, j] for i, n in enumerate(raters) for j, d in enumerate(AFFECT)
-        }
-        refuse_constant_raters(table.path, columns)
+        for k, name in enumerate(raters):
+            own = {f"rater_{name}_{d}": ratings[:, k, j] for j, d in enumerate(AFFECT)}
+            refuse_constant_raters(table.name, own)
         arrays["ratings"] = ratings.astype(np.float32)
     if "valence" in table.frame:
         affect = _affect(table, "")
@@ -148,24 +148,13 @@ def _convert(folder: Path, listed: _Listed, size: int, channels: int) -> Convers
         affect = np.where(rated > 0, np.nansum(ratings, axis=1) / np.maximum(rated, 1), np.nan)
     else:
         affect = np.full((len(table), 2), np.nan)
-    arrays["affect"] = affect.astype(np.float32)
-    points = all_or_none(tried(_points, file, table.where(row)) for row, file in enumerate(listed.landmarks))
-    places = [table.where(row) for row in range(len(table))]
-    images, scaled_from = convert_pictures(
-        folder, listed.pictures, where=places, size=size, channels=channels
-    )
-    _refuse_copies(
-        table, images, [arrays[name] for name in ("split", "expression", "affect") if name in arrays]
-    )
-    if points:
-        refuse_misplaced(np.stack(points), scaled_from, places)
-        arrays["landmarks"] = (np.stack(points) * (size / scaled_from[:, None, :])).astype(np.float32)
-    return {"images": images, **arrays}, {}
+    return arrays | {"affect": affect.astype(np.float32)}
 
 
-def _refuse_copies(table: Table, images: NDArray[np.uint8], labels: list[NDArray]) -> None:
+def _refuse_copies(table: Table, arrays: Mapping[str, NDArray]) -> None:
     """ValueError for two files that hold the same picture under other labels, or in other splits."""
-    first = first_copies(images)
+    labels = [arrays[name] for name in ("split", "expression", "affect") if name in arrays]
+    first = first_copies(arrays["images"])
     for row in np.flatnonzero(differing(labels, np.arange(len(first)), first)).tolist():
         raise ValueError(
             f"{table.where(row)}: it is the same picture as in {table.where(first[row])}, with another label or in "
@@ -175,9 +164,7 @@ def _refuse_copies(table: Table, images: NDArray[np.uint8], labels: list[NDArray
 
 def _affect(table: Table, prefix: str) -> NDArray[np.float64]:
     """(n, 2) of the columns <prefix>valence and <prefix>arousal, NaN where both are empty."""
-    both = np.stack(
-        [table.numbers(f"{prefix}{d}", low=-1, high=1, blank=True, mend=_MEND) for d in AFFECT], axis=1
-    )
+    both = table.matrix([f"{prefix}{d}" for d in AFFECT], low=-1, high=1, blank=True, mend=_MEND)
     alone = np.isnan(both).sum(axis=1) == 1
     table.refuse(alone, f"{prefix}valence without {prefix}arousal, or the other way", BOTH)
     return both
@@ -193,7 +180,5 @@ def _points(path: Path | None, where: str) -> NDArray[np.float64]:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise ValueError(
-            f"{where}: {path.name} has shape {points.shape}, or NaN. Save (68, 2) finite x and y."
-        )
+        raise ValueError(f"{where}: {path.name} has shape {points.shape}, or NaN. Save (68, 2) finite ones.")
     return points

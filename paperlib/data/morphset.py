@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from paperlib.data.affwild import split_by_group
-from paperlib.data.cache import Conversion, convert_pictures, converted_faces, data_root, resolve_each
+from paperlib.data.cache import Faces, converted_faces, data_root, resolve_each
 from paperlib.data.pictures import unnamed
 from paperlib.data.records import FaceSet
 from paperlib.data.tables import read_table
@@ -37,24 +37,23 @@ _MEND = "Restore the value from the release, or take the row out."
 def load_morphset(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
     """MorphSet's faces with seven categories, valence and arousal, as pictures of `size` pixels, 1 or 3 channels.
 
-    `root`, or its folder morphset, holds Morphset.csv as its authors released it, of which the columns Filename,
-    Subject, Emotion Label, Valence and Arousal are read, and images/ with the pictures of Filename. A fifth of the
-    subjects is the split "test", the others are "train", drawn once; nobody is in both. Files of
-    images/ that no row names are counted in `excluded`.
+    `root`, or its folder morphset, holds Morphset.csv as its authors released it, and images/ with the pictures of its
+    column Filename. A fifth of the subjects, drawn once, is the split "test", the others are "train". Files of images/
+    that no row names are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the table or a picture is missing.
-        ValueError: a column, a value or a picture that cannot be, or a category without pictures: the message names
-            file, row and mend.
+        ValueError: a value or a picture that cannot be, or a category without pictures: the message names file, row
+            and mend.
     """
     root = data_root("morphset", root)
     sources = [TABLE, PICTURES]
-    return converted_faces("MorphSet", _convert, root, sources, cache=cache, size=size, channels=channels)
+    return converted_faces("MorphSet", _list_faces, root, sources, cache=cache, size=size, channels=channels)
 
 
-def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversion:
+def _list_faces(root: Path) -> Faces:
     table = read_table(root / TABLE, ["Filename", "Subject", "Emotion Label", "Valence", "Arousal"])
-    names = table.frame["Filename"].str.strip()
+    names = table.frame["Filename"]
     table.refuse(names.duplicated().to_numpy(bool), "{Filename} has an earlier row", "Take one of them out.")
     subject = table.numbers("Subject", low=1, high=1e6, whole=True, mend=_MEND).astype(int).astype(str)
     expression = table.choices(
@@ -64,14 +63,13 @@ def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversio
     )
     if missing := [EXPRESSIONS[k] for k in range(7) if k not in expression]:
         raise ValueError(f"{TABLE}: no row of {', '.join(missing)}. Fetch the whole table again.")
-    affect = [table.numbers(column, low=-1, high=1, mend=_MEND) for column in ("Valence", "Arousal")]
+    affect = table.matrix(["Valence", "Arousal"], low=-1, high=1, mend=_MEND)
     places = [table.where(row) for row in range(len(table))]
     paths = resolve_each(root, names, where=places, folder=PICTURES)
-    images, _ = convert_pictures(folder, paths, where=places, size=size, channels=channels)
-    return {
-        "images": images,
-        "affect": np.stack(affect, axis=1).astype(np.float32),
+    arrays = {
+        "affect": affect.astype(np.float32),
         "split": split_by_group(subject),
         "expression": expression.astype(np.int8),
         "subject": subject,
-    }, {"excluded": unnamed(root / PICTURES, paths)}
+    }
+    return Faces(paths=paths, where=places, arrays=arrays, excluded=unnamed(root / PICTURES, paths))

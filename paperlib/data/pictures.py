@@ -8,22 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")  # endings, in capitals too
 SMALLEST = 4  # pixels: a face is wider or higher than that; one given in shares of the picture is not
 
-_ORIENTATION = 0x0112  # tags of EXIF and TIFF
-_BITS = 258
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_BITS = 258  # a tag of TIFF
 
 
 def open_picture(path: Path, *, mode: str = "RGB", where: str = "", mend: str) -> Image.Image:
@@ -60,10 +50,9 @@ def open_picture(path: Path, *, mode: str = "RGB", where: str = "", mend: str) -
 
 def _upright(file: Image.Image) -> Image.Image:
     try:
-        turn = _TURNS.get(file.getexif().get(_ORIENTATION, 1))
+        return ImageOps.exif_transpose(file)
     except Exception:  # a broken tag is met with many kinds of error, and says nothing
-        turn = None
-    return file if turn is None else file.transpose(turn)
+        return file
 
 
 def _white(file: Image.Image) -> int | None:

@@ -11,15 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paperlib.data.cache import (
-    Conversion,
-    convert_pictures,
-    converted_faces,
-    data_root,
-    first_of,
-    refuse_twice,
-    resolve_inside,
-)
+from paperlib.data.cache import Faces, converted_faces, data_root, first_of, refuse_twice, resolve_inside
 from paperlib.data.categories import PSEUDO, pseudo_affect
 from paperlib.data.pictures import unnamed
 from paperlib.data.records import FaceSet
@@ -37,10 +29,10 @@ _LINE = re.compile(r"((train|test)_[0-9]{4,5})\.jpg[\s,;]+([1-7])")
 def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
     """RAF-DB's single-label faces with their seven categories, as pictures of `size` pixels, 1 or 3 channels.
 
-    `root`, or its folder rafdb, or the folder basic in either, holds EmoLabel/list_patition_label.txt and the
-    aligned pictures, Image/aligned/<name>_aligned.jpg. A name's prefix is its split, train or test. `affect`
-    is NaN, or what valence_arousal.csv beside EmoLabel/ says of the list's names (`pseudo_affect`). Who is
-    shown is not known. Files of Image/aligned that no line names are counted in `excluded`.
+    `root`, or its folder rafdb, or the folder basic in either, holds the list and the aligned pictures as
+    data/README.md shows. A name's prefix is its split, train or test. `affect` is NaN, or what valence_arousal.csv
+    beside EmoLabel/ says of the list's names (`pseudo_affect`). Who is shown is not known. Pictures that no line names
+    are counted in `excluded`.
 
     Raises:
         FileNotFoundError: the list, the folder of pictures or a picture is missing.
@@ -56,23 +48,18 @@ def load_rafdb(root: Path | str, *, size: int = 224, channels: int = 3, cache: P
         if not there(path):
             raise FileNotFoundError(f"{path} is not there. {mend}.")
     sources = [LIST, PICTURES[1], PSEUDO]
-    return converted_faces("RAF-DB", _convert, root, sources, cache=cache, size=size, channels=channels)
+    return converted_faces("RAF-DB", _list_faces, root, sources, cache=cache, size=size, channels=channels)
 
 
-def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversion:
+def _list_faces(root: Path) -> Faces:
     listed = _read_list(root / LIST)
     split = np.array([line[2] for line in listed.values()])
     expression = [EXPRESSIONS.index(CATEGORIES[int(line[3]) - 1]) for line in listed.values()]
     affect = pseudo_affect(root, [f"{line[1]}.jpg" for line in listed.values()], split)
     pictures = root / first_of(root, PICTURES)
     paths = [pictures / f"{line[1]}_aligned.jpg" for line in listed.values()]
-    images, _ = convert_pictures(folder, paths, where=list(listed), size=size, channels=channels)
-    return {
-        "images": images,
-        "affect": affect,
-        "split": split,
-        "expression": np.array(expression, np.int8),
-    }, {"excluded": unnamed(pictures, paths)}
+    arrays = {"affect": affect, "split": split, "expression": np.array(expression, np.int8)}
+    return Faces(paths=paths, where=list(listed), arrays=arrays, excluded=unnamed(pictures, paths))
 
 
 def _read_list(path: Path) -> dict[str, re.Match[str]]:

@@ -5,7 +5,6 @@ What a reader of such recordings needs is here too: series over time, speech, la
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 import warnings
@@ -28,7 +27,7 @@ from paperlib.data.manifest import SPLITS
 from paperlib.data.pictures import SMALLEST
 from paperlib.data.records import IN_TURN, RecordingSet, as_first_spelt, refuse_two_splits
 from paperlib.data.suspect import STILL
-from paperlib.data.tables import NOT_CSV, Table, form_of, is_missing, parse_numbers, raters_of
+from paperlib.data.tables import Table, raters_of, read_table
 from paperlib.labels import AFFECT
 
 NAME = "recordings.csv"
@@ -40,63 +39,9 @@ _CANCELLED = 0.01  # share of the channels' power that their mean has; half, whe
 _LONGEST = 1e5  # seconds; a slip in a time must not fill the memory
 _SLOWEST, _SLOWEST_FILM = 10.0, 0.5  # seconds from row to row of ratings, and of landmarks
 _FASTEST = 2e-3
-_TURNS = f"Give {IN_TURN!r} to all recordings, or to none."
 _MEND = "Correct the cell, or take the recording out."
 _RESAMPLE = "Resample to a constant rate; where a row stands for a change alone, repeat it until the next."
 _FEW = 10  # cells of a rater, too few to have a rate of their own
-
-
-@dataclass(frozen=True)
-class NamedTable(Table):
-    """A table whose messages name it by its path in the data folder, since many files there are named alike."""
-
-    @property
-    def columns(self) -> list[str]:
-        return [str(name) for name in self.frame.columns]
-
-    def matrix(
-        self, columns: Sequence[str], *, low: float, high: float, blank: bool = False, mend: str = _MEND
-    ) -> NDArray[np.float64]:
-        """Columns as (rows, columns) finite numbers in [low, high]; with `blank`, NaN where a cell is in MISSING."""
-        text = self.frame[list(columns)]
-        values = np.stack([parse_numbers(text[column], self.separator) for column in columns], axis=1)
-        missing = np.stack([is_missing(text[column]) for column in columns], axis=1) & blank
-        for bad, problem in (
-            (~np.isfinite(values) & ~missing, "not a number"),
-            ((values < low) | (values > high), f"outside {low:g} to {high:g}"),
-        ):
-            if bad.any():
-                row, column = np.argwhere(bad)[0]
-                more = f" ({bad.sum()} cells like it)" if bad.sum() > 1 else ""
-                cell = f"{columns[column]} is {text.iat[row, column]!r}"
-                raise ValueError(f"{self.where(row)}: {cell}, {problem}{more}. {mend}")
-        return values
-
-    def times(self, column: str = "time", *, slowest: float = _SLOWEST) -> NDArray[np.float64]:
-        """The column of times in seconds, (rows,), which must increase from 0 or later.
-
-        A column `<name>_ms` is in milliseconds. ValueError too where a usual row comes more than `slowest` seconds
-        after the one above, as milliseconds and numbers of frames would have it, or less than two thousandths.
-        """
-        unit = 1000 if column.endswith("_ms") else 1
-        mend = f"Give {'milliseconds' if unit > 1 else 'seconds'} from the recording's start."
-        time = self.matrix([column], low=0, high=_LONGEST * unit, mend=mend)[:, 0] / unit
-        problem = f"{column} {{{column}}} is not later than in the row above"
-        self.refuse(np.diff(time, prepend=-1) <= 0, problem, "Sort the rows, and keep one for each time.")
-        usual = float(np.median(np.diff(time))) if len(time) > 1 else 1 / RATE
-        if not _FASTEST <= usual <= slowest:
-            raise ValueError(
-                f"{self.where(min(1, len(time) - 1))}: {column} rises by {usual:.3g} a row, as milliseconds or "
-                f"numbers of frames do. Give seconds, a row every {_FASTEST:g} to {slowest:g}"
-                f"{', or name the column time_ms' * (column == 'time')}."
-            )
-        return time
-
-    def clock(self, other: str = "time") -> str:
-        """The column of times: time, time_ms, or the `other`; ValueError if there is none."""
-        name = next((name for name in ("time", "time_ms") if name in self.frame), other)
-        need_columns(self, [name])
-        return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,20 +65,9 @@ class Recording:
 def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
     """Recordings listed in a CSV, or in recordings.csv of a folder or of its folder recordings, at 10 frames a second.
 
-    All CSVs are read as `tables.form_of` says. Columns, in any order; others are not read (among ratings, one that
-    speaks of valence or arousal is refused), and files lie in the CSV's folder or below:
-        recording: its name; split: train, validation or test; or "in turn" in every row: each pair is the test once
-        ratings: a CSV with `time` in seconds (or `time_ms`) and a pair of columns <rater>_valence, <rater>_arousal
-            for each rater, -1 to 1, empty or NaN where one gave none, at any constant rate, each rater's own; or a
-            folder of such CSVs, each with some of these columns and its own times
-        scale: the two ends of the ratings' scale, "1 to 9", which become -1 and 1; "-1 to 1" without
-        subject, pair: who is recorded, and a name for those who talk to each other; the recording's own without
-        audio: a .wav; or audio_features: a CSV of `time`, every 0.1 s from 0, and any numeric columns
-        landmarks: a CSV of `time` or `timestamp` and x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, also
-            numbered from 0, at the video's rate, empty, zero or with `success` 0 where no face was found; or
-            video_features: as audio_features
-    One of the last four is needed. A column that is there is filled for every recording. With features of one's
-    own `audio` and `video` have as many columns as these, the same in every recording, not 130 and 98.
+    data/README.md has the columns of all CSVs, and what raters may do; files lie in the CSV's folder or below. With the
+    split "in turn" in every row, each pair is the test once. With features of one's own `audio` and `video` have as
+    many columns as these, the same in every recording, not 130 and 98.
 
     The raters are all those named anywhere, NaN in recordings that they did not rate. What was resampled, cut or
     interpolated, and raters who never varied in a recording and dimension, are counted in `adjusted`; files that lie
@@ -150,19 +84,17 @@ def load_recordings(path: Path | str, *, cache: Path | str) -> RecordingSet:
         cache,
         name="recordings",
         sources=[path, *files],
-        settings=feature_settings(),
         convert=lambda _: _convert(*_read_list(path)),
         root=path.parent,
     )
     beside = {file for folder in {f.parent for f in files} for file in folder.glob("[!.]*") if file.is_file()}
-    if unnamed := len(
-        beside - {*files, path.resolve()}
-    ):  # counted anew, since files without a row are no source
-        notes["excluded"] = {**notes["excluded"], "file that no row names": unnamed}
+    # counted anew, since files without a row are no source
+    if unnamed := len(beside - {*files, path.resolve()}):
+        notes["excluded"]["file that no row names"] = unnamed
     return RecordingSet(name=path.parent.resolve().name, **arrays, **notes)
 
 
-def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
+def _read_list(path: Path) -> tuple[Table, list[dict[str, Path]]]:
     """The list of recordings, and each one's files by their column."""
     resolve_inside(path.parent, path.name, where=path.name)
     table = read_names(path, ["recording", "split", "ratings"])
@@ -170,50 +102,40 @@ def _read_list(path: Path) -> tuple[NamedTable, list[dict[str, Path]]]:
     given = [column for pair in MODALITIES.values() for column in pair if column in table.frame]
     if both or not given:
         ways = " and ".join(both[0]) if both else "none of audio, audio_features, landmarks, video_features"
-        raise ValueError(
-            f"{path.name}, row 1 (the header): {ways}. Give one for speech, one for the face, or both."
-        )
+        raise table.of_header(f"{ways}. Give one for speech, one for the face, or both.")
     in_turn = table.choices("split", {name: name for name in (*SPLITS, IN_TURN)}) == IN_TURN
-    table.refuse(
-        in_turn != in_turn[0], f"split is {{split}}, in the first row {table.frame['split'].iat[0]!r}", _TURNS
-    )
+    other = f"split is {{split}}, in the first row {table.frame['split'].iat[0]!r}"
+    table.refuse(in_turn != in_turn[0], other, f"Give {IN_TURN!r} to all recordings, or to none.")
     for column in ("recording", "ratings", *given):
         table.refuse((table.frame[column] == "").to_numpy(bool), f"{column} is empty", _MEND)
     files = [
         {column: resolve_inside(path.parent, name, where=table.where(row)) for column, name in cells.items()}
-        for row, cells in enumerate(_rows(table.frame[["ratings", *given]]))
+        for row, cells in enumerate(table.frame[["ratings", *given]].to_dict("records"))
     ]
     for column in {"ratings", *given} - {"audio"}:  # people in one room may share a microphone
         again = pd.Series([named[column] for named in files]).duplicated().to_numpy(bool)
-        table.refuse(
-            again, f"{column} {{{column}}} is an earlier row's too", "Name each recording's own file."
-        )
+        problem = f"{column} {{{column}}} is an earlier row's too"
+        table.refuse(again, problem, "Name each recording's own file.")
     for row, named in enumerate(files):
         for column, file in named.items():
+            place, name = table.where(row), table.frame[column].iat[row]
             if column == "ratings" and not _files_of(file):
-                folder = table.frame[column].iat[row]
-                raise FileNotFoundError(
-                    f"{table.where(row)}: the folder {folder} holds no CSV. Put some there."
-                )
+                raise FileNotFoundError(f"{place}: the folder {name} holds no CSV. Put some there.")
             if not (file.is_file() or (column == "ratings" and file.is_dir())):
-                raise FileNotFoundError(
-                    f"{table.frame[column].iat[row]} is not there ({file}), which {table.where(row)} names. Restore it "
-                    "as data/README.md says, or take its recording out."
-                )
+                mend = "Restore it, or take its recording out."
+                raise FileNotFoundError(f"{name} is not there ({file}), which {place} names. {mend}")
     return table, files
 
 
-def _convert(table: NamedTable, files: list[dict[str, Path]]) -> Conversion:
+def _convert(table: Table, files: list[dict[str, Path]]) -> Conversion:
     recordings = []
     known: dict[str, tuple[str, list[str]]] = {}  # modality -> the first file, and its columns
-    for row, (cells, paths) in enumerate(zip(_rows(table.frame), files, strict=True)):
+    for row, (cells, paths) in enumerate(zip(table.frame.to_dict("records"), files, strict=True)):
         counts: Counter[str] = Counter()
-        name = cells["recording"]
         raters, valence, arousal = _read_ratings(
             paths["ratings"], name=cells["ratings"], scale=_scale_of(table, row), counts=counts
         )
         series = {"valence": (cells["ratings"], valence), "arousal": (cells["ratings"], arousal)}
-        wave = (cells["audio"], paths["audio"]) if "audio" in paths else None
         if "landmarks" in paths:
             faces = read_landmarks(paths["landmarks"], name=cells["landmarks"], counts=counts)
             series["video"] = (cells["landmarks"], faces)
@@ -227,23 +149,18 @@ def _convert(table: NamedTable, files: list[dict[str, Path]]) -> Conversion:
                         f"{cells[column]}, row 1 (the header): not the {len(expected)} columns of {first}, in their "
                         "order. Give every recording the same features."
                     )
-        recordings.append(
-            Recording(
-                name=name,
-                split=cells["split"],
-                subject=cells.get("subject") or name,
-                pair=cells.get("pair") or name,
-                raters=raters,
-                series=series,
-                wave=wave,
-                counts=counts,
-            )
+        read = Recording(
+            name=cells["recording"],
+            split=cells["split"],
+            subject=cells.get("subject") or cells["recording"],
+            pair=cells.get("pair") or cells["recording"],
+            raters=raters,
+            series=series,
+            wave=(cells["audio"], paths["audio"]) if "audio" in paths else None,
+            counts=counts,
         )
+        recordings.append(read)
     return assemble(recordings, listed=table.name)
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, str]]:
-    return [{str(column): cell for column, cell in row.items()} for row in frame.to_dict("records")]
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -251,7 +168,7 @@ def _files_of(path: Path) -> list[Path]:
     return sorted(path.glob("[!.]*.csv")) if path.is_dir() else [path]
 
 
-def _scale_of(table: NamedTable, row: int) -> tuple[float, float]:
+def _scale_of(table: Table, row: int) -> tuple[float, float]:
     """The ends of a recording's scale, of which the first becomes -1."""
     text = table.frame["scale"].iat[row] if "scale" in table.frame else ""
     ends = re.fullmatch(r"([-+]?[\d.]+) *to *([-+]?[\d.]+)", text or "-1 to 1")
@@ -267,27 +184,21 @@ def _read_ratings(
     """Raters, and their valence and arousal, each (frames, raters), from a CSV or all those of a folder."""
     found: dict[str, tuple[str, NDArray[np.float64]]] = {}  # column -> its file, and (frames,)
     raters: dict[str, None] = {}
+    mend = "Correct the cell, or give the column scale in the list of recordings."
     for file in _files_of(path):
-        place = name if file == path else f"{name}/{file.name}"
-        table = read_named_table(file, name=place)
-        here = raters_of(table.columns, place)
+        table = read_table(file, name=name if file == path else f"{name}/{file.name}")
+        here = raters_of(table.columns, table.name)
         columns = [c for d in AFFECT for rater in here if (c := f"{rater}_{d}") in table.frame]
         if not columns:
-            raise ValueError(
-                f"{place}, row 1 (the header): no rater. Name columns <rater>_valence and <rater>_arousal."
-            )
+            raise table.of_header("no rater. Name columns <rater>_valence and <rater>_arousal.")
         if again := [column for column in columns if column in found]:
-            raise ValueError(
-                f"{place}, row 1 (the header): {again[0]} is in {found[again[0]][0]} too. Take one out."
-            )
-        mend = "Correct the cell, or give the column scale in the list of recordings."
+            raise table.of_header(f"{again[0]} is in {found[again[0]][0]} too. Take one out.")
         values = to_frames(table, columns, counts=counts, scale=scale, mend=mend)
-        found |= {column: (place, series) for column, series in zip(columns, values.T, strict=True)}
+        found |= {column: (table.name, series) for column, series in zip(columns, values.T, strict=True)}
         raters |= dict.fromkeys(here)
     if lacking := [c for rater in raters for d in AFFECT if (c := f"{rater}_{d}") not in found]:
-        raise ValueError(
-            f"{name}: no column {lacking[0]}, only {', '.join([*found][:15])}. Each rater rates both: add it."
-        )
+        only = ", ".join([*found][:15])
+        raise ValueError(f"{name}: no column {lacking[0]}, only {only}. Each rater rates both: add it.")
     counts["recordings brought from another scale to -1 to 1"] += scale != (-1, 1)
     both = np.full((2, max(len(series) for _, series in found.values()), len(raters)), np.nan)
     for (d, dimension), (k, rater) in product(enumerate(AFFECT), enumerate(raters)):
@@ -298,93 +209,61 @@ def _read_ratings(
 
 def _read_features(path: Path, *, name: str, counts: Counter[str]) -> tuple[list[str], NDArray[np.float64]]:
     """The names of all columns but `time`, and (frames, columns)."""
-    table = read_named_table(path, name=name)
-    clock = table.clock()
-    found = "success is {success}: no face was found, and the row's features mean nothing"
-    table.refuse(
-        ~_detected(table), found, "Fill the row from its neighbours, and leave the column success out."
-    )
+    table = read_table(path, name=name)
+    clock = clock_of(table)
+    lost = "success is {success}: no face was found, and the row's features mean nothing"
+    table.refuse(~_detected(table), lost, "Fill the row from its neighbours, and leave out the column.")
     columns = [column for column in table.columns if column != clock]
     if not columns:
-        raise ValueError(f"{name}, row 1 (the header): no column but {clock}. Add the features.")
-    late = np.abs(table.times(clock) - np.arange(len(table)) / RATE) > 0.5 / RATE
-    table.refuse(
-        late, f"{clock} {{{clock}}} is not that of a row every 0.1 s from 0", "Resample the features."
-    )
-    values = table.matrix(columns, low=-1e30, high=1e30)
+        raise table.of_header(f"no column but {clock}. Add the features.")
+    late = np.abs(times(table, clock) - np.arange(len(table)) / RATE) > 0.5 / RATE
+    problem = f"{clock} {{{clock}}} is not that of a row every 0.1 s from 0"
+    table.refuse(late, problem, "Resample the features.")
+    values = table.matrix(columns, low=-1e30, high=1e30, mend=_MEND)
     counts[STILL] += int((np.ptp(values, axis=0) == 0).sum())
     return columns, values
 
 
-def feature_settings() -> dict[str, object]:
-    """What makes a conversion stale, beside its files and this folder's code: the code of the features."""
-    from paperlib import features
+def clock_of(table: Table, other: str = "time") -> str:
+    """The column of times: time, time_ms, or the `other`; ValueError if there is none."""
+    name = next((name for name in ("time", "time_ms") if name in table.frame), other)
+    table.need([name])
+    return name
 
-    return {"features": inspect.getsource(features)}
 
+def times(table: Table, column: str, *, slowest: float = _SLOWEST) -> NDArray[np.float64]:
+    """A column of times in seconds, (rows,), which must increase from 0 or later; `<name>_ms` is in milliseconds.
 
-def read_named_table(path: Path, *, name: str, columns: Sequence[str] | None = None) -> NamedTable:
-    """All columns of a CSV, however it is written (`tables.form_of`).
-
-    `columns` name those of a file that may lack a header; one that is there must end as they do.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not a CSV, has no rows, the wrong number of columns, or one name twice.
+    ValueError too where a usual row comes more than `slowest` seconds after the one above, as milliseconds and numbers
+    of frames would have it, or less than two thousandths.
     """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{name} is not there ({path}). Restore it as data/README.md says, or take its recording out."
-        )
-    try:
-        form = form_of(path, name)
-        cells = pd.read_csv(path, **form.options(header=None, index_col=False, nrows=form.rows))
-    except NOT_CSV as error:
+    unit = 1000 if column.endswith("_ms") else 1
+    mend = f"Give {'milliseconds' if unit > 1 else 'seconds'} from the recording's start."
+    time = table.numbers(column, low=0, high=_LONGEST * unit, mend=mend) / unit
+    problem = f"{column} {{{column}}} is not later than in the row above"
+    table.refuse(np.diff(time, prepend=-1) <= 0, problem, "Sort the rows, and keep one for each time.")
+    usual = float(np.median(np.diff(time))) if len(time) > 1 else 1 / RATE
+    if not _FASTEST <= usual <= slowest:
         raise ValueError(
-            f"{name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV."
-        ) from error
-    cells = cells.fillna("").apply(lambda column: column.str.strip())
-    names = [str(cell) for cell in cells.iloc[0]]
-    headed = columns is None or bool(np.isnan(parse_numbers(cells.iloc[0], form.separator)).all())
-    if columns is not None:
-        if len(names) != len(columns) or (headed and [n.lower() for n in names[2:]] != list(columns[2:])):
-            raise ValueError(
-                f"{name}, row 1: {form.separator.join(names)[:80]!r} are not the columns "
-                f"{form.separator.join(columns)}. Restore the file from the release."
-            )
-        names = list(columns)
-    if twice := [column for column, number in Counter(names).items() if number > 1]:
-        raise ValueError(
-            f"{name}, row 1 (the header): {twice[0]!r} is there twice. Take one out, or rename it."
+            f"{table.where(min(1, len(time) - 1))}: {column} rises by {usual:.3g} a row, as milliseconds or numbers of "
+            f"frames do. Give seconds, a row every {_FASTEST:g} to {slowest:g}"
+            f"{', or name the column time_ms' * (column == 'time')}."
         )
-    frame = cells.iloc[1:].reset_index(drop=True) if headed else cells
-    if frame.empty:
-        raise ValueError(f"{name} has a header and no rows. Fetch the file again.")
-    frame = frame.set_axis(names, axis=1)
-    return NamedTable(path, frame, name=name, first=1 + headed, separator=form.separator)
+    return time
 
 
-def read_names(path: Path, columns: Sequence[str]) -> NamedTable:
+def read_names(path: Path, columns: Sequence[str]) -> Table:
     """A list of recordings with these columns, of which `recording` names none twice; words for no value are empty."""
-    table = read_named_table(path, name=path.name)
-    need_columns(table, columns)
+    table = read_table(path)
+    table.need(columns)
     table = replace(table, frame=pd.DataFrame({column: table.text(column) for column in table.columns}))
     again = table.frame.duplicated("recording").to_numpy(bool)
     table.refuse(again, "recording {recording} stands in an earlier row", "Take one of the two rows out.")
     return table
 
 
-def need_columns(table: NamedTable, columns: Sequence[str]) -> None:
-    """ValueError if a column is missing."""
-    if missing := [column for column in columns if column not in table.frame]:
-        raise ValueError(
-            f"{table.name}, row 1 (the header): no column {', '.join(missing[:5])}, only "
-            f"{', '.join(table.columns[:15])}. Name the columns as data/README.md lists them."
-        )
-
-
 def to_frames(
-    table: NamedTable,
+    table: Table,
     columns: Sequence[str],
     *,
     counts: Counter[str],
@@ -397,8 +276,8 @@ def to_frames(
     interpolated linearly from cell to cell. A longer step than usual is a gap, and missing; so is what lies before the
     first cell and after the last.
     """
-    clock = table.clock()
-    time = table.times(clock)
+    clock = clock_of(table)
+    time = times(table, clock)
     values = table.matrix(columns, low=min(scale), high=max(scale), blank=True, mend=mend)
     values = (2 * values - sum(scale)) / (scale[1] - scale[0])
     usual, steady = _rate(time)
@@ -465,10 +344,7 @@ def read_wave(path: Path, *, name: str, counts: Counter[str]) -> tuple[NDArray[n
             warnings.filterwarnings("ignore", "Chunk", wavfile.WavFileWarning)
             rate, samples = wavfile.read(path)
     except Exception as error:  # scipy meets a broken header with many kinds, ZeroDivisionError among them
-        unfinished = isinstance(error, UnboundLocalError | ZeroDivisionError) or not str(error)
-        problem = "its header is not finished, as when a recorder was cut off" if unfinished else str(error)
-        problem = problem.rstrip(".")
-        raise ValueError(f"{name} is not a whole .wav file: {problem}. Save it again as PCM.") from error
+        raise ValueError(f"{name} is not a whole .wav file ({error!r}). Save it again as PCM.") from error
     if not len(samples) or rate < 1:
         raise ValueError(f"{name} holds no sound. Save it again, or take its recording out.")
     if samples.dtype.kind == "i":
@@ -494,19 +370,18 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
     """
     from paperlib.features import LANDMARKS, normalise_landmarks
 
-    table = read_named_table(path, name=name)
+    table = read_table(path, name=name)
     points = sum(re.fullmatch(r"x_\d+", column) is not None for column in table.columns)
     if points not in (len(LANDMARKS), 68):
-        raise ValueError(
-            f"{name}, row 1 (the header): {points} columns x_1, x_2, ..., not {len(LANDMARKS)} or 68. Give the "
-            "landmarks that data/README.md names."
-        )
+        wrong = f"{points} columns x_1, x_2, ..., not {len(LANDMARKS)} or 68"
+        raise table.of_header(f"{wrong}. Give those that data/README.md names.")
     first = 0 if "x_0" in table.frame else 1  # OpenFace counts from 0
     columns = [f"{axis}_{k}" for axis in "xy" for k in range(first, points + first)]
-    clock = table.clock("timestamp")
-    need_columns(table, columns)
-    time = table.times(clock, slowest=_SLOWEST_FILM)
-    place = table.matrix(columns, low=-1e5, high=1e5, blank=True).reshape(-1, 2, points).transpose(0, 2, 1)
+    clock = clock_of(table, "timestamp")
+    table.need(columns)
+    time = times(table, clock, slowest=_SLOWEST_FILM)
+    place = table.matrix(columns, low=-1e5, high=1e5, blank=True, mend=_MEND)
+    place = place.reshape(-1, 2, points).transpose(0, 2, 1)
     missing, found = np.isnan(place).sum(axis=(1, 2)), _detected(table)
     partly = (missing > 0) & (missing < 2 * points) & found
     table.refuse(partly, "some landmarks are empty", "Give all of a frame, or none.")
@@ -516,9 +391,8 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
     faces = place if points == len(LANDMARKS) else place[:, LANDMARKS]
     tiny = np.zeros(len(table), bool)
     tiny[~lost] = np.ptp(faces[~lost], axis=1).max(axis=1) < SMALLEST
-    table.refuse(
-        tiny, f"the landmarks span less than {SMALLEST} pixels", "Give pixels, not shares of the picture."
-    )
+    small = f"the landmarks span less than {SMALLEST} pixels"
+    table.refuse(tiny, small, "Give pixels, not shares of the picture.")
     try:
         normalised = normalise_landmarks(faces[~lost])
     except ValueError:
@@ -538,7 +412,7 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
     return mean
 
 
-def _detected(table: NamedTable) -> NDArray[np.bool_]:
+def _detected(table: Table) -> NDArray[np.bool_]:
     """In which rows a face was found, (rows,): OpenFace says so in `success`; without that column, in all."""
     if "success" not in table.frame:
         return np.ones(len(table), bool)
@@ -568,12 +442,10 @@ def assemble(
         parts.append(_cut(recording, raters, adjusted, min(rates, default=0)))
     frames = [len(part["ratings"]) for part in parts]
     arrays: dict[str, Any] = {
-        "recording": np.array([recording.name for recording in recordings]),
-        "subject": np.array([recording.subject for recording in recordings]),
-        "pair": np.array([recording.pair for recording in recordings]),
-        "split": np.array([recording.split for recording in recordings]),
-        "frames": np.array(frames, np.int64),
+        name: np.array([getattr(recording, name) for recording in recordings])
+        for name in ("subject", "pair", "split")
     }
+    arrays |= {"recording": np.array([r.name for r in recordings]), "frames": np.array(frames, np.int64)}
     widths = {name: array.shape[1:] for part in parts for name, array in part.items()}
     for name, width in widths.items():
         blank = [np.full((number, *width), np.nan) for number in frames]
@@ -597,30 +469,19 @@ def _as_first_spelt(recordings: Sequence[Recording]) -> list[Recording]:
 
 
 def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
-    if all(recording.split == IN_TURN for recording in recordings):
-        _refuse_turns(recordings, listed)
-    elif not any(recording.split == "train" for recording in recordings):
+    split = [recording.split for recording in recordings]
+    if all(part == IN_TURN for part in split):
+        split = [f"pair {recording.pair}" for recording in recordings]
+        if len(set(split)) < 3:
+            raise ValueError(
+                f"{listed}: {len(set(split))} pairs, and a test, a development and a training part need three. Add "
+                "recordings, or name the pairs apart."
+            )
+    elif "train" not in split:
         raise ValueError(f"{listed}: no recording is of the split train. Add one.")
-    split, items = [r.split for r in recordings], [r.name for r in recordings]
     for who in ("subject", "pair"):
         names = [getattr(recording, who) for recording in recordings]
-        refuse_two_splits(listed, who, names=names, split=split, items=items)
-
-
-def _refuse_turns(recordings: Sequence[Recording], listed: str) -> None:
-    pairs = {recording.pair for recording in recordings}
-    if len(pairs) < 3:
-        raise ValueError(
-            f"{listed}: {len(pairs)} pairs, and a test, a development and a training part need three. Add "
-            "recordings, or name the pairs apart."
-        )
-    for name in {recording.subject for recording in recordings}:
-        own = {recording.pair for recording in recordings if recording.subject == name}
-        if len(own) > 1:
-            raise ValueError(
-                f"{listed}: subject {name!r} is in several pairs, {', '.join(sorted(own))}. Who is tested must be "
-                "unknown in training: give them one pair."
-            )
+        refuse_two_splits(listed, who, names=names, split=split, items=[r.name for r in recordings])
 
 
 def _cut(
@@ -643,9 +504,8 @@ def _cut(
             "wrong one, give its times in seconds, or cut both to the same time."
         )
     if frames <= SHORTEST:
-        raise ValueError(
-            f"{short} lasts {frames / RATE:g} s; a recording needs more than {SHORTEST / RATE:g}. Take it out."
-        )
+        needed = f"a recording needs more than {SHORTEST / RATE:g}"
+        raise ValueError(f"{short} lasts {frames / RATE:g} s; {needed}. Take it out.")
     adjusted["recordings cut to their shortest file"] += lengths[long] > frames
     series = {name: array[:frames] for name, (_, array) in recording.series.items()}
     ratings = np.full((frames, len(raters), 2), np.nan)

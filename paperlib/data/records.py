@@ -134,9 +134,7 @@ def tested_in_turn(record: RecordingSet, pair: str) -> RecordingSet:
     """
     order = turns(record)
     if pair not in order or len(order) < 3:
-        raise ValueError(
-            f"expected one of three pairs or more that are tested in turn, {order}; got {pair!r}"
-        )
+        raise ValueError(f"expected one of three pairs or more, tested in turn, {order}; got {pair!r}")
     before = order[order.index(pair) - 1]
     split = np.select([record.pair == pair, record.pair == before], ["test", "validation"], "train")
     return replace(record, split=split, fingerprint=f"{record.fingerprint}-{pair}")

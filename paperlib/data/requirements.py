@@ -35,14 +35,11 @@ REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "sfew": (sfew.FOLDERS["train"], sfew.FOLDERS["test"]),
     "amigos": ((amigos.ANNOTATIONS,), (amigos.FOLDER,)),
     "sewa": ((sewa.ANNOTATIONS,), (sewa.AUDIO,), (sewa.LANDMARKS,)),
-    "studyforrest": tuple(
-        (name,)
-        for name in (
-            f"{studyforrest.RATINGS}/raw",
-            studyforrest.SEGMENTS,
-            studyforrest.MUSIC,
-            studyforrest.SPEECH,
-        )
+    "studyforrest": (
+        (f"{studyforrest.RATINGS}/raw",),
+        (studyforrest.SEGMENTS,),
+        (studyforrest.MUSIC,),
+        (studyforrest.SPEECH,),
     ),
     "manifest": ((manifest.NAME,),),
     "recordings": ((recordings.NAME,),),

@@ -12,24 +12,16 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paperlib.data.cache import Conversion, converted, data_root
-from paperlib.data.recordings import (
-    NAME,
-    Recording,
-    assemble,
-    feature_settings,
-    need_columns,
-    read_landmarks,
-    read_named_table,
-    read_names,
-    to_frames,
-)
+from paperlib.data.recordings import NAME, Recording, assemble, read_landmarks, read_names, to_frames
 from paperlib.data.records import RecordingSet
+from paperlib.data.tables import Table, read_table
 from paperlib.labels import AFFECT
 
 PARTS = {"Train": "train", "Devel": "validation", "Test": "test"}
@@ -42,15 +34,9 @@ _RECORDING = re.compile(rf"({'|'.join(PARTS)})(?:_([A-Z]{{2}}))?_(\d+)")
 def load_sewa(root: Path | str, *, cache: Path | str) -> RecordingSet:
     """SEWA's German recordings, at 10 frames a second, with speech features, landmarks and every rater's trace.
 
-    `root`, or its folder sewa, holds for each recording (Train_01, Devel_DE_03, Test_16, ...), cells separated by ;
-        annotations/<recording>_valence.csv and _arousal.csv: `time` in seconds, then a column for each rater, -1 to
-            1, empty where one gave none
-        audio/<recording>.wav
-        landmarks/<recording>.csv: `time` or `timestamp`, x_1 to x_49, y_1 to y_49 (or iBUG's 68), in pixels, at the
-            video's rate, empty, zero or with `success` 0 where no face was found
-        labels/<recording>.csv, where there are any: the challenge's gold standard, without header: name; time;
-            arousal; valence; liking. It is `gold`, NaN in recordings without; liking is not read
-    and recordings.csv, which may be left out: recording; subject; pair. Without it, who talks to whom is unknown.
+    `root`, or its folder sewa, holds annotations/, audio/, landmarks/ and, where there are any, labels/ and
+    recordings.csv, as data/README.md shows. Labels are the challenge's gold standard, `gold`, NaN in recordings
+    without. Without recordings.csv, who talks to whom is unknown.
 
     The split is that of the name. Recordings in another language, and ones with neither labels nor annotations, are
     counted in `excluded`, and so are files of other endings. What was resampled, cut or interpolated, and raters who
@@ -62,13 +48,9 @@ def load_sewa(root: Path | str, *, cache: Path | str) -> RecordingSet:
             the message names file, row and mend.
     """
     root = data_root("sewa", root)
+    sources = [root / name for name in (NAME, LABELS, ANNOTATIONS, AUDIO, LANDMARKS)]
     arrays, notes = converted(
-        cache,
-        name="sewa",
-        sources=[root / name for name in (NAME, LABELS, ANNOTATIONS, AUDIO, LANDMARKS)],
-        settings=feature_settings(),
-        convert=lambda _: _convert(root),
-        root=root,
+        cache, name="sewa", sources=sources, convert=lambda _: _convert(root), root=root
     )
     return RecordingSet(name="SEWA", **arrays, **notes)
 
@@ -80,7 +62,7 @@ def _convert(root: Path) -> Conversion:
     for name in names:
         labelled = (root / LABELS / f"{name}.csv").is_file()
         rated = [(root / ANNOTATIONS / f"{name}_{dimension}.csv").is_file() for dimension in AFFECT]
-        if _match(name)[2] not in (None, "DE"):
+        if names[name][2] not in (None, "DE"):
             excluded["recording in another language than German"] += 1
         elif not labelled and not any(rated):
             excluded["recording without labels and annotations"] += 1
@@ -89,46 +71,38 @@ def _convert(root: Path) -> Conversion:
             if not any(rated):
                 raise FileNotFoundError(
                     f"{LABELS}/{name}.csv has no counterpart in {ANNOTATIONS}: the raters' spread needs the raters' "
-                    f"own traces, not only their gold standard. Ask SEWA's authors for them, and put them there as "
-                    f"{name}_valence.csv and {name}_arousal.csv (data/README.md)."
+                    f"own traces. Ask SEWA's authors for them, and put them there as data/README.md says."
                 )
     if not usable:
-        raise FileNotFoundError(
-            f"{root} holds no rated recording (excluded: {dict(excluded)}). data/README.md says where it comes from "
-            "and belongs."
-        )
+        said = f"(excluded: {dict(excluded)}). data/README.md says what belongs there"
+        raise FileNotFoundError(f"{root} holds no rated recording {said}.")
     who = _read_who(root)
     excluded[f"row of {NAME} without files"] += len(set(who) - set(names))
-    recordings = [_read(root, name, who) for name in usable]
+    recordings = [_read(root, name, PARTS[names[name][1]], who) for name in usable]
     return assemble(recordings, listed=NAME if who else "sewa", excluded=+excluded)
 
 
-def _names(root: Path, excluded: Counter[str]) -> list[str]:
-    """All recordings that any folder has a file of: those of train, then validation and test, by number.
+def _names(root: Path, excluded: Counter[str]) -> dict[str, re.Match[str]]:
+    """All recordings that any folder has a file of, taken apart: those of train, then validation and test, by number.
 
     Files of another ending than that of their folder are counted in `excluded`.
     """
-    names = set()
+    names = {}
     for folder, suffix in ((LABELS, "csv"), (ANNOTATIONS, "csv"), (AUDIO, "wav"), (LANDMARKS, "csv")):
         for path in sorted(path for path in (root / folder).glob("[!.]*") if not path.is_dir()):
             if path.suffix != f".{suffix}":
                 excluded[f"file of another ending than .{suffix} in {folder}"] += 1
                 continue
             name = re.sub(f"_({'|'.join(AFFECT)})$", "", path.stem) if folder == ANNOTATIONS else path.stem
-            if not _RECORDING.fullmatch(name) or (folder == ANNOTATIONS and name == path.stem):
+            match = _RECORDING.fullmatch(name)
+            if match is None or (folder == ANNOTATIONS and name == path.stem):
                 raise ValueError(
                     f"{folder}/{path.name} is not named as a recording's file, such as Train_01.{suffix} or "
                     "Train_01_valence.csv in annotations. Rename it, or take it out."
                 )
-            names.add(name)
+            names[name] = match
     order = list(PARTS)
-    return sorted(names, key=lambda name: (order.index(_match(name)[1]), int(_match(name)[3]), name))
-
-
-def _match(name: str) -> re.Match[str]:
-    match = _RECORDING.fullmatch(name)
-    assert match is not None  # _names lets nothing else through
-    return match
+    return dict(sorted(names.items(), key=lambda item: (order.index(item[1][1]), int(item[1][3]), item[0])))
 
 
 def _read_who(root: Path) -> dict[str, tuple[str, str]]:
@@ -140,7 +114,7 @@ def _read_who(root: Path) -> dict[str, tuple[str, str]]:
     return {name: (subject or name, pair or name) for name, subject, pair in rows}
 
 
-def _read(root: Path, name: str, who: dict[str, tuple[str, str]]) -> Recording:
+def _read(root: Path, name: str, split: str, who: dict[str, tuple[str, str]]) -> Recording:
     if who and name not in who:
         raise ValueError(f"{NAME}: no row for {name}. Add it, or take the file out.")
     subject, pair = who.get(name, (name, name))
@@ -153,14 +127,14 @@ def _read(root: Path, name: str, who: dict[str, tuple[str, str]]) -> Recording:
         "video": (place, read_landmarks(root / place, name=place, counts=counts)),
     }
     if (root / (labels := f"{LABELS}/{name}.csv")).is_file():
-        table = read_named_table(root / labels, name=labels, columns=LABEL_COLUMNS)
+        table = _read_labels(root / labels, labels)
         owner = table.text("name").str.strip("'\"")
         other = owner.str.fullmatch(_RECORDING).to_numpy(bool) & (owner != name).to_numpy(bool)
         table.refuse(other, "the name {name} is another recording's", "Restore the file from the release.")
         series["gold"] = (labels, to_frames(table, AFFECT, counts=counts))
     return Recording(
         name=name,
-        split=PARTS[_match(name)[1]],
+        split=split,
         subject=subject,
         pair=pair,
         raters=raters,
@@ -170,22 +144,30 @@ def _read(root: Path, name: str, who: dict[str, tuple[str, str]]) -> Recording:
     )
 
 
+def _read_labels(path: Path, name: str) -> Table:
+    """The challenge's gold standard, with the names of LABEL_COLUMNS; a header ends as they do."""
+    table = read_table(path, headless=LABEL_COLUMNS, name=name)
+    ends = [column.lower() for column in table.columns[2:]]
+    if len(table.columns) != len(LABEL_COLUMNS) or ends != list(LABEL_COLUMNS[2:]):
+        raise ValueError(
+            f"{name}, row 1: {';'.join(table.columns)[:80]!r} are not the columns {';'.join(LABEL_COLUMNS)}. Restore "
+            "the file from the release."
+        )
+    return replace(table, frame=table.frame.set_axis(LABEL_COLUMNS, axis=1))
+
+
 def _read_annotations(
     root: Path, name: str, counts: Counter[str]
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Raters, and their valence and arousal, each (frames, raters)."""
     files = [f"{ANNOTATIONS}/{name}_{dimension}.csv" for dimension in AFFECT]
-    tables = [read_named_table(root / file, name=file) for file in files]
-    need_columns(tables[0], ["time"])
+    tables = [read_table(root / file, name=file) for file in files]
+    tables[0].need(["time"])
     raters = [column for column in tables[0].columns if column != "time"]
     if "" in raters:
-        raise ValueError(
-            f"{files[0]}, row 1 (the header): a column has no name. Name its rater, or take it out."
-        )
+        raise tables[0].of_header("a column has no name. Name its rater, or take it out.")
     if {"time", *raters} != set(tables[1].columns):
-        raise ValueError(
-            f"{files[1]}, row 1 (the header): not time and the raters of {files[0]}, {', '.join(raters)}. Name the "
-            "same raters in both."
-        )
+        expected = f"time and the raters of {files[0]}, {', '.join(raters)}"
+        raise tables[1].of_header(f"not {expected}. Name the same raters in both.")
     valence, arousal = (to_frames(table, raters, counts=counts) for table in tables)
     return tuple(raters), valence, arousal

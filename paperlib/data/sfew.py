@@ -1,8 +1,7 @@
 """SFEW 2.0: frames of films in seven class folders.
 
-A. Dhall, R. Goecke, S. Lucey and T. Gedeon, Static facial expression analysis in tough conditions, ICCV
-Workshops 2011; version 2.0: A. Dhall et al., Video and image based emotion recognition challenges in the
-wild: EmotiW 2015, ICMI 2015.
+A. Dhall, R. Goecke, S. Lucey and T. Gedeon, Static facial expression analysis in tough conditions, ICCV Workshops 2011;
+version 2.0: A. Dhall et al., Video and image based emotion recognition challenges in the wild: EmotiW 2015, ICMI 2015.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from paperlib.data.cache import Conversion, convert_pictures, converted_faces, data_root
+from paperlib.data.cache import Faces, converted_faces, data_root
 from paperlib.data.categories import PSEUDO, pseudo_affect
 from paperlib.data.pictures import list_pictures
 from paperlib.data.records import FaceSet
@@ -31,14 +30,8 @@ FOLDERS = {
         "Val",
     ),
 }
-CLASSES = {
-    "Angry": "anger",
-    "Disgust": "disgust",
-    "Fear": "fear",
-    "Happy": "happy",
-    "Neutral": "neutral",
-    "Sad": "sad",
-    "Surprise": "surprise",
+CLASSES = {"Angry": "anger"} | {
+    name.title(): name for name in ("disgust", "fear", "happy", "neutral", "sad", "surprise")
 }
 
 _FRAME = re.compile(r"(.+)_[0-9]+_[0-9]+")  # film, time, frame; a film's name may have underscores and digits
@@ -47,13 +40,10 @@ _FRAME = re.compile(r"(.+)_[0-9]+_[0-9]+")  # film, time, frame; a film's name m
 def load_sfew(root: Path | str, *, size: int = 224, channels: int = 3, cache: Path | str) -> FaceSet:
     """SFEW 2.0's aligned faces with their seven categories, as pictures of `size` pixels, 1 or 3 channels.
 
-    `root`, or its folder sfew, holds Train_Aligned_Faces/ and Val_Aligned_Faces_new/ (or without _new), each
-    in Train/ and Val/ or not, or Train/ and Val/ alone; in these Angry/, Disgust/, Fear/, Happy/, Neutral/,
-    Sad/ and Surprise/ of pictures (other files are counted in `excluded`). Val is the split "test", since the
-    test set's labels are not public. How many pictures there are differs between copies and is not checked,
-    and a frame that stands in two classes counts in both.
-    `subject` is the film, from names such as AlexEmma_001140240_00000010.png, or None if one does not tell.
-    `affect` is NaN, or what valence_arousal.csv in the same folder says of the pictures, there named
+    `root`, or its folder sfew, holds the class folders of both splits, see FOLDERS and CLASSES (other files are counted
+    in `excluded`). Val is the split "test", since the test set's labels are not public. A frame that stands in two
+    classes counts in both. `subject` is the film, from names such as AlexEmma_001140240_00000010.png, or None if one
+    does not tell. `affect` is NaN, or what valence_arousal.csv in the same folder says of the pictures, there named
     Train/Angry/<file> or Val/Angry/<file> in every packaging (`pseudo_affect`).
 
     Raises:
@@ -62,7 +52,7 @@ def load_sfew(root: Path | str, *, size: int = 224, channels: int = 3, cache: Pa
     """
     root = data_root("sfew", root)
     sources = [*(_class_folders(root, split) for split in SPLITS), PSEUDO]
-    return converted_faces("SFEW 2.0", _convert, root, sources, cache=cache, size=size, channels=channels)
+    return converted_faces("SFEW 2.0", _list_faces, root, sources, cache=cache, size=size, channels=channels)
 
 
 def _class_folders(root: Path, split: str) -> str:
@@ -75,7 +65,7 @@ def _class_folders(root: Path, split: str) -> str:
     )
 
 
-def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversion:
+def _list_faces(root: Path) -> Faces:
     others: list[Path] = []
     listed = [
         (part, top, label, file)
@@ -93,8 +83,8 @@ def _convert(folder: Path, root: Path, *, size: int, channels: int) -> Conversio
     films = [_FRAME.fullmatch(Path(name).stem) for name in names]
     if all(films):
         arrays["subject"] = np.array([film[1] for film in films if film])
-    arrays["images"], _ = convert_pictures(folder, paths, where=where, size=size, channels=channels)
-    return arrays, {"excluded": {"file that is no picture by its ending": len(others)}}
+    excluded = {"file that is no picture by its ending": len(others)}
+    return Faces(paths=paths, where=where, arrays=arrays, excluded=excluded)
 
 
 def _pictures(folder: Path, others: list[Path]) -> list[tuple[str, str]]:
@@ -109,9 +99,7 @@ def _pictures(folder: Path, others: list[Path]) -> list[tuple[str, str]]:
         files, rest = list_pictures(folder / label)
         others += rest
         if not files:
-            raise FileNotFoundError(
-                f"{folder.name}/{label} holds no picture. Unpack the release there again."
-            )
+            raise FileNotFoundError(f"{folder.name}/{label} holds no picture. Unpack the release again.")
         listed += [(label, file.name) for file in files]
     others += [path for path in folder.glob("[!.]*") if path.is_file()]
     return listed

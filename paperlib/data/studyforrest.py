@@ -19,8 +19,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paperlib.data.cache import Conversion, converted, data_root
-from paperlib.data.recordings import NamedTable, need_columns, read_named_table
+from paperlib.data.recordings import times
 from paperlib.data.records import IN_TURN, RecordingSet, SequenceSet
+from paperlib.data.tables import Table, read_table
 from paperlib.labels import AFFECT
 
 RATINGS = "studyforrest-paper-emotionannotation/data"
@@ -109,8 +110,8 @@ def _converted(root: Path | str, cache: Path | str, film: Film, name: str, make:
         cache,
         name=name,
         sources=[root / source for source in sources],
-        settings={"starts": film.starts, "seconds": film.seconds},
         convert=lambda _: make(root, film),
+        settings={"starts": film.starts, "seconds": film.seconds},
         root=root,
     )
 
@@ -146,21 +147,15 @@ def read_ratings(root: Path, film: Film) -> tuple[NDArray[np.float32], dict[str,
     traces, counts = [], {}
     for rater in RATERS:
         name = f"{RATINGS}/raw/{rater}.csv"
-        table = read_named_table(root / name, name=name)
-        need_columns(table, ["start", "end", *LEVELS])
-        start, end = (
-            table.numbers(side, low=0, high=film.seconds, whole=True, mend=_RESTORE).astype(int)
-            for side in ("start", "end")
-        )
+        table = read_table(root / name, ["start", "end", *LEVELS], name=name)
+        sides = table.matrix(["start", "end"], low=0, high=film.seconds, whole=True, mend=_RESTORE)
+        start, end = sides.T.astype(int)
         table.refuse(end <= start, "the episode ends at {end}, and starts at {start}", _RESTORE)
-        both = [
-            table.choices(dimension, LEVELS[dimension], mend=_RESTORE).astype(int) for dimension in AFFECT
-        ]
+        both = [table.choices(name, LEVELS[name], mend=_RESTORE).astype(int) for name in AFFECT]
         trace, noted = zip(*(_trace(start, end, level, film.seconds) for level in both), strict=True)
         traces.append(np.stack(trace, axis=1))
-        counts[f"seconds of {film.seconds} for which {rater} noted anything"] = int(
-            np.any(noted, axis=0).sum()
-        )
+        any_noted = int(np.any(noted, axis=0).sum())
+        counts[f"seconds of {film.seconds} for which {rater} noted anything"] = any_noted
     return np.stack(traces, axis=1).astype(np.float32), counts
 
 
@@ -185,11 +180,9 @@ def read_features(root: Path, film: Film) -> tuple[NDArray[np.float64], NDArray[
     picture = _joined(root, film, "visual", ["brmean", "brlr", "brud", "norm_diff"], high=1e4)
     for values in (change, picture[:, 3]):
         values[first] = 0  # a change from another run's last picture
-    said, played = (
-        _while(root, SPEECH, ("start", "end"), film),
-        _while(root, MUSIC, ("onset", "duration"), film),
-    )
-    shots = read_named_table(root / SHOTS, name=SHOTS, columns=("time",))
+    said = _while(root, SPEECH, ("start", "end"), film)
+    played = _while(root, MUSIC, ("onset", "duration"), film)
+    shots = read_table(root / SHOTS, name=SHOTS, headless=["time"])
     cut = np.zeros(len(loudness))
     at = (shots.numbers("time", low=0, high=film.seconds - 1 / FPS, mend=_RESTORE) * FPS + 0.5).astype(int)
     cut[at.clip(0, len(cut) - 1)] = 1
@@ -198,8 +191,7 @@ def read_features(root: Path, film: Film) -> tuple[NDArray[np.float64], NDArray[
 
 def _while(root: Path, name: str, columns: tuple[str, str], film: Film) -> NDArray[np.float64]:
     """1 for the pictures during which a row of a table lasts, given from its start to its end, or by how long."""
-    table = read_named_table(root / name, name=name)
-    need_columns(table, columns)
+    table = read_table(root / name, columns, name=name)
     longest = film.seconds + 60.0  # the last piece of music outlasts the film
     start, end = (table.numbers(column, low=0, high=longest, mend=_RESTORE) for column in columns)
     if columns[1] == "duration":
@@ -219,12 +211,11 @@ def _run_file(kind: str, k: int) -> str:
 def _joined(root: Path, film: Film, kind: str, columns: Sequence[str], *, high: float) -> NDArray[np.float64]:
     """Columns of the runs' files in film time, (25 a second, columns), each second from the run that it belongs to."""
     parts: list[NDArray[np.float64]] = []
-    before: tuple[NamedTable, NDArray[np.float64]] | None = None
+    before: tuple[Table, NDArray[np.float64]] | None = None
     for k, (begin, seconds) in enumerate(zip(film.begins, film.frames, strict=True)):
         name = _run_file(kind, k)
-        table = read_named_table(root / name, name=name)
-        need_columns(table, ["onset", *columns])
-        late = np.abs(table.times("onset") - np.arange(len(table)) / FPS) > 0.5 / FPS
+        table = read_table(root / name, ["onset", *columns], name=name)
+        late = np.abs(times(table, "onset") - np.arange(len(table)) / FPS) > 0.5 / FPS
         table.refuse(late, "onset {onset} is not that of a row every 0.04 s from 0", _RESTORE)
         values = table.matrix(columns, low=-high, high=high, mend=_RESTORE)
         if still := [column for column, x in zip(columns, values.T, strict=True) if np.ptp(x) == 0]:
@@ -232,10 +223,9 @@ def _joined(root: Path, film: Film, kind: str, columns: Sequence[str], *, high: 
         shift = round(film.starts[k] * FPS)
         rows = values[int(begin) * FPS - shift :][: int(seconds) * FPS]
         if len(rows) < seconds * FPS:
-            missing = f"ends {seconds - len(rows) / FPS:.2f} s too early for the run after it"
-            raise ValueError(
-                f"{name}: its last row, onset {table.frame['onset'].iloc[-1]}, {missing}. {_RESTORE}"
-            )
+            last = f"{name}: its last row, onset {table.frame['onset'].iloc[-1]}"
+            early = f"{seconds - len(rows) / FPS:.2f} s too early for the run after it"
+            raise ValueError(f"{last}, ends {early}. {_RESTORE}")
         if before is not None and kind == "visual":
             _refuse_shifted(before, (table, values), film.starts[k] - film.starts[k - 1])
         parts, before = [*parts, rows], (table, values)
@@ -243,7 +233,7 @@ def _joined(root: Path, film: Film, kind: str, columns: Sequence[str], *, high: 
 
 
 def _refuse_shifted(
-    before: tuple[NamedTable, NDArray[np.float64]], run: tuple[NamedTable, NDArray[np.float64]], later: float
+    before: tuple[Table, NDArray[np.float64]], run: tuple[Table, NDArray[np.float64]], later: float
 ) -> None:
     """ValueError if two runs are not equally bright where they show the same pictures."""
     low, high = (second * FPS for second in _CLEAN)

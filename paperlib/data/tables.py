@@ -9,8 +9,8 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from threading import Lock
@@ -22,42 +22,16 @@ from numpy.typing import NDArray
 
 from paperlib.labels import AFFECT
 
-NOT_CSV = (
-    csv.Error,
-    pd.errors.ParserError,
-    pd.errors.EmptyDataError,
-    UnicodeDecodeError,
-    EOFError,
-    gzip.BadGzipFile,
-    zlib.error,
-)
-MISSING = (
-    "",
-    "na",
-    "nan",
-    "n/a",
-    "#n/a",
-    "<na>",
-    "-nan",
-    "null",
-    "none",
-)  # cells without a value, in small letters
-
+MISSING = ("", "na", "nan", "n/a", "#n/a", "<na>", "-nan", "null", "none")  # in small letters
 BOTH = "Every page needs both (data/README.md says for what): give both, or neither."
 
+_CUT_OFF = (EOFError, gzip.BadGzipFile, zlib.error)
+_NOT_CSV = (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, *_CUT_OFF)
 # what files begin with that are named as text and are not
 _NO_TEXT = {
     b"PK\x03\x04": "an archive or a workbook (zip)",
     b"\x1f\x8b": "an archive (gzip)",
-    b"BZh": "an archive (bzip2)",
-    b"\xfd7zXZ": "an archive (xz)",
-    b"7z\xbc\xaf": "an archive (7z)",
-    b"Rar!": "an archive (rar)",
     b"\xd0\xcf\x11\xe0": "a workbook (xls)",
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"\x93NUMPY": "an array of numpy",
     b"<": "a web page",
     b"version https://git-lfs": "a pointer of Git LFS, which has not fetched the file",
 }
@@ -76,30 +50,38 @@ _PARSER = Lock()
 
 @dataclass(frozen=True)
 class Table:
-    """Some columns of a table file, cells as they stand there, with the checks that every adapter needs.
+    """Some columns of a table file, cells as text without blanks around it, and the checks that every adapter needs.
 
     A row is named as a person counts in the file: the header is row 1, so the first row of data is row 2.
     """
 
-    path: Path
+    name: str  # of the file, in messages
     frame: pd.DataFrame  # its index counts the file's rows of data from 0
-    separator: str = field(default=",", kw_only=True)  # of the file's cells
-    first: int = field(
-        default=2, kw_only=True
-    )  # the place of the first row of data in the file; 1 without header
-    name: str = field(default="", kw_only=True)  # of the file in messages, where its own is not enough
+    separator: str  # of the file's cells
+    first: int = 2  # the place of the first row of data in the file; 1 without header
 
     def __len__(self) -> int:
         return len(self.frame)
 
+    @property
+    def columns(self) -> list[str]:
+        return [str(name) for name in self.frame.columns]
+
     def where(self, row: int) -> str:
         """The place of a row of `frame`, for a message."""
         counted = " (the header is row 1)" if self.first == 2 else ""
-        return f"{self.name or self.path.name}, row {self.frame.index[row] + self.first}{counted}"
+        return f"{self.name}, row {self.frame.index[row] + self.first}{counted}"
 
     def rows(self, mask: NDArray[np.bool_]) -> Table:
         """Only those rows, which keep their places."""
         return replace(self, frame=self.frame[mask])
+
+    def of_header(self, problem: str) -> ValueError:
+        return ValueError(f"{self.name}, row 1 (the header): {problem}")
+
+    def need(self, columns: Iterable[str]) -> None:
+        """ValueError if a column is missing."""
+        _need(self.name, self.columns, columns)
 
     def refuse(self, bad: NDArray[np.bool_], problem: str, mend: str) -> None:
         """Raise ValueError for the first bad row; `{column}` in `problem` shows the cell of that column."""
@@ -112,15 +94,15 @@ class Table:
             raise ValueError(f"{self.where(row)}: {problem}{more}. {mend}")
 
     def text(self, column: str) -> pd.Series:
-        """A column's cells without the blanks around them, "" where a cell is one of MISSING; rows from 0."""
-        cells = self.frame[column].astype(str).str.strip().reset_index(drop=True)
+        """A column's cells, "" where one is of MISSING; rows from 0."""
+        cells = self.frame[column].reset_index(drop=True)
         return cells.mask(is_missing(cells), "")
 
     def numbers(
         self, column: str, *, low: float, high: float, whole: bool = False, blank: bool = False, mend: str
     ) -> NDArray[np.float64]:
         """A column as (n,) finite numbers in [low, high]; with `blank`, NaN where the cell is one of MISSING."""
-        text = self.frame[column].astype(str).str.strip()
+        text = self.frame[column]
         values = parse_numbers(text, self.separator)
         empty = is_missing(text) & blank
         self.refuse(~np.isfinite(values) & ~empty, f"{column} is {{{column}}}, not a number", mend)
@@ -130,14 +112,16 @@ class Table:
         self.refuse(outside, f"{column} is {{{column}}}, outside {low:g} to {high:g}", mend)
         return values
 
+    def matrix(self, columns: Iterable[str], **limits: Any) -> NDArray[np.float64]:
+        """Columns as `numbers`, (n, columns)."""
+        return np.stack([self.numbers(column, **limits) for column in columns], axis=1)
+
     def choices(self, column: str, meaning: Mapping[str, Any], *, mend: str = "") -> NDArray:
         """A column whose cells must be keys of `meaning`, as (n,) of what they mean."""
-        text = self.frame[column].astype(str).str.strip()
+        text = self.frame[column]
         values = text.mask(is_missing(text) & ("" in meaning), "").map(dict(meaning))
-        known = ", ".join(key or "an empty cell" for key in meaning)
-        self.refuse(
-            values.isna().to_numpy(bool), f"{column} is {{{column}}}", f"Use one of: {known}. {mend}".strip()
-        )
+        known = f"Use one of: {', '.join(key or 'an empty cell' for key in meaning)}. {mend}"
+        self.refuse(values.isna().to_numpy(bool), f"{column} is {{{column}}}", known.strip())
         return np.array(values.tolist())
 
 
@@ -167,22 +151,20 @@ def encoding_of(path: Path, name: str) -> str:
     """
     with _opened(path) as file:
         head = file.read(4096)
-        for start, kind in _NO_TEXT.items():
-            if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(start):
-                raise ValueError(f"{name} is {kind}, not text. Unpack it, save it as CSV, or fetch it again.")
-        for mark, encoding in _MARKS.items():
-            if head.startswith(mark):
-                return encoding
-        if 4 * head.count(0) > len(head):
-            raise ValueError(f"{name} is UTF-16 without its byte-order mark, or no text. Save it as UTF-8.")
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            decoder.decode(head)
-            while block := file.read(2**20):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return _single_byte(path, name)
+    for start, kind in _NO_TEXT.items():
+        if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(start):
+            raise ValueError(f"{name} is {kind}, not text. Unpack it, save it as CSV, or fetch it again.")
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    if 4 * head.count(0) > len(head):
+        raise ValueError(f"{name} is UTF-16 without its byte-order mark, or no text. Save it as UTF-8.")
+    try:
+        with io.TextIOWrapper(_opened(path), encoding="utf-8") as text:
+            while text.read(2**20):
+                pass
+    except UnicodeDecodeError:
+        return _single_byte(path, name)
     return "utf-8-sig"
 
 
@@ -190,23 +172,20 @@ def _single_byte(path: Path, name: str) -> str:
     """Windows-1252, which most spreadsheets write that do not write UTF-8, if nothing speaks against it."""
     with _opened(path) as file:
         content = file.read()
-    odd = re.search(rb"[\x81\x8d\x8f\x90\x9d]|[\xc3-\xf4][\x80-\xbf]", content)  # unused in it; UTF-8's pairs
-    if odd is None:
+    # bytes that it does not use, and UTF-8's pairs
+    if re.search(rb"[\x81\x8d\x8f\x90\x9d]|[\xc3-\xf4][\x80-\xbf]", content) is None:
         return "cp1252"
-    bad = re.search(rb"[\x80-\xff]", content)
-    assert bad is not None
-    row = content[: bad.start()].count(b"\n") + 1
+    before = re.split(rb"[\x80-\xff]", content, maxsplit=1)[0]
+    row, odd = before.count(b"\n") + 1, content[len(before) : len(before) + 8]
     raise ValueError(
-        f"{name}, row {row} (the first is row 1): text that is neither UTF-8 nor Windows-1252, "
-        f"{content[bad.start() : bad.start() + 8]!r}. Save it as UTF-8."
+        f"{name}, row {row} (the first is row 1): text that is neither UTF-8 nor Windows-1252, {odd!r}. Save it as "
+        "UTF-8."
     )
 
 
 def read_text(path: Path, name: str) -> str:
     """A file's text, whichever way it is encoded (`encoding_of`), its lines ended by a line feed."""
-    with _opened(path) as file:
-        text = file.read().decode(encoding_of(path, name))
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return path.read_text(encoding_of(path, name))
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -214,14 +193,12 @@ def _opened(path: Path) -> IO[bytes]:
         return path.open("rb")
     with path.open("rb") as file:
         if not b"\x1f\x8b".startswith(start := file.read(2)):
-            raise ValueError(
-                f"{path.name} is not packed ({start!r}). Take .gz out of its name, or fetch it again."
-            )
+            raise ValueError(f"{path.name} is not packed ({start!r}). Take .gz out of its name.")
     return gzip.open(path, "rb")  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
-class Form:
+class _Form:
     """How a CSV is written."""
 
     encoding: str
@@ -242,10 +219,10 @@ class Form:
         }
 
 
-def form_of(path: Path, name: str, *, width: int = 0) -> Form:
+def _form_of(path: Path, name: str, *, width: int = 0) -> _Form:
     """How a CSV is written: cells end in tabs, semicolons or commas, the first of these that its first row has.
 
-    In commas where they make `width` cells of it: without header, what stands there may hold the others.
+    Or the first that makes `width` cells of it: without header, what stands there may hold the others.
 
     Raises:
         ValueError: it is no text, a row has too few cells or too many, or there is a zero byte.
@@ -256,94 +233,88 @@ def form_of(path: Path, name: str, *, width: int = 0) -> Form:
         excel = _SEP.fullmatch(first)
         first = file.readline() if excel else first
         unquoted = re.sub('"[^"]*"', "", first)
-        marks = "\t;" if len(next(csv.reader([first]), [])) != width else ""
-        separator = excel[1] if excel else next((mark for mark in marks if mark in unquoted), ",")
-        rows = refuse_ragged(csv.reader(chain([first], file), delimiter=separator), name)
-    return Form(encoding, separator, int(excel is not None), rows)
+        there = [mark for mark in "\t;" if mark in unquoted] + [","]
+        fitting = [mark for mark in there if len(next(csv.reader([first], delimiter=mark), [])) == width]
+        separator = excel[1] if excel else (fitting or there)[0]
+        rows = _refuse_ragged(csv.reader(chain([first], file), delimiter=separator), name)
+    return _Form(encoding, separator, int(excel is not None), rows)
 
 
-def read_table(
-    path: Path, columns: Collection[str], *, optional: Collection[str] = (), headless: Sequence[str] = ()
-) -> Table:
-    """The named columns of a CSV (gzip by its suffix); `optional` ones only where the file has them.
-
-    A file without header, whose first row names none of them, may have the columns `headless`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not a CSV, or a column is missing.
-    """
-    (table,) = read_table_chunks(path, columns, optional=optional, headless=headless, rows=2**62)
-    return table
-
-
-def read_table_chunks(
-    path: Path,
-    columns: Collection[str],
-    *,
-    optional: Collection[str] = (),
-    headless: Sequence[str] = (),
-    rows: int,
-) -> Iterator[Table]:
-    """As `read_table`, at most `rows` rows at a time, so that memory stays bounded."""
-    form, header = _head(path, width=len(headless))
-    headed = len(header) != len(headless) or bool(set(header) & set(columns))
-    header = header if headed else list(headless)
-    places = _find_columns(path, header, columns, optional)
-    empty = True
-    try:
-        # without index_col=False pandas takes a surplus column for row names, and shifts the others
-        options = form.options(usecols=places, chunksize=rows, index_col=False, nrows=form.rows - headed)
-        options |= {} if headed else {"header": None}
-        with pd.read_csv(path, **options) as reader:
-            for frame in reader:
-                empty &= frame.empty
-                names = [header[place] for place in places]
-                frame = frame.fillna("").set_axis(names, axis=1)
-                yield Table(path, frame, separator=form.separator, first=1 + headed)
-    except NOT_CSV as error:
-        raise _no_csv(path, error) from error
-    if empty:
-        raise _no_rows(path)
-
-
-def refuse_ragged(rows: Iterable[list[str]], name: str) -> int:
+def _refuse_ragged(rows: Iterable[list[str]], name: str) -> int:
     """How many rows there are up to the last that is not blank.
 
-    Raises:
-        ValueError: a row has fewer cells than the first one, surplus ones that are not blank, or a NUL: pandas fills up
-            and cuts off in silence, and what stands behind a comma too many is then another column's.
+    ValueError for a row that has fewer cells than the first one, surplus ones that are not blank, or a zero byte:
+    pandas fills up and cuts off in silence, and what stands behind a comma too many is then another column's.
     """
     width, last = None, 0
     for number, cells in enumerate(rows, start=1):
         width = width or len(cells)
         surplus, filled = "".join(cells[width:]).strip(), "".join(cells).strip()
         last = number if filled else last
+        place = f"{name}, row {number} (the first is row 1)"
         if surplus or (filled and len(cells) < width):
             raise ValueError(
-                f"{name}, row {number} (the first is row 1): {len(cells)} cells, not {width}. Quote a cell that holds "
-                "a separator, and complete a row that was cut off."
+                f"{place}: {len(cells)} cells, not {width}. Quote a cell that holds a separator, and complete a row "
+                "that was cut off."
             )
         if "\0" in filled:
-            raise ValueError(
-                f"{name}, row {number} (the first is row 1): a zero byte, which no text has. Restore the file."
-            )
+            raise ValueError(f"{place}: a zero byte, which no text has. Restore the file.")
     return last
+
+
+def read_table(
+    path: Path,
+    columns: Collection[str] | None = None,
+    *,
+    optional: Collection[str] = (),
+    headless: Sequence[str] = (),
+    name: str = "",
+) -> Table:
+    """The named columns of a CSV (gzip by its suffix), or all; `optional` ones only where the file has them.
+
+    A file without header, that is with a number in its first row, may have the columns `headless`. Messages call the
+    file `name`, or by its own name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a CSV, or a column is missing, or there twice.
+    """
+    _there(path)
+    name = name or path.name
+    try:
+        form, header = _head(path, name, width=len(headless))
+        first = pd.Series(header)
+        values = np.isfinite(parse_numbers(first, form.separator)) | is_missing(first)
+        headed = not headless or not values.any()
+        if not headed and len(header) != len(headless):
+            said = f"{len(header)} cells, not {', '.join(headless)}"
+            raise ValueError(f"{name}, row 1: {said}. Restore the file from the release.")
+        header = header if headed else list(headless)
+        places = _find_columns(name, header, columns, optional)
+        # without index_col=False pandas takes a surplus column for row names, and shifts the others
+        options = form.options(usecols=places, index_col=False, nrows=form.rows - headed)
+        frame = pd.read_csv(path, **options, header=0 if headed else None)
+    except _NOT_CSV as error:
+        raise _no_csv(name, error) from error
+    if frame.empty:
+        raise _no_rows(name)
+    frame = frame.set_axis([header[place] for place in places], axis=1)
+    return Table(name, _stripped(frame), form.separator, first=1 + headed)
 
 
 def read_header(path: Path) -> list[str]:
     """The column names of a CSV, without the blanks around them; one that is there twice, twice."""
-    return _head(path)[1]
-
-
-def _head(path: Path, *, width: int = 0) -> tuple[Form, list[str]]:
     _there(path)
     try:
-        form = form_of(path, path.name, width=width)
-        names = pd.read_csv(path, **form.options(header=None, nrows=1)).iloc[0]
-    except NOT_CSV as error:
-        raise _no_csv(path, error) from error
-    return form, [str(name).strip() for name in names]
+        return _head(path, path.name)[1]
+    except _NOT_CSV as error:
+        raise _no_csv(path.name, error) from error
+
+
+def _head(path: Path, name: str, *, width: int = 0) -> tuple[_Form, list[str]]:
+    form = _form_of(path, name, width=width)
+    names = pd.read_csv(path, **form.options(header=None, nrows=1)).iloc[0]
+    return form, [str(column).strip() for column in names]
 
 
 def read_workbook(path: Path, columns: Collection[str]) -> Table:
@@ -354,11 +325,11 @@ def read_workbook(path: Path, columns: Collection[str]) -> Table:
     except Exception as error:  # openpyxl meets a broken part with many kinds, xml's SyntaxError among them
         raise ValueError(f"{path.name} is not a workbook: {error}. Save it as .xlsx.") from error
     header = [str(name).strip() for name in cells.iloc[0]] if len(cells) else []
-    places = _find_columns(path, header, columns)
+    places = _find_columns(path.name, header, columns)
     frame = cells.iloc[1:, places].reset_index(drop=True)
     if frame.empty:
-        raise _no_rows(path)
-    return Table(path, frame.set_axis([header[place] for place in places], axis=1), separator="")
+        raise _no_rows(path.name)
+    return Table(path.name, _stripped(frame.set_axis([header[k] for k in places], axis=1)), separator="")
 
 
 def read_json(path: Path, name: str, *, mend: str) -> Any:
@@ -408,34 +379,32 @@ def raters_of(header: Sequence[str], name: str, *, prefix: str = "") -> list[str
     it would be left out without a word. `name` is the file's, for the message.
     """
     form = re.compile(rf"{prefix}(\S|\S.*\S)_(valence|arousal)")
-    matches = {column: form.fullmatch(column) for column in header if not (prefix and column in AFFECT)}
-    odd = [
-        column
-        for column, match in matches.items()
-        if not match
-        and re.search(f"valence|arousal{'|^' + prefix[:-1] if prefix else ''}", column, re.IGNORECASE)
-    ]
+    telling = re.compile("|".join([*AFFECT, *([f"^{prefix[:-1]}"] if prefix else [])]), re.IGNORECASE)
+    columns = [column for column in header if not (prefix and column in AFFECT)]
+    odd = [column for column in columns if telling.search(column) and not form.fullmatch(column)]
     if odd:
         raise ValueError(
             f"{name}, row 1 (the header): {', '.join(odd)} is no rater's column. Name them {prefix}<name>_valence and "
             f"{prefix}<name>_arousal, or leave them out."
         )
-    return list(dict.fromkeys(match[1] for match in matches.values() if match))
+    return list(dict.fromkeys(match[1] for column in columns if (match := form.fullmatch(column))))
 
 
-def refuse_constant_raters(path: Path, ratings: Mapping[str, NDArray[np.float64]]) -> None:
+def refuse_constant_raters(name: str, ratings: Mapping[str, NDArray[np.float64]]) -> None:
     """ValueError if a rater's column, NaN where there is no rating, has none, or one value only in two rows or more."""
     for column, values in ratings.items():
         given = values[np.isfinite(values)]
         if not len(given):
-            raise ValueError(
-                f"{path.name}, column {column}: no row has a rating. Take the rater's columns out."
-            )
+            raise ValueError(f"{name}, column {column}: no row has a rating. Take the rater's columns out.")
         if len(given) > 1 and given.min() == given.max():
             raise ValueError(
-                f"{path.name}, column {column}: all {len(given)} ratings are {given[0]:g}. A rater who never "
-                "varies correlates with nobody: restore the ratings, or take the rater's columns out."
+                f"{name}, column {column}: all {len(given)} ratings are {given[0]:g}. A rater who never varies "
+                "correlates with nobody: restore the ratings, or take the rater's columns out."
             )
+
+
+def _stripped(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.fillna("").apply(lambda column: column.astype(str).str.strip())
 
 
 def _there(path: Path) -> None:
@@ -443,26 +412,29 @@ def _there(path: Path) -> None:
         raise FileNotFoundError(f"{path} is not there. data/README.md says where it comes from and belongs.")
 
 
-def _no_rows(path: Path) -> ValueError:
-    return ValueError(f"{path.name} has a header and no rows. Fetch the file again.")
+def _no_rows(name: str) -> ValueError:
+    return ValueError(f"{name} has a header and no rows. Fetch the file again.")
 
 
-def _no_csv(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path.name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV.")
+def _no_csv(name: str, error: Exception) -> ValueError:
+    return ValueError(f"{name} is not a whole CSV file: {error}. Fetch it again, or save it as CSV.")
+
+
+def _need(name: str, header: Sequence[str], columns: Iterable[str]) -> None:
+    if missing := [column for column in columns if column not in header]:
+        raise ValueError(
+            f"{name}, row 1 (the header): no column {', '.join(missing[:5])}, only {', '.join(header[:15])}. Name the "
+            "columns as data/README.md lists them."
+        )
 
 
 def _find_columns(
-    path: Path, header: Sequence[str], columns: Collection[str], optional: Collection[str] = ()
+    name: str, header: Sequence[str], columns: Collection[str] | None, optional: Collection[str] = ()
 ) -> list[int]:
     """The places in `header` of the columns to read; ValueError if one is missing, or there twice."""
-    if missing := [column for column in columns if column not in header]:
-        raise ValueError(
-            f"{path.name}, row 1 (the header): no column {', '.join(missing)}, only {', '.join(header[:15])}. "
-            "Name the columns as data/README.md lists them."
-        )
-    places = [place for place, name in enumerate(header) if name in {*columns, *optional}]
+    _need(name, header, columns or ())
+    wanted = header if columns is None else {*columns, *optional}
+    places = [place for place, column in enumerate(header) if column in wanted]
     if twice := [header[place] for place in places if header.count(header[place]) > 1]:
-        raise ValueError(
-            f"{path.name}, row 1 (the header): {twice[0]!r} is there twice. Take one out, or rename it."
-        )
+        raise ValueError(f"{name}, row 1 (the header): {twice[0]!r} is there twice. Rename one.")
     return places

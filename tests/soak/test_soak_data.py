@@ -107,12 +107,10 @@ def test_a_file_that_changes_while_it_is_converted_is_noticed(name, loaded, tmp_
 
 
 def test_loading_leaves_the_data_as_they_are(written, tmp_path):
-    before = {
-        path: (stat.st_size, stat.st_mtime_ns) for path in written.rglob("*") for stat in [os.stat(path)]
-    }
+    def state():
+        return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in written.rglob("*")}
+
+    before = state()
     for name, layout in LAYOUTS.items():
         layout.load(written / name, tmp_path / "cache")
-    after = {
-        path: (stat.st_size, stat.st_mtime_ns) for path in written.rglob("*") for stat in [os.stat(path)]
-    }
-    assert after == before
+    assert state() == before

@@ -27,14 +27,7 @@ TABLES = {
     ("morphset", "Morphset.csv"): ["Subject", "Valence", "Arousal", "Filename", "Emotion Label"],
     ("rafdb", "valence_arousal.csv"): ["name", "valence", "arousal"],
     ("sfew", "valence_arousal.csv"): ["name", "valence", "arousal"],
-    ("manifest", "manifest.csv"): [
-        "path",
-        "split",
-        "valence",
-        "arousal",
-        "rater_1_valence",
-        "rater_3_arousal",
-    ],
+    ("manifest", "manifest.csv"): ["path", "split", "valence", "rater_1_valence", "rater_3_arousal"],
     ("amigos-openface", "External_Annotations.xlsx"): ["UserID", "Segment_Index"],
     ("amigos-openface", "action_units/P01_1.csv"): ["frame", "timestamp", "success", "AU01_r", "AU25_r"],
     ("amigos-json", "External_Annotations.xlsx"): ["Valence_Annotator_1", "Arousal_Annotator_3"],
@@ -148,14 +141,11 @@ OF_ARRAYS = {
     "with code for a header": content(npy(b"__import__('os').abort()")),
 }
 OF_LINES = {
-    name: line(3, text)
-    for name, text in {
-        "text": "many",
-        "NaN": "nan",
-        "blank": "",
-        "no text": "\0\1",
-        "endless": "1" * 10**5,
-    }.items()
+    "text": line(3, "many"),
+    "NaN": line(3, "nan"),
+    "blank": line(3, ""),
+    "no text": line(3, "\0\1"),
+    "endless": line(3, "1" * 10**5),
 }
 OF_TABLES = {
     "no rows": edit(lambda table: table[:0]),

@@ -16,17 +16,7 @@ from paperlib.files import ROOT
 
 # What a reproduction says when a part of it begins; the scoreboard's page comes last.
 PARTS = {"training": "to train, ", "executing": "executing "}
-_NOT_COPIED = (
-    ".git",
-    ".venv",
-    ".cache",
-    "executed",
-    "figures",
-    "tests",
-    ".*_cache",
-    "__pycache__",
-    "*.egg-info",
-)
+_NOT_COPIED = ".git .venv .cache executed figures tests .*_cache __pycache__ *.egg-info".split()
 _MARK = "PAPERLIB_SOAK_TREE"  # in the environment of all that a tree's processes start
 
 
@@ -114,9 +104,8 @@ class Tree:
         """The samples and pages, and all that lies beside these."""
         tops = (self.folder / "notebooks" / "executed", self.figures, self.cache / "samples")
         files = [(path.relative_to(top), path) for top in tops for path in top.rglob("*") if path.is_file()]
-        samples = os.path.relpath(
-            self.cache / "samples", self.folder / "notebooks"
-        ).encode()  # named on a page
+        # named on a page
+        samples = os.path.relpath(self.cache / "samples", self.folder / "notebooks").encode()
         return {str(name): path.read_bytes().replace(samples, b"samples") for name, path in files}
 
 
