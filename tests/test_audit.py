@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import pytest
 import yaml
 
 from paperlib.companion import audit
-from paperlib.companion.audit import Status, findings, intervals, listed, run_audit
+from paperlib.companion.audit import Status, __main__, findings, intervals, listed, run_audit
 from paperlib.companion.audit.intervals import Paper, Range, whole_hits
 from paperlib.companion.published import (
-    ROOT,
     Printed,
     parse,
     read_checks,
@@ -67,23 +65,6 @@ def test_constraints_and_orders(slack, required, ordered):
     )
 
 
-@pytest.mark.parametrize(
-    ("printed", "status"),
-    [("-0.98", Status.MATCHES), ("-1.003", Status.IMPOSSIBLE), ("1.004", Status.IMPOSSIBLE)],
-)
-def test_a_correlation_above_one_is_impossible(printed, status):
-    numbers = [parse(text) for text in ("0.5", printed)]
-    frame = pd.DataFrame(numbers)
-    assert intervals.require(intervals.correlation_slack(frame)) is status
-
-
-def test_three_correlations_that_no_data_have():
-    """a like b, b like c, but a unlike c: 1 + 2 abc - a^2 - b^2 - c^2 is negative."""
-    slack = intervals.smallest_eigenvalue([Printed(0.9, 0.005), Printed(-0.9, 0.005), Printed(0.9, 0.005)])
-    assert slack.point == pytest.approx(1 - 2 * 0.9)
-    assert intervals.require(slack) is Status.IMPOSSIBLE
-
-
 def test_the_variance_cap_is_met_by_the_regression_line():
     target, x = np.random.default_rng(0).normal(size=(2, 500))
     slope, intercept = np.polyfit(x + target, target, 1)
@@ -97,15 +78,10 @@ def test_the_variance_cap_is_met_by_the_regression_line():
     ("printed", "half", "n", "per", "possible"),
     [
         (58.62, 0.005, 406, 100, [238]),
-        (58.70, 0.005, 406, 100, []),  # between 238 and 239
-        (58.70, 0.005, 1218, 100, [715]),
         (47.82, 0.005, 1218, 100, []),  # 582 / 1218 = 47.78, 583 / 1218 = 47.87
-        (50.30, 0.005, 1218, 100, []),  # 612 / 1218 = 50.25, 613 / 1218 = 50.33
-        (59.90, 0.005, 2030, 100, [1216]),
         (84.38, 0.005, 9204, 100, [7766]),
         (0.6048, 0.00005, 4000, 1, [2419]),  # 0.60475
         (0.6046, 0.00005, 4000, 1, []),  # between 2418, 0.6045, and 2419
-        (0.5715, 0.00005, 3999, 1, []),  # 2285 / 3999 = 0.57139, 2286 / 3999 = 0.57164
     ],
 )
 def test_whole_numbers_of_pictures(printed, half, n, per, possible):
@@ -224,15 +200,11 @@ def test_a_step_is_held_to_the_papers_words_alone(words, points, status):
 
 # Every paper
 
-KNOWN = (
-    Path(__file__).parent / "audit"
-)  # typed from the papers and worked out apart from the CSV files and the audit
-
 
 def known(name):
-    return list(
-        pd.read_csv(KNOWN / name, dtype=str, keep_default_na=False).itertuples(index=False, name=None)
-    )
+    """What was typed from the papers and worked out apart from the CSV files and the audit."""
+    frame = pd.read_csv(Path(__file__).parent / "audit" / name, dtype=str, keep_default_na=False)
+    return list(frame.itertuples(index=False, name=None))
 
 
 @pytest.mark.parametrize(("key", "check", "words", "status", "recomputed", "by_hand"), known("findings.csv"))
@@ -287,10 +259,6 @@ def test_a_contradiction_is_counted_once(audited, key, contradicted):
     assert sorted(against["id"]) == sorted(contradicted.split())
 
 
-def test_every_status_is_reached(audited):
-    assert set(audited["status"]) == set(map(str, Status))
-
-
 def test_an_unknown_paper_is_named():
     with pytest.raises(ValueError, match="no audit for nobody1999; there is one for .*foteinopoulou2021"):
         run_audit(["nobody1999"])
@@ -311,9 +279,9 @@ def test_cells_that_no_check_mentions_are_listed(monkeypatch):
     assert set(found["status"]) == {Status.NOT_CHECKABLE}
 
 
-def test_the_page_is_printed_and_saved(tmp_path):
-    path = tmp_path / "audit.csv"
-    command = [sys.executable, "-m", "paperlib.companion.audit", "foteinopoulou2021", "--csv", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT.parent.parent, check=True)
-    assert "foteinopoulou2021/table3\n  [" in done.stdout
-    assert len(pd.read_csv(path)) == done.stdout.count("\n  [")
+def test_the_page_is_printed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["audit", "foteinopoulou2021"])
+    __main__.main()
+    printed = capsys.readouterr().out
+    assert "foteinopoulou2021/table3\n  [" in printed
+    assert printed.count("\n  [") == len(findings("foteinopoulou2021"))

@@ -28,13 +28,7 @@ from paperlib.inference import crop_face
 from paperlib.labels import EXPRESSIONS, refuse_rare
 from paperlib.models.backbones import build_backbone
 from paperlib.models.dual_domain import DualDomainNet
-from paperlib.models.emofan import (
-    EmoFAN,
-    freeze_alignment,
-    landmarks_from_heatmaps,
-    nme,
-    target_heatmaps,
-)
+from paperlib.models.emofan import EmoFAN, freeze_alignment, landmarks_from_heatmaps, nme, target_heatmaps
 from paperlib.tasks.dual_domain import distorted
 from paperlib.tasks.label_variance import one_rating
 from paperlib.tracks import Track

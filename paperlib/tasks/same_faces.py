@@ -31,10 +31,7 @@ from paperlib.tasks.noisy_labels import CLASSES, learn
 from paperlib.tracks import Track
 from paperlib.training import Schedule
 
-MOST = {
-    "smoke": (400, 200),
-    "full": (15_000, 3_000),
-}  # faces to train and to test; a data set may have fewer
+MOST = {"smoke": (400, 200), "full": (15_000, 3_000)}  # faces to train and to test; a data set may have fewer
 # What each method is told of a training face beside one source's category.
 TOLD = {
     "plain network": "nothing",
@@ -163,9 +160,7 @@ def _method(parts: Problem, settings: Mapping[str, Any], seed: int) -> Expressio
     torch.manual_seed(seed)
     images = parts.faces.images
     backbone, features = build_backbone(
-        settings["backbone"],
-        channels=1 if images.ndim == 3 else 3,
-        mirrored=settings.get("mirrored", False),
+        settings["backbone"], channels=1 if images.ndim == 3 else 3, mirrored=settings.get("mirrored", False)
     )
     n, method = len(parts.label), settings["method"]
     match method:

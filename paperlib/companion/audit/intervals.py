@@ -118,14 +118,6 @@ class Paper:
 # Picking printed numbers
 
 
-def pick(frame: pd.DataFrame, **where: str) -> Printed:
-    """The one printed number of a `read_table` frame whose columns equal `where`."""
-    rows = select(frame, **where)
-    if len(rows) != 1:
-        raise ValueError(f"{len(rows)} printed numbers, not one, have {where}")
-    return Printed(float(rows["value"].iloc[0]), float(rows["half_unit"].iloc[0]))
-
-
 def select(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
     """The rows of a `read_table` frame whose columns equal `where`."""
     return frame[np.logical_and.reduce([frame[column] == value for column, value in where.items()])]
@@ -195,27 +187,6 @@ def truth(holds: bool, otherwise: Status = Status.DIFFERS) -> Status:
 
 def joined(values: Iterable[object]) -> str:
     return "; ".join(map(str, values))
-
-
-# Constraints and statistics
-
-
-def correlation_slack(frame: pd.DataFrame) -> Range:
-    """1 - max |r|, for `require`."""
-    return Range(*(1 - (frame["value"].abs() + side * frame["half_unit"]).max() for side in (1, 0, -1)))
-
-
-def smallest_eigenvalue(off_diagonal: Iterable[Printed]) -> Range:
-    """Of the correlation matrix with this upper triangle, row by row; negative if no data can have it."""
-    r = tuple(off_diagonal)
-    n = round((1 + np.sqrt(1 + 8 * len(r))) / 2)
-
-    def smallest(*values: float) -> float:
-        matrix = np.eye(n)
-        matrix[np.triu_indices(n, 1)] = values
-        return np.linalg.eigvalsh(matrix, UPLO="U")[0]
-
-    return propagate(smallest, *r)
 
 
 def largest_target_variance(mse: float, pcc: float) -> float:

@@ -18,7 +18,6 @@ from paperlib.companion.audit.intervals import (
     exceeds_zero,
     joined,
     judge,
-    pick,
     propagate,
     select,
     truth,
@@ -160,7 +159,7 @@ def best_of_tables() -> Iterator[Result]:
         leads, sure, fill = {}, [], {"number": table}
         for column, of in frame.groupby("column", sort=False):
             best = str(of[of["row"] != OURS].sort_values("value")["row"].iloc[-1])
-            pair = [pick(of, row=row) for row in (OURS, best)]
+            pair = [PAPER.number(f"{table}: {row} | {column}") for row in (OURS, best)]
             gap = leads[f"{column} {best}"] = difference(*pair)
             if n := PICTURES.get(str(column)):
                 variance = sum(x.value * (FULL - x.value) / n for x in pair)
@@ -220,13 +219,6 @@ def factor_reach() -> Iterator[Result]:
     yield Result("factor-reach", "learnt with the network", found, Status.NOT_CHECKABLE, fill=fill)
 
 
-def scores_level() -> Iterator[Result]:
-    score, predicted = np.array([0.8, 0.4]), np.array([[0.9, 0.1], [0.3, 0.7]])
-    full, small = (s @ predicted / s.sum() for s in (score, score / 1000))
-    found = f"scores 0.8, 0.4: {full.round(2)}; a thousandth of them: {small.round(2)}"
-    yield Result("scores-level", "equations 3 to 5", found, Status.NOT_CHECKABLE)
-
-
 CHECKS = (
     lost_digit,
     beyond_chance,
@@ -236,5 +228,4 @@ CHECKS = (
     best_of_tables,
     factor,
     factor_reach,
-    scores_level,
 )
