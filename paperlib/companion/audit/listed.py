@@ -52,6 +52,12 @@ from paperlib.companion.audit.intervals import (
     worst,
 )
 from paperlib.companion.published import ROOT, Printed
+from paperlib.labels import EXPRESSIONS, is_noisy
+
+
+def _is_noisy(category: str, valence: float, arousal: float) -> bool:
+    return bool(is_noisy([EXPRESSIONS.index(category)], [[valence, arousal]])[0])
+
 
 _REFERENCE = re.compile(r"\[([^\[\]]+)\]")
 _NAMES = {
@@ -69,7 +75,7 @@ _NAMES = {
     "joined": joined,
     "floor": np.floor,
     "eigvalsh": np.linalg.eigvalsh,
-    "Range": Range,
+    "is_noisy": _is_noisy,
     "largest_target_variance": intervals.largest_target_variance,
 }
 _KEYS = frozenset(
