@@ -128,7 +128,7 @@ class Gold:
             if record.truth is not None:
                 deviation = np.sqrt(record.truth.variance[item, d].astype(np.float64))
                 true[dimension] = _like(deviation, deviation[dev], label[dimension, "σ"][dev])
-        of = {"item": item, "recording": record.recording[owner], "unit": record.pair[owner]}
+        of: dict[str, Any] = {"item": item, "recording": record.recording[owner], "unit": record.pair[owner]}
         return cls(**of, partition=partition, label=label, true=true, rate=record.rate)
 
     def at(self, dimension: str, target: str, partition: str) -> Trace:
@@ -161,7 +161,7 @@ class Predicted:
             centred = self.by_step["centring"][partition] if self.by_step and whole else np.nan
             true = gold.true[self.dimension][there] if self.target == "σ" else np.nan
             frames = {k: getattr(gold, k)[there] for k in ("recording", "unit", "item")}
-            said = {"label": gold.at(self.dimension, self.target, partition)}
+            said: dict[str, Any] = {"label": gold.at(self.dimension, self.target, partition)}
             said |= {"prediction": self.final[partition], "centred": centred, "true": true}
             parts.append(pd.DataFrame({"partition": partition, **frames, **said}))
         keys = {k: getattr(self, k) for k in ("modality", "task", "dimension", "target")}

@@ -101,6 +101,7 @@ def _faces(parts: Problem) -> pd.DataFrame:
     `half` is 0 or 1, by lot of the units: temperatures are fitted on the other half.
     """
     faces, rows = parts.faces, parts.test
+    assert faces.expression is not None and faces.votes is not None and faces.ratings is not None
     found = _keys(parts, rows) | {"category": faces.expression[rows]}
     names, which = np.unique(found["unit"], return_inverse=True)
     half = np.random.default_rng(0).permutation(len(names)) < len(names) // 2
