@@ -19,19 +19,8 @@ from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset, te
 Load = TypeVar("Load", bound=Callable[..., Any])
 
 TRACKS = (
-    "twin",
-    "ferplus",
-    "affectnet",
-    "affwild",
-    "afewva",
-    "morphset",
-    "rafdb",
-    "sfew",
-    "amigos",
-    "sewa",
-    "recordings",
-    "studyforrest",
-    "manifest",
+    *("twin", "ferplus", "affectnet", "affwild", "afewva", "morphset", "rafdb", "sfew"),
+    *("amigos", "sewa", "recordings", "studyforrest", "manifest"),
 )
 PROFILES = ("smoke", "full", "paper")
 
@@ -46,7 +35,7 @@ TWIN_PORTRAITS = {"smoke": (600, 64), "full": (6_000, 96), "paper": (60_000, 256
 PICTURE_SIZE = {"smoke": (48, 1), "full": (64, 1), "paper": (224, 3)}  # pixels, channels
 
 
-# the state of a track's files when this process, or its parent, first looked
+# The state of a track's files when this process, or its parent, first looked.
 _VERSIONS: dict[Track, str] = {}
 
 
@@ -103,8 +92,8 @@ class Track:
             case "ferplus":
                 return data.load_ferplus(root, protocol="named", cache=cache)
             case "affectnet" | "rafdb" | "sfew" | "manifest":
-                load: Callable[..., FaceSet] = getattr(data, f"load_{self.name}")
                 size, channels = PICTURE_SIZE[self.profile]
+                load = getattr(data, f"load_{self.name}")
                 return load(root, size=size, channels=channels, cache=cache)
         return None
 
@@ -129,10 +118,8 @@ class Track:
         """The track's "faces" (as AffectNet), "videos" (Aff-Wild), "morphs" (MorphSet); None where it has none.
 
         "portraits" are faces with room around them, for networks that crop by landmarks, and "clips" (AFEW-VA) a small
-        set of such without split. On the twin all are generated apart from `faces()`, each with its data set's
-        peculiarities. Frames of videos come in a random order: in their own, a batch would hold few videos, and its
-        statistics be theirs. AFEW-VA has no split: of five folds without a common actor, one is the test and one the
-        validation.
+        set of such without split. Frames of videos come in a random order, or a batch would hold few videos. AFEW-VA
+        has no split: of five folds without a common actor, one is the test and one the validation.
         """
         faces = _loaded_of_kind(self, kind)
         return None if faces is None else as_kind(faces, self.name, kind)
@@ -165,8 +152,7 @@ class Track:
                 pairs, seconds = TWIN_CHATS[self.profile]
                 return twin_recordings.make_recordings(pairs, seconds=seconds)
             case "sewa" | "recordings" | "studyforrest":
-                load: Callable[..., RecordingSet] = getattr(data, f"load_{self.name}")
-                return load(Path(self.root), cache=_cache())
+                return getattr(data, f"load_{self.name}")(Path(self.root), cache=_cache())
         return None
 
     @_kept(4)
@@ -181,11 +167,7 @@ class Track:
 
 
 def versions() -> dict[Track, str]:
-    """The state of the files of every track that was loaded, when this process first looked.
-
-    What is loaded later must come from the same files, or numbers of two versions of the data would share a page, and a
-    run of one stand under the fingerprint of the other.
-    """
+    """The state of the files of every track that was loaded; what is loaded later must come from the same."""
     return dict(_VERSIONS)
 
 
@@ -195,11 +177,7 @@ def expect(known: Mapping[Track, str]) -> None:
 
 
 def check_unchanged(track: Track) -> None:
-    """Are a track's files those that this process, or its parent, first saw?
-
-    Raises:
-        RuntimeError: they are not.
-    """
+    """RuntimeError if a track's files are not those that this process, or its parent, first saw."""
     if track in _VERSIONS and _state(track) != _VERSIONS[track]:
         raise RuntimeError(
             f"the files of track {track.name} changed while they were used. What is finished was made of the older "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,16 +11,14 @@ import pytest
 import yaml
 
 from paperlib.companion import audit
-from paperlib.companion.audit import Status, findings, intervals, listed, run_audit
+from paperlib.companion.audit import Status, __main__, findings, intervals, listed, run_audit
 from paperlib.companion.audit.intervals import Paper, Range, whole_hits
 from paperlib.companion.published import (
-    ROOT,
     Printed,
     parse,
     read_checks,
     read_claims,
     read_table,
-    table_numbers,
 )
 
 # Intervals and statuses
@@ -67,23 +64,6 @@ def test_constraints_and_orders(slack, required, ordered):
     )
 
 
-@pytest.mark.parametrize(
-    ("printed", "status"),
-    [("-0.98", Status.MATCHES), ("-1.003", Status.IMPOSSIBLE), ("1.004", Status.IMPOSSIBLE)],
-)
-def test_a_correlation_above_one_is_impossible(printed, status):
-    numbers = [parse(text) for text in ("0.5", printed)]
-    frame = pd.DataFrame(numbers)
-    assert intervals.require(intervals.correlation_slack(frame)) is status
-
-
-def test_three_correlations_that_no_data_have():
-    """a like b, b like c, but a unlike c: 1 + 2 abc - a^2 - b^2 - c^2 is negative."""
-    slack = intervals.smallest_eigenvalue([Printed(0.9, 0.005), Printed(-0.9, 0.005), Printed(0.9, 0.005)])
-    assert slack.point == pytest.approx(1 - 2 * 0.9)
-    assert intervals.require(slack) is Status.IMPOSSIBLE
-
-
 def test_the_variance_cap_is_met_by_the_regression_line():
     target, x = np.random.default_rng(0).normal(size=(2, 500))
     slope, intercept = np.polyfit(x + target, target, 1)
@@ -97,15 +77,10 @@ def test_the_variance_cap_is_met_by_the_regression_line():
     ("printed", "half", "n", "per", "possible"),
     [
         (58.62, 0.005, 406, 100, [238]),
-        (58.70, 0.005, 406, 100, []),  # between 238 and 239
-        (58.70, 0.005, 1218, 100, [715]),
         (47.82, 0.005, 1218, 100, []),  # 582 / 1218 = 47.78, 583 / 1218 = 47.87
-        (50.30, 0.005, 1218, 100, []),  # 612 / 1218 = 50.25, 613 / 1218 = 50.33
-        (59.90, 0.005, 2030, 100, [1216]),
         (84.38, 0.005, 9204, 100, [7766]),
         (0.6048, 0.00005, 4000, 1, [2419]),  # 0.60475
         (0.6046, 0.00005, 4000, 1, []),  # between 2418, 0.6045, and 2419
-        (0.5715, 0.00005, 3999, 1, []),  # 2285 / 3999 = 0.57139, 2286 / 3999 = 0.57164
     ],
 )
 def test_whole_numbers_of_pictures(printed, half, n, per, possible):
@@ -124,9 +99,7 @@ def test_a_number_has_a_name():
     assert PAPER.number("foteinopoulou2021/4: wideResNet | pcc valence").value == 0.5979
     assert PAPER.rows("4") == ["(i)", "(ii)", "(iii)", "(iv)", "(v)"]
     assert len(PAPER.rows("3")) == 11 and len(PAPER.rows("3 | SFEW")) == 5
-    with pytest.raises(
-        ValueError, match="2 printed numbers of le2023, not one, are named '1: 30% LDLVA | SFEW'"
-    ):
+    with pytest.raises(ValueError, match="2 printed numbers of le2023, not one, are named '1: 30% LDLVA"):
         PAPER.number("1: 30% LDLVA | SFEW")
 
 
@@ -137,102 +110,30 @@ def test_a_formula_is_a_range_over_what_rounds_to_the_printed_numbers():
     assert (lead.low, lead.high) == pytest.approx((100 * (1 - 38.515 / 50.25), 100 * (1 - 38.505 / 50.35)))
 
 
-def made(tmp_path, monkeypatch, **entries):
-    """The results of an audit.yaml with these entries for le2023."""
-    (tmp_path / "le2023").mkdir(exist_ok=True)
-    (tmp_path / "le2023" / "audit.yaml").write_text(yaml.safe_dump(entries), encoding="utf-8")
-    monkeypatch.setattr(listed, "ROOT", tmp_path)
-    return list(listed.results_of(PAPER))
-
-
-@pytest.mark.parametrize(
-    ("entry", "status", "found"),
-    [
-        ({"let": {"value": f"{LDLVA} - {BASELINE}"}, "equals": "12", "found": "{value:.2f}"}, "DIFFERS", "11.79"),
-        ({"let": {"value": f"{LDLVA} - {BASELINE}"}, "equals": "11.8 ± 0.05", "found": "{value}"}, "MATCHES",
-         "11.79 (11.73 to 11.84)"),
-        ({"let": {"gap": f"{BASELINE} - {LDLVA}"}, "above": "gap", "found": BASELINE}, "DIFFERS", "38.51"),
-        ({"let": {"gap": f"{BASELINE} - {LDLVA}"}, "at least": ["gap"], "tried": True}, "OURS", ""),
-        ({"status": "not checkable", "found": "[0, 1]"}, "NOT_CHECKABLE", "[0, 1]"),
-        ({"over": {"share": ["10%", "30%"]}, "let": {"x": "[1: {share} SCN | SFEW accuracy]"}, "name": "{share}",
-          "when": "x.point > 45", "whole": {"most": "max(x, key=point)"}, "true": "holds == all",
-          "found": "{holds} of {all}{those:: }{rest:; not: }, most {most:g}"}, "DIFFERS",
-         "1 of 2: 10%; not: 30%, most 49.51"),
-        ({"over": {"row": "table 4"}, "only": "row != '(v)'", "let": {"x": "[4: {row} | RAF-DB (original)]"},
-          "say": "{row} {x:.0f}", "status": "ours"}, "OURS", "(i) 87; (ii) 89; (iii) 90; (iv) 89"),
-        ({"compare": ["4: (iii)", "4: (iv)"], "words": "all metrics", "found": "{change}"}, "DIFFERS",
-         "0 better, 0 equal, 2 worse: RAF-DB (original) -0.26, RAF-DB (30% noise) -0.82"),
-    ],
-)  # fmt: skip
-def test_each_kind_of_check(tmp_path, monkeypatch, entry, status, found):
-    (result,) = made(tmp_path, monkeypatch, one=entry)
-    assert (result.status, result.recomputed.replace("2 worse; worse", "2 worse")) == (Status[status], found)
-
-
-def test_a_check_is_made_for_each_combination(tmp_path, monkeypatch):
-    entry = {"for": {"set": [{"data": "SFEW"}, {"data": "RAF-DB"}], "share": ["10%"]}, "status": "ours"}
-    entry |= {
-        "printed": "[1: {share} SCN | {data} accuracy]",
-        "cells": [{"table": 2, "row": ["AIR"], "column": "{data}"}],
-    }
-    results = made(tmp_path, monkeypatch, **{"of-{data}": [entry]})
-    assert [result.id for result in results] == ["of-SFEW", "of-RAF-DB"]
-    assert [result.printed for result in results] == [
-        PAPER.printed(f"1: 10% SCN | {data} accuracy") for data in ("SFEW", "RAF-DB")
-    ]
-    assert results[0].cells == ["table2: AIR | SFEW | accuracy"]
-
-
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
         ({"letting": {}}, "audit.yaml, bad, entry 1: no such key: letting"),
-        (
-            {"let": {"x": "[4: (vi) | RAF-DB (original)]"}},
-            "bad, entry 1: .*0 printed numbers of le2023, not one",
-        ),
+        ({"let": {"x": "[4: (vi) | RAF-DB (original)]"}}, "bad, entry 1: .*0 printed numbers of le2023"),
         ({"let": {"x": "nothing - 1"}}, "bad, entry 1: .*'nothing' is not defined"),
-        ({"let": {"x": "1"}, "above": "y"}, "bad, entry 1: KeyError"),
-        ({"found": "{lost}", "status": "ours"}, "bad, entry 1: KeyError"),
         ({"status": "perhaps"}, "bad, entry 1: KeyError"),
     ],
 )
 def test_a_bad_entry_is_named(tmp_path, monkeypatch, entry, message):
+    (tmp_path / "le2023").mkdir()
+    (tmp_path / "le2023" / "audit.yaml").write_text(yaml.safe_dump({"bad": entry}), encoding="utf-8")
+    monkeypatch.setattr(listed, "ROOT", tmp_path)
     with pytest.raises(ValueError, match=message):
-        made(tmp_path, monkeypatch, bad=entry)
-
-
-@pytest.mark.parametrize(
-    ("words", "points", "status"),
-    [
-        ("", (-0.1, -0.1), Status.OURS),
-        ("an improvement", (0.1, 0.1, -0.1), Status.MATCHES),
-        ("an improvement", (0.1, 0.0, -0.1), Status.DIFFERS),
-        ("a large improvement", (0.1, 0.1, -0.1), Status.MATCHES),
-        ("a large improvement", (0.1, 0.1, 0.0, -0.1), Status.DIFFERS),
-        ("all metrics", (0.1, 0.1, 0.1), Status.MATCHES),
-        ("all metrics", (0.1, 0.1, -0.1), Status.DIFFERS),
-        ("all metrics", (0.1, 0.1, 0.0), Status.DIFFERS),
-        ("an improvement in the metrics", (0.1, 0.1, 0.0), Status.MATCHES),
-        ("without degrading", (0.1, 0.0), Status.MATCHES),
-    ],
-)
-def test_a_step_is_held_to_the_papers_words_alone(words, points, status):
-    change = listed.Comparison({str(i): Range(x, x, x) for i, x in enumerate(points)})
-    assert listed.as_worded(words, change) is status
+        list(listed.results_of(PAPER))
 
 
 # Every paper
 
-KNOWN = (
-    Path(__file__).parent / "audit"
-)  # typed from the papers and worked out apart from the CSV files and the audit
-
 
 def known(name):
-    return list(
-        pd.read_csv(KNOWN / name, dtype=str, keep_default_na=False).itertuples(index=False, name=None)
-    )
+    """What was typed from the papers and worked out apart from the CSV files and the audit."""
+    frame = pd.read_csv(Path(__file__).parent / "audit" / name, dtype=str, keep_default_na=False)
+    return list(frame.itertuples(index=False, name=None))
 
 
 @pytest.mark.parametrize(("key", "check", "words", "status", "recomputed", "by_hand"), known("findings.csv"))
@@ -260,9 +161,7 @@ def test_everything_printed_is_accounted_for(audited, key):
     found = audited[audited["key"] == key]
     named = {name: set(found[name].str.split("; ").explode()) - {""} for name in ("cells", "claims")}
     claims = read_claims(key)
-    assert named["cells"] == {
-        cell for number in table_numbers(key) for cell in read_table(key, number)["cell"]
-    }
+    assert named["cells"] == {cell for frame in Paper(key).tables.values() for cell in frame["cell"]}
     assert named["claims"] == set(claims.index[claims["kind"] != "reproduction"])
     assert set(read_checks(key).index) == set(found["id"]) - {"not-constrained"}
     assert found["artefact"].str.startswith(f"{key}/").all() and found["note"].str.endswith(".").all()
@@ -287,10 +186,6 @@ def test_a_contradiction_is_counted_once(audited, key, contradicted):
     assert sorted(against["id"]) == sorted(contradicted.split())
 
 
-def test_every_status_is_reached(audited):
-    assert set(audited["status"]) == set(map(str, Status))
-
-
 def test_an_unknown_paper_is_named():
     with pytest.raises(ValueError, match="no audit for nobody1999; there is one for .*foteinopoulou2021"):
         run_audit(["nobody1999"])
@@ -303,17 +198,9 @@ def test_a_check_without_words_is_named(monkeypatch):
         findings("han2017")
 
 
-def test_cells_that_no_check_mentions_are_listed(monkeypatch):
-    monkeypatch.setattr(audit, "_programs", lambda key: ())
-    monkeypatch.setattr(audit, "results_of", lambda paper: iter(()))
-    found = findings("foteinopoulou2021")
-    assert found["cells"].str.split("; ").str.len().tolist() == [18, 2, 10, 24, 12]
-    assert set(found["status"]) == {Status.NOT_CHECKABLE}
-
-
-def test_the_page_is_printed_and_saved(tmp_path):
-    path = tmp_path / "audit.csv"
-    command = [sys.executable, "-m", "paperlib.companion.audit", "foteinopoulou2021", "--csv", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT.parent.parent, check=True)
-    assert "foteinopoulou2021/table3\n  [" in done.stdout
-    assert len(pd.read_csv(path)) == done.stdout.count("\n  [")
+def test_the_page_is_printed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["audit", "foteinopoulou2021"])
+    __main__.main()
+    printed = capsys.readouterr().out
+    assert "foteinopoulou2021/table3\n  [" in printed
+    assert printed.count("\n  [") == len(findings("foteinopoulou2021"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paperlib import metrics
-from paperlib.companion.audit import foteinopoulou2021, han2017, toisoul2021
+from paperlib.companion.audit import han2017, toisoul2021
 from paperlib.companion.published import Printed
 
 
@@ -31,9 +31,8 @@ def scores(predicted, truth, half_unit=0.0, places=16):
 def test_the_spread_is_both_variances_and_the_squared_bias(simulated):
     for predicted, truth in simulated[:20]:
         expected = predicted.var() + truth.var() + (predicted.mean() - truth.mean()) ** 2
-        assert han2017.spread(metrics.rmse(predicted, truth), metrics.ccc(predicted, truth)) == pytest.approx(
-            expected
-        )
+        spread = han2017.spread(metrics.rmse(predicted, truth), metrics.ccc(predicted, truth))
+        assert spread == pytest.approx(expected)
 
 
 def test_the_labels_deviation_lies_within_the_bounds(simulated):
@@ -59,22 +58,10 @@ def test_the_bounds_are_met_without_rounding():
 def test_the_upper_bound_peaks_within_the_rounding_of_ccc():
     """Where CCC may be 2 PCC^2 / (1 + PCC^2) the cap is that of PCC and RMSE alone: 0.3 / sqrt(1 - 0.25)."""
     pcc, rmse = Printed(0.5, 0.0), Printed(0.3, 0.0)
-    with_ccc = toisoul2021.deviation_bounds(rmse, pcc, Printed(0.4, 0.005))  # 2 * 0.25 / 1.25
-    assert (
-        with_ccc[1]
-        == pytest.approx(toisoul2021.deviation_bounds(rmse, pcc)[1])
-        == pytest.approx(0.3 / 0.75**0.5)
-    )
+    for ccc in (Printed(0.4, 0.005), None):  # 2 * 0.25 / 1.25
+        assert toisoul2021.deviation_bounds(rmse, pcc, ccc)[1] == pytest.approx(0.3 / 0.75**0.5)
     exact = [Printed(x, 0.0) for x in (0.3, 0.64, 0.64)]  # CCC is PCC: half of the spread, 0.09 / 0.36 / 2
     assert toisoul2021.deviation_bounds(*exact) == pytest.approx((0.125**0.5,) * 2)
-
-
-def test_against_a_constant():
-    """ResNet-18's 0.43 on AFEW-VA, where labels deviate by 0.3 at most, and EmoFAN's 0.23, where by 0.248 or more."""
-    low, high, *_ = toisoul2021.label_deviation("AFEW-VA", "valence")
-    worse = toisoul2021.constant_ratio("3: ResNet-18", "valence", low, high)
-    assert worse[0] == pytest.approx(0.425 / high) and worse[0] > 1.4
-    assert toisoul2021.constant_ratio("3: Ours", "valence", low, high)[1] < 1
 
 
 def test_a_fit_gives_the_deviation_of_its_gold_standard_away(simulated):
@@ -105,29 +92,3 @@ def test_an_input_times_a_constant_multiplies_its_covariance(simulated):
 def test_the_cap_on_test_is_below_what_each_row_allows():
     # fused single, valence: 0.102^2 / 0.522 = 0.019931; half of it (1 + sqrt(1 - 0.478^2)) is the square of 0.1368
     assert han2017.deviation_cap("E(V)").point == pytest.approx(0.1368, abs=5e-5)
-
-
-def test_the_loss_jumps_by_half_the_log_variance():
-    for variance in (0.1, 1.0, 3.0):
-        jump = foteinopoulou2021.far(1, variance) - foteinopoulou2021.near(1, variance)
-        assert jump == pytest.approx(np.log(variance) / 2)
-
-
-def test_averages_over_recordings_break_the_order_by_a_negative_correlation():
-    """As SEWA's baseline has it: CCC pulls the recording that went wrong towards 0."""
-    truth = np.array([-1.0, -0.5, 0.5, 1.0])
-    pcc, ccc = ([metric(x * truth, truth) for x in (0.9, -0.1)] for metric in (metrics.pcc, metrics.ccc))
-    assert pcc == pytest.approx([1, -1]) and ccc == pytest.approx([1.8 / 1.81, -0.2 / 1.01])
-    assert np.mean(ccc) > np.mean(pcc)
-
-
-def test_where_accuracies_are_whole_numbers_of_pictures(audited):
-    """SFEW's 7 of 12 means are of no three runs; 45.98 is 560 hits, of which 180, 187 and 193 have an error of 0.93."""
-    frame = audited[audited["key"] == "le2023"].set_index("id")["recomputed"]
-    assert frame["granularity"].iloc[2].startswith("7 of 12 impossible: 10% RUL 47.82")
-    assert frame["granularity-other"].iloc[1].endswith("SFEW 0 of 1 as 1, 0 of 1 as 3")
-    assert frame["spreads"].startswith("error, divisor 2: 2 of 5; error, divisor 3: 4 of 5")
-    points, rival, share, _ = frame["growing-margin"]
-    assert points.startswith("AffectNet 4.23 to 5.52 to 5.63; RAF-DB 4.70 to 4.92 to 6.93")
-    assert "AffectNet 1.48 to 2.15 to 1.80" in rival  # 64.37 - 62.89, 63.89 - 61.74, 62.57 - 60.77
-    assert "RAF-DB 28.11 to 27.17 to 32.87" in share  # 4.70 / 16.72, 4.92 / 18.11, 6.93 / 21.08

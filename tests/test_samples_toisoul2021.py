@@ -15,11 +15,10 @@ from paperlib.companion.measures import between, ccc
 from paperlib.companion.plan import read_plan
 from paperlib.companion.runs import Result, run_missing
 from paperlib.companion.samples import toisoul2021 as samples
-from paperlib.labels import EXPRESSIONS, is_noisy
+from paperlib.labels import is_noisy
 from paperlib.tasks import emofan
 from paperlib.tracks import Track
 from paperlib.twin import make_faces
-from paperlib.twin.prototypes import CIRCUMPLEX
 
 SMOKE = Track(profile="smoke")
 
@@ -62,20 +61,11 @@ def test_a_row_changes_what_its_letters_say():
     assert changed("EmoFAN", "F+R+C+A+S+D", "F+R+C+A+S") == {"teacher", "teaches"}
     assert changed("EmoFAN", "F+R+C+A, alignment trained on", "F+R+C+A") == {"frozen", "teaches"}
     assert changed("EmoFAN", "F+R+C+A+D, labels replaced", "F+R+C+A+D") == {"distil"}
-    assert rows["EmoFAN", "F+R"] | {"network": "", "attention": 0} == rows["ResNet-18", "F+R"] | {
-        "network": "",
-        "attention": 0,
-    }
+    kind = {"network": "", "attention": 0}
+    assert rows["EmoFAN", "F+R"] | kind == rows["ResNet-18", "F+R"] | kind
 
 
 # of each face
-
-
-def test_two_voters_and_one_with_the_others_by_hand():
-    votes = np.array([[2.0, 1, 0], [1, 1, 1], [3, 0, 0], [1, 0, 0]])
-    assert_allclose(samples.two_agree(votes), [1 / 3, 0, 1, np.nan])
-    # the lone voter of the first face stands against two, each of the two against one and one, a tie
-    assert_allclose(samples.one_of_most(votes), [(0.5 + 0.5 + 0) / 3, 0, 1, np.nan])
 
 
 @given(st.lists(st.integers(0, 4), min_size=3, max_size=3).filter(lambda v: sum(v) > 1))
@@ -86,10 +76,9 @@ def test_votes_agree_as_every_voter_does(counts):
     for i, own in enumerate(voters):
         rest = np.bincount(np.delete(voters, i), minlength=3)
         most.append((rest[own] == rest.max()) / (rest == rest.max()).sum())
-    votes = np.array([counts], float)
-    assert_allclose(
-        [samples.two_agree(votes)[0], samples.one_of_most(votes)[0]], [np.mean(same), np.mean(most)]
-    )
+    votes = np.array([counts, [1, 0, 0]], float)  # a lone voter has none to agree with
+    assert_allclose(samples.two_agree(votes), [np.mean(same), np.nan])
+    assert_allclose(samples.one_of_most(votes), [np.mean(most), np.nan])
 
 
 def test_a_category_that_ties_counts_its_share():
@@ -102,11 +91,6 @@ def test_labels_are_smoothed_by_the_weight_that_brings_them_nearest(rng):
     hard = np.eye(4)[share.argmax(axis=1)]
     off = [np.square(hard + w * (1 / 4 - hard) - share).mean() for w in np.linspace(0, 1, 1001)]
     assert np.square(samples.smoothed(hard, share) - share).mean() == pytest.approx(min(off), rel=1e-4)
-
-
-def test_votes_are_told_by_their_place():
-    places = np.array([CIRCUMPLEX[name] for name in EXPRESSIONS], np.float32)
-    assert_array_equal(samples.voted(places), np.arange(8))
 
 
 def test_a_measure_between_raters_is_its_mean_over_pairs_of_the_faces_that_both_rated(rng):

@@ -95,8 +95,10 @@ def test_gold_of_a_frame_is_what_was_said_a_delay_later(on, made):
         for d in range(2):
             said = evaluator_weighted_estimate(record.ratings[record.rows(i), :, d])
             assert_array_equal(parts.gold[parts.rows(i), 0, d], said[DELAY:])
-    # what was said a delay later is what went on: sigma exactly, E but for the raters' weights
-    assert_allclose(parts.gold[:, 1] * (parts.high - parts.low) + parts.low, unsure, atol=1e-6)
+    # what was said a delay later is what went on: sigma but for its scale, E but for the raters' weights
+    train = unsure[parts.frames_of("train")]
+    scaled = (unsure - train.min(axis=0)) / np.ptp(train, axis=0)
+    assert_allclose(parts.gold[:, 1], scaled, atol=1e-5)
     assert metrics.ccc(parts.gold[:, 0], felt).min() > 0.99
 
 
@@ -108,8 +110,6 @@ def test_sigma_of_training_lies_in_0_to_1_exactly_whatever_the_others_do(on, mad
     assert_array_equal(sigma.min(axis=0), 0)
     assert_array_equal(sigma.max(axis=0), 1)
     assert parts.gold[parts.rows(7), 1].max() > 1.5
-    s = made[2][1][parts.kept][parts.frames_of("train")]
-    assert_allclose([parts.low, parts.high], [s.min(axis=0), s.max(axis=0)], atol=1e-6)
 
 
 def test_frames_that_fewer_than_two_rated_have_no_uncertainty_and_set_no_extreme(on, made):
@@ -122,13 +122,6 @@ def test_frames_that_fewer_than_two_rated_have_no_uncertainty_and_set_no_extreme
     assert_array_equal(np.flatnonzero(np.isnan(parts.gold[:, 0, 0])), [20])
     sigma = parts.gold[parts.frames_of("train"), 1]
     assert np.nanmin(sigma) == 0 and np.nanmax(sigma) == 1
-
-
-def test_a_track_that_cannot_be_learnt_from_says_why(on):
-    with pytest.raises(ValueError, match="to train, to validate and to test; validation, test has none"):
-        task.problem(on(split=np.array(["train"] * 8)), DELAY)
-    with pytest.raises(ValueError, match="delay must lie in 0 to 74 frames"):
-        task.problem(on(), 75)
 
 
 def test_features_are_standardised_by_training_alone(on, made):
@@ -195,7 +188,6 @@ def test_the_same_seed_gives_the_same_bytes(on, tmp_path):
     first, again, other = (
         task.train(on(), short, seed, tmp_path / f"{k}.ckpt") for k, seed in enumerate((3, 3, 4))
     )
-    assert set(first) == {"validation", "test", "score", "history"}
     assert all(first[name].tobytes() == again[name].tobytes() for name in first)
     assert first["test"].tobytes() != other["test"].tobytes()
 
@@ -217,10 +209,8 @@ def test_unrated_frames_count_in_no_score(on, made, tmp_path):
 
 def test_the_search_finds_the_delay_that_was_put_in(on, tmp_path):
     delays = list(range(0, 25, 5))
-    found = task.search_delay(
-        on(), {"modalities": ["audio", "video"], "delays": delays}, 0, tmp_path / "run.ckpt"
-    )
-    r = found["correlation"]
+    settings = {"modalities": ["audio", "video"], "delays": delays}
+    r = task.search_delay(on(), settings, 0, tmp_path / "run.ckpt")["correlation"]
     assert r.shape == (2, 5, 2)
     # the voice tells arousal alone, the face valence
     assert delays[r[0, :, 1].argmax()] == delays[r[1, :, 0].argmax()] == DELAY
@@ -236,16 +226,8 @@ def alone(ratings):
     [
         (3, alone, "recording 3: one rater rates valence after its first 1 s, labels are moved back by 1 s"),
         (6, lambda r: r[:, :, 1].fill(np.nan), "recording 6: nobody rates arousal after its first 1 s"),
-        (
-            slice(4, 6),
-            lambda r: r[:, :, 0].fill(0.2),
-            "valence, split validation (recordings 4, 5): the raters' mean",
-        ),
-        (
-            slice(0, 4),
-            lambda r: r[:, 1:, 1].__iadd__(r[:, :1, 1] + 0.1 - r[:, 1:, 1]),
-            "arousal, split train",
-        ),
+        (slice(4, 6), lambda r: r[:, :, 0].fill(0.2), "valence, split validation (recordings 4, 5): the rat"),
+        (slice(4), lambda r: np.copyto(r[:, 1:, 1], r[:, :1, 1] + 0.1), "arousal, split train"),
     ],
 )
 def test_recordings_that_cannot_be_learnt_are_named_with_their_dimension(made, i, change, said):
@@ -260,9 +242,7 @@ def test_recordings_that_cannot_be_learnt_are_named_with_their_dimension(made, i
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_recordings_without_a_split_are_told_before_training(made, split):
     record = replace(made[0], split=np.where(made[0].split == split, "train", made[0].split))
-    with pytest.raises(
-        ValueError, match=f"no recording is of the split {split}. Networks are trained, stopped and"
-    ):
+    with pytest.raises(ValueError, match=f"no recording is of the split {split}. Networks are trained"):
         task.check(record, {"delay": DELAY})
 
 

@@ -43,9 +43,7 @@ def test_the_twins_category_is_what_most_raters_chose_and_the_annotators_its_ori
 
 def test_ferplus_takes_its_categories_from_the_official_majority(tmp_path, faces, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        data, "load_ferplus", lambda root, **kwargs: asked.append(kwargs["protocol"]) or faces
-    )
+    monkeypatch.setattr(data, "load_ferplus", lambda *_, protocol, cache: asked.append(protocol) or faces)
     track = Track(name="ferplus", root=str(tmp_path))
     assert track.faces() is faces
     np.testing.assert_array_equal(track.categories().expression, faces.expression)

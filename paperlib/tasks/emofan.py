@@ -28,13 +28,7 @@ from paperlib.inference import crop_face
 from paperlib.labels import EXPRESSIONS, refuse_rare
 from paperlib.models.backbones import build_backbone
 from paperlib.models.dual_domain import DualDomainNet
-from paperlib.models.emofan import (
-    EmoFAN,
-    freeze_alignment,
-    landmarks_from_heatmaps,
-    nme,
-    target_heatmaps,
-)
+from paperlib.models.emofan import EmoFAN, freeze_alignment, landmarks_from_heatmaps, nme, target_heatmaps
 from paperlib.tasks.dual_domain import distorted
 from paperlib.tasks.label_variance import one_rating
 from paperlib.tracks import Track
@@ -42,11 +36,8 @@ from paperlib.training import Rows, Schedule, fit
 
 OLD_DETECTOR = 0.06  # the twin's "original" landmarks: error of place and size, as a share of the face's box
 SIGMA = 1.0  # cells of the heatmap
-MOST = {
-    "smoke": (300, 100),
-    "full": (15_000, 3_000),
-}  # faces of people that a profile trains and validates on
-
+# Faces of people that a profile trains and validates on.
+MOST = {"smoke": (300, 100), "full": (15_000, 3_000)}
 _ALIGNER: Mapping[str, Any] = {"network": "EmoFAN", "attention": True}
 
 
@@ -54,14 +45,12 @@ _ALIGNER: Mapping[str, Any] = {"network": "EmoFAN", "attention": True}
 class Problem:
     """A track's faces with what is learnt and what it is judged by; n faces."""
 
-    pictures: NDArray[np.uint8]  # (n, h, w[, 3]) before cropping
     original: NDArray[np.float32] | None  # (n, 68, 2) the data set's own landmarks
     true: NDArray[np.float32] | None  # (n, 68, 2) right ones, which only the twin knows
     label: NDArray[np.int64]  # (n,) one annotator's category, index into EXPRESSIONS; -1 where there is none
     affect: NDArray[np.float32]  # (n, 2) one annotator's valence and arousal where raters are known
-    faces: FaceSet
+    faces: FaceSet  # its images are not yet cropped
     train: NDArray[np.int64]
-    validation: NDArray[np.int64]
     test: NDArray[np.int64]
     fingerprint: str
 
@@ -70,17 +59,12 @@ class Problem:
 def problem(track: Track) -> Problem:
     """The track's faces; as in AffectNet, each has one annotator, drawn once, where several are known.
 
-    The twin's own landmarks, right to a pixel, get the errors of an older detector (`OLD_DETECTOR`).
-
-    Raises:
-        ValueError: the track has no faces with a category, or without valence and arousal.
+    The twin's own landmarks, right to a pixel, get the errors of an older detector (`OLD_DETECTOR`). The track has to
+    be `learnable`.
     """
     faces = track.of_kind("portraits")
-    if faces is None or not np.isfinite(faces.affect).any():
-        raise ValueError(f"track {track.name} has no faces with valence and arousal")
-    affect = faces.affect if faces.ratings is None else one_rating(faces.ratings, seed=0)
-    label = np.full(len(faces), -1) if faces.expression is None else faces.expression.astype(np.int64)
-    usable = np.isfinite(affect).all(axis=1)
+    assert faces is not None
+    usable = np.isfinite(_rated(faces)).all(axis=1)
     train, validation, test = (
         np.flatnonzero((faces.split == s) & usable) for s in ("train", "validation", "test")
     )
@@ -92,22 +76,25 @@ def problem(track: Track) -> Problem:
             np.sort(np.random.default_rng(0).permutation(rows)[:most])
             for rows, most in zip((train, validation), MOST[track.profile], strict=True)
         )
-    twin = faces.truth is not None and faces.landmarks is not None
+    label = np.full(len(faces), -1) if faces.expression is None else faces.expression.astype(np.int64)
     settings = (faces.fingerprint, len(train), len(validation), OLD_DETECTOR)
+    known_by = hashlib.sha256(repr(settings).encode()).hexdigest()
+    return _problem(faces, label=label, train=train, test=test, fingerprint=known_by)
+
+
+def _problem(faces: FaceSet, **parts: Any) -> Problem:
+    twin, landmarks = faces.truth is not None, faces.landmarks
     return Problem(
-        pictures=faces.images,
-        original=_as_by_an_older_detector(faces.landmarks)
-        if twin and faces.landmarks is not None
-        else faces.landmarks,
-        true=faces.landmarks if twin else None,
-        label=label,
-        affect=affect,
+        original=_as_by_an_older_detector(landmarks) if twin and landmarks is not None else landmarks,
+        true=landmarks if twin else None,
+        affect=_rated(faces),
         faces=faces,
-        train=train,
-        validation=validation,
-        test=test,
-        fingerprint=hashlib.sha256(repr(settings).encode()).hexdigest(),
+        **parts,
     )
+
+
+def _rated(faces: FaceSet) -> NDArray[np.float32]:
+    return faces.affect if faces.ratings is None else one_rating(faces.ratings, seed=0)
 
 
 def learnable(track: Track) -> Problem | None:
@@ -160,28 +147,24 @@ def crops(parts: Problem, landmarks: NDArray[np.float32], size: int) -> Crops:
     """Every picture cropped by its landmarks (n, 68, 2)."""
     images, points = [], []
     right = parts.true if parts.true is not None else landmarks
-    for picture, by, true in zip(parts.pictures, landmarks, right, strict=True):
+    for picture, by, true in zip(parts.faces.images, landmarks, right, strict=True):
         crop, window = crop_face(picture, by, size=size)
         images.append(crop)
         points.append(window.to_crop(true))
     return Crops(np.stack(images), np.stack(points).astype(np.float32))
 
 
-def alignment_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of the alignment run that a run with these settings builds on."""
-    names = ("width", "depth", "size", "alignment_schedule")
-    return {name: settings[name] for name in names}
-
-
 def alignment(track: Track, settings: Mapping[str, Any]) -> Asked:
     """The one run behind every network that uses face alignment."""
-    return Asked(
-        task=f"{__name__}:{train_alignment.__name__}",
-        track=track,
-        data=problem(track).fingerprint,
-        settings=alignment_settings(settings),
-        seed=0,
-    )
+    wanted = {name: settings[name] for name in ("width", "depth", "size", "alignment_schedule")}
+    task = f"{__name__}:train_alignment"
+    return Asked(task=task, track=track, data=problem(track).fingerprint, settings=wanted, seed=0)
+
+
+def _give(model: EmoFAN, learnt: Mapping[str, NDArray]) -> None:
+    """Put the weights of a run of `train_alignment` into a network."""
+    names = model.fan.state_dict()
+    model.fan.load_state_dict({name: torch.from_numpy(np.array(learnt[f"fan.{name}"])) for name in names})
 
 
 def train_alignment(
@@ -199,8 +182,7 @@ def train_alignment(
     parts = problem(track)
     assert parts.original is not None
     seen = crops(parts, parts.original, settings["size"])
-    assert seen.landmarks is not None
-    model = network(parts, {**settings, "network": "EmoFAN", "attention": True}, seed)
+    model = network(parts, {**settings, **_ALIGNER}, seed)
     assert isinstance(model, EmoFAN)
     cells, size = settings["size"] // 4, settings["size"]
 
@@ -237,7 +219,7 @@ def locate(model: EmoFAN, parts: Problem, images: NDArray[np.uint8]) -> NDArray[
     assert parts.original is not None
     back = [
         crop_face(picture, by, size=size)[1].to_picture(p)
-        for picture, by, p in zip(parts.pictures, parts.original, points, strict=True)
+        for picture, by, p in zip(parts.faces.images, parts.original, points, strict=True)
     ]
     return np.stack(back).astype(np.float32)
 
@@ -252,17 +234,12 @@ def network(parts: Problem, settings: Mapping[str, Any], seed: int) -> EmoFAN | 
     """The network a run starts from: "ResNet-18" is `backbone` with two heads, "EmoFAN" has the alignment inside."""
     torch.manual_seed(seed)
     if settings["network"] == "ResNet-18":
-        channels = 1 if parts.pictures.ndim == 3 else 3
+        channels = 1 if parts.faces.images.ndim == 3 else 3
         backbone, features = build_backbone(settings["backbone"], channels=channels)
         model: EmoFAN | DualDomainNet = DualDomainNet(backbone, features, classes=len(EXPRESSIONS))
     else:
-        model = EmoFAN(
-            classes=len(EXPRESSIONS),
-            width=settings["width"],
-            depth=settings["depth"],
-            size=settings["size"],
-            attention=settings["attention"],
-        )
+        sizes = {name: settings[name] for name in ("width", "depth", "size", "attention")}
+        model = EmoFAN(classes=len(EXPRESSIONS), **sizes)
     return model.to(memory_format=torch.channels_last)
 
 
@@ -286,9 +263,7 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     parts = problem(track)
     model = network(parts, settings, seed)
     if isinstance(model, EmoFAN):
-        learnt = product(alignment(track, settings))
-        names = {name: torch.from_numpy(np.array(learnt[f"fan.{name}"])) for name in model.fan.state_dict()}
-        model.fan.load_state_dict(names)
+        _give(model, product(alignment(track, settings)))
         if settings["frozen"]:
             freeze_alignment(model)
     images = crops(parts, landmarks_of(track, settings), settings["size"]).images
@@ -296,16 +271,9 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     teacher = np.zeros((len(parts.train), len(EXPRESSIONS)), np.float32)
     if settings["teacher"] is not None:
         if not settings["teacher"].get("teaches"):
-            raise ValueError(
-                "a teacher's settings must have `teaches`, or its run keeps nothing to learn from"
-            )
-        run = Asked(
-            task=f"{__name__}:train",
-            track=track,
-            data=parts.fingerprint,
-            settings=settings["teacher"],
-            seed=seed,
-        )
+            raise ValueError("a teacher's settings must have `teaches`, or it keeps nothing to learn from")
+        known = {"data": parts.fingerprint, "settings": settings["teacher"], "seed": seed}
+        run = Asked(task=f"{__name__}:train", track=track, **known)
         teacher = product(run)["train"].astype(np.float32)
 
     def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
@@ -388,27 +356,13 @@ def clips(track: Track) -> Problem | None:
     if faces is None:
         return None
     assert faces.landmarks is not None and faces.subject is not None
-    twin = faces.truth is not None
-    rows = np.arange(len(faces))
-    return Problem(
-        pictures=faces.images,
-        original=_as_by_an_older_detector(faces.landmarks) if twin else faces.landmarks,
-        true=faces.landmarks if twin else None,
-        label=np.full(len(faces), -1),
-        affect=faces.affect if faces.ratings is None else one_rating(faces.ratings, seed=0),
-        faces=faces,
-        train=rows,
-        validation=rows[:0],
-        test=rows,
-        fingerprint=faces.fingerprint,
-    )
+    rows, unknown = np.arange(len(faces)), np.full(len(faces), -1)
+    return _problem(faces, label=unknown, train=rows, test=rows, fingerprint=faces.fingerprint)
 
 
 def larger(track: Track) -> Track:
     """What a network for `clips` is first trained on: AffectNet for AFEW-VA (toisoul2021), else the track's own."""
-    return (
-        Track(name="affectnet", root=track.root, profile=track.profile) if track.name == "afewva" else track
-    )
+    return replace(track, name="affectnet") if track.name == "afewva" else track
 
 
 def cross_validate(
@@ -428,9 +382,7 @@ def cross_validate(
     aligner, model = network(base, {**settings, **_ALIGNER}, seed), network(base, settings, seed)
     for net in (aligner, model):
         if isinstance(net, EmoFAN):
-            net.fan.load_state_dict(
-                {n: torch.from_numpy(np.array(learnt[f"fan.{n}"])) for n in net.fan.state_dict()}
-            )
+            _give(net, learnt)
             freeze_alignment(net)
     assert isinstance(aligner, EmoFAN)
     size = settings["size"]

@@ -40,14 +40,7 @@ def train_faces(
     """
     faces = track.faces()
     assert faces is not None
-    torch.manual_seed(seed)
-    channels = 1 if faces.images.ndim == 3 else 3
-    backbone, features = build_backbone(
-        settings["backbone"],
-        channels=channels,
-        pretrained=settings["pretrained"],
-        mirrored=settings.get("mirrored", False),
-    )
+    backbone, features = first_backbone(faces.images, settings, seed)
     train = np.flatnonzero((faces.split == "train") & np.isfinite(faces.affect).all(axis=1))
     test = np.flatnonzero(faces.split == "test")
     schedule = Schedule(**settings["schedule"])
@@ -59,12 +52,10 @@ def train_faces(
         model = LabelVarianceNet(backbone, features, dropout=settings["dropout"])
     model = model.to(memory_format=torch.channels_last)
     rows = Rows(faces.images, _targets(faces, settings, seed), at=train)
-    history = fit(
-        model, _loss_of_pictures(settings["loss"], schedule), rows, schedule, seed=seed, checkpoint=checkpoint
-    )
-    return predict(model, faces.images[test], batch=schedule.batch) | {
-        "training_loss": np.array(history.loss, dtype=np.float32)
-    }
+    loss = _loss_of_pictures(settings["loss"], schedule)
+    history = fit(model, loss, rows, schedule, seed=seed, checkpoint=checkpoint)
+    predicted = predict(model, faces.images[test], batch=schedule.batch)
+    return predicted | {"training_loss": np.array(history.loss, dtype=np.float32)}
 
 
 def train_sequences(
@@ -95,6 +86,16 @@ def train_sequences(
         for name, values in predicted._asdict().items():
             out[name][test] = values.cpu().numpy()
     return out
+
+
+def first_backbone(
+    images: NDArray[np.uint8], settings: Mapping[str, Any], seed: int
+) -> tuple[nn.Module, int]:
+    """The backbone that a run starts from, for pictures (n, size, size[, 3]), and the length of its features."""
+    torch.manual_seed(seed)
+    channels = 1 if images.ndim == 3 else 3
+    wanted = {name: settings[name] for name in ("pretrained", "mirrored") if name in settings}
+    return build_backbone(settings["backbone"], channels=channels, **wanted)
 
 
 def predict(
@@ -132,9 +133,8 @@ def as_input(images: Tensor) -> Tensor:
     expect.
     """
     if images.ndim == 3:
-        return ((images.unsqueeze(1).float() / 255 - 0.5) / 0.25).contiguous(
-            memory_format=torch.channels_last
-        )
+        grey = (images.unsqueeze(1).float() / 255 - 0.5) / 0.25
+        return grey.contiguous(memory_format=torch.channels_last)
     mean = torch.tensor([0.485, 0.456, 0.406], device=images.device)
     std = torch.tensor([0.229, 0.224, 0.225], device=images.device)
     return ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
@@ -153,13 +153,13 @@ def _loss_of_labels(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], Tens
 def _loss_of_pictures(name: str, schedule: Schedule) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
     """The loss by name over augmented pictures, or the cross-entropy to a vote distribution."""
 
-    def of_votes(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        return F.cross_entropy(model(schedule.augmented(as_input(batch[0]))).float(), batch[1])
+    def loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        x = schedule.augmented(as_input(batch[0]))
+        if name == "votes":
+            return F.cross_entropy(model(x).float(), batch[1])
+        return _loss_of_labels(name)(model, (x, batch[1]))
 
-    def of_labels(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        return _loss_of_labels(name)(model, (schedule.augmented(as_input(batch[0])), batch[1]))
-
-    return of_votes if name == "votes" else of_labels
+    return loss
 
 
 def one_rating(ratings: NDArray[np.float32], *, seed: int) -> NDArray[np.float32]:

@@ -19,11 +19,10 @@ from torch import Tensor, nn
 
 from paperlib.asked import Asked, product
 from paperlib.labels import EXPRESSIONS, flip_labels, local_similarity, nearest_in_affect, sole_winner
-from paperlib.models.backbones import build_backbone
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA, PAPER, RELEASE, LDLVAOptions
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
-from paperlib.tasks.label_variance import as_input
+from paperlib.tasks.label_variance import as_input, first_backbone
 from paperlib.tracks import Track
 from paperlib.training import History, Rows, Schedule, fit
 
@@ -32,8 +31,7 @@ SMOOTHING = 0.1
 SETTINGS = {"paper": PAPER, "release": RELEASE}
 HELD_OUT = 0.2  # of the training faces: they train the regressor of pseudo labels and nothing else
 OTHER_PEOPLE = {"n": 3_000, "seed": 1}  # twin faces that train it on the twin
-# Nobody rated valence and arousal there: the user brings pseudo labels.
-PSEUDO_GIVEN = ("rafdb", "sfew")
+PSEUDO_GIVEN = ("rafdb", "sfew")  # nobody rated valence and arousal: the user brings pseudo labels
 # How ready the twin's second population is to say each of EXPRESSIONS, against the first.
 HABITS = {
     "neutral": 0.5,
@@ -64,11 +62,10 @@ def problem(track: Track) -> Problem:
     """How the track's faces are divided.
 
     Raises:
-        ValueError: the track has no faces with a category, or nothing tells where its faces lie on the circumplex.
+        ValueError: nothing tells where faces lie on the circumplex.
     """
     faces = track.categories()
-    if faces is None:
-        raise ValueError(f"track {track.name} has no faces with a category")
+    assert faces is not None
     train, validation, test = (np.flatnonzero(faces.split == s) for s in ("train", "validation", "test"))
     affect, other = None, faces
     if track.name in PSEUDO_GIVEN:
@@ -144,7 +141,7 @@ def train_regressor(
     """
     parts, faces = problem(track), track.categories()
     assert faces is not None
-    backbone, features = _backbone(parts.images, settings, seed)
+    backbone, features = first_backbone(parts.images, settings, seed)
     schedule = Schedule(**settings["schedule"])
     model = nn.Sequential(backbone, nn.Linear(features, 2)).to(memory_format=torch.channels_last)
 
@@ -178,24 +175,24 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     faces = track.categories()
     assert faces is not None and faces.expression is not None
     label, right = training_labels(track, settings["labels"], noise=settings["noise"], seed=seed)
-    backbone, features = _backbone(parts.images, settings, seed)
+    backbone, features = first_backbone(parts.images, settings, seed)
     model = _method(track, settings, backbone, features, torch.from_numpy(label))
     if settings.get("oracle"):
         assert isinstance(model, LDLVA)
         model.factor_state.copy_(torch.from_numpy(label != right))
     learn(model, parts.images, label, Schedule(**settings["schedule"]), seed=seed, checkpoint=checkpoint)
     validation = predict(model, faces.images[parts.validation_rows]).argmax(axis=1)
-    out = {"probability": predict(model, faces.images[parts.test_rows]), "doubt": model.doubt().cpu().numpy()}
+    whole = {"validation": np.array([(validation == faces.expression[parts.validation_rows]).mean()])}
+    half = {
+        "probability": predict(model, faces.images[parts.test_rows]),
+        "doubt": model.doubt().cpu().numpy(),
+    }
     if isinstance(model, LDLVA):
-        kept = {"gap": model.bank_gap.mean(dim=0, keepdim=True)}
+        whole["recovered"] = model.aggregated.argmax(dim=1).cpu().numpy().astype(np.int8)
+        half["gap"] = model.bank_gap.mean(dim=0, keepdim=True).cpu().numpy()
         if seed == 0:
-            kept |= {"target": model.target, "calibration": model.calibrated}
-        out |= {name: values.cpu().numpy() for name, values in kept.items()}
-    out = {name: values.astype(np.float16) for name, values in out.items()}
-    out["validation"] = np.array([(validation == faces.expression[parts.validation_rows]).mean()])
-    if isinstance(model, LDLVA):
-        out["recovered"] = model.aggregated.argmax(dim=1).cpu().numpy().astype(np.int8)
-    return out
+            half |= {"target": model.target.cpu().numpy(), "calibration": model.calibrated.cpu().numpy()}
+    return whole | {name: values.astype(np.float16) for name, values in half.items()}
 
 
 def learn(
@@ -251,9 +248,7 @@ def neighbourhood(
 def pseudo_affect(track: Track, settings: Mapping[str, Any]) -> NDArray[np.float32]:
     """The training rows' places (n, 2) on the circumplex: as the user gave them, or the regressor's, trained once."""
     given = problem(track).affect
-    if given is not None:
-        return given
-    return product(regressor(track, settings))["affect"]
+    return product(regressor(track, settings))["affect"] if given is None else given
 
 
 def regressor(track: Track, settings: Mapping[str, Any]) -> Asked:
@@ -261,8 +256,8 @@ def regressor(track: Track, settings: Mapping[str, Any]) -> Asked:
     faces = track.categories()
     assert faces is not None
     wanted = {name: settings[name] for name in ("backbone", "pretrained", "mirrored") if name in settings}
-    task = f"{__name__}:{train_regressor.__name__}"
     wanted["schedule"] = settings["regressor"]
+    task = f"{__name__}:train_regressor"
     return Asked(task=task, track=track, data=faces.fingerprint, settings=wanted, seed=0)
 
 
@@ -274,9 +269,8 @@ def _method(
         case "baseline":
             return ExpressionNet(backbone, features, n=len(label), classes=CLASSES)
         case "label smoothing":
-            return ExpressionNet(
-                backbone, features, n=len(label), classes=CLASSES, **{"smoothing": SMOOTHING, **own}
-            )
+            own = {"smoothing": SMOOTHING, **own}
+            return ExpressionNet(backbone, features, n=len(label), classes=CLASSES, **own)
         case "SCN":
             own = {"relabel_after": round(settings["schedule"]["epochs"] / 7), **own}  # SCN's 10 of 70 epochs
             return SelfCureNet(backbone, features, labels=label, classes=CLASSES, **own)
@@ -299,18 +293,12 @@ def _method(
 
 
 def _pictures(track: Track, settings: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
-    images = problem(track).images
-    schedule = Schedule(**settings["schedule"])
-    return lambda row: schedule.augmented(
-        as_input(torch.from_numpy(images[row.cpu().numpy()]).to(row.device))
-    )
+    images, schedule = problem(track).images, Schedule(**settings["schedule"])
 
+    def of(row: Tensor) -> Tensor:
+        return schedule.augmented(as_input(torch.from_numpy(images[row.cpu().numpy()]).to(row.device)))
 
-def _backbone(images: NDArray, settings: Mapping[str, Any], seed: int) -> tuple[nn.Module, int]:
-    torch.manual_seed(seed)
-    channels = 1 if images.ndim == 3 else 3
-    wanted = {name: settings[name] for name in ("pretrained", "mirrored") if name in settings}
-    return build_backbone(settings["backbone"], channels=channels, **wanted)
+    return of
 
 
 @torch.inference_mode()

@@ -23,7 +23,6 @@ import torch
 from numpy.typing import NDArray
 
 from paperlib import files, losses
-from paperlib.models.backbones import build_backbone
 from paperlib.models.expression import ExpressionNet
 from paperlib.tasks import label_variance, same_faces
 from paperlib.tasks.noisy_labels import CLASSES, learn, predict, problem, training_labels
@@ -149,10 +148,7 @@ def _place(name: str) -> Path:
 
 def _network(settings: Mapping[str, Any], images: NDArray, n: int, seed: int) -> ExpressionNet:
     given = read(_place(settings["text"]))  # first: what the file draws at random must not move the weights
-    torch.manual_seed(seed)
-    wanted = {name: settings[name] for name in ("pretrained", "mirrored") if name in settings}
-    channels = 1 if images.ndim == 3 else 3
-    backbone, features = build_backbone(settings["backbone"], channels=channels, **wanted)
+    backbone, features = label_variance.first_backbone(images, settings, seed)
     return given(backbone, features, n=n, classes=CLASSES)
 
 

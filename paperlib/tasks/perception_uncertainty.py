@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from paperlib.annotations import compensate_delay, evaluator_weighted_estimate, perception_uncertainty
 from paperlib.data.records import RecordingSet
@@ -39,8 +40,6 @@ class Problem:
     split: NDArray[np.str_]  # (n,)
     gold: NDArray[np.float64]  # (F, 2, 2): E and sigma, of valence and arousal
     kept: NDArray[np.bool_]  # the record's frames that are left: F of them
-    low: NDArray[np.float64]  # (2,) smallest standard deviation of the raters in training: sigma's 0
-    high: NDArray[np.float64]  # (2,) largest: sigma's 1
 
     def of(self, split: str) -> NDArray[np.int64]:
         """The recordings of a split."""
@@ -118,19 +117,20 @@ def check(record: RecordingSet, settings: Mapping[str, Any]) -> None:
 
 @lru_cache(maxsize=4)
 def problem(track: Track, delay: int) -> Problem:
-    """The track's recordings with sigma rescaled: 0 and 1 are the smallest and largest value in training.
+    """`divided` recordings of a track."""
+    record = track.recordings()
+    assert record is not None
+    return divided(record, delay)
+
+
+def divided(record: RecordingSet, delay: int) -> Problem:
+    """Recordings with sigma rescaled: 0 and 1 are the smallest and largest value in training.
 
     The paper calls its rescaling to [0, 1] a z-normalisation, which it cannot have been; see its audit.
 
     Raises:
-        ValueError: a recording is no longer than the delay, or a partition is empty.
+        ValueError: a recording is no longer than the delay.
     """
-    record = track.recordings()
-    assert record is not None
-    if missing := [s for s in ("train", "validation", "test") if s not in record.split]:
-        raise ValueError(
-            f"han2017 needs recordings to train, to validate and to test; {', '.join(missing)} has none"
-        )
     gold = gold_standard(record)
     moved = np.concatenate([compensate_delay(gold[record.rows(i)], delay) for i in range(len(record))])
     frames = record.frames - delay
@@ -138,7 +138,7 @@ def problem(track: Track, delay: int) -> Problem:
     train = np.repeat(record.split == "train", frames)
     low, high = np.nanmin(moved[train, 1], axis=0), np.nanmax(moved[train, 1], axis=0)
     moved[:, 1] = (moved[:, 1] - low) / (high - low)
-    return Problem(frames=frames, split=record.split, gold=moved, kept=kept, low=low, high=high)
+    return Problem(frames=frames, split=record.split, gold=moved, kept=kept)
 
 
 def standardised(track: Track, modality: str, parts: Problem) -> NDArray[np.float32]:
@@ -191,9 +191,7 @@ def train(
         Rows(*padded(x, y, pieces)),
         Schedule(**settings["schedule"]),
         seed=seed,
-        fabric=make_fabric(
-            precision="32-true"
-        ),  # a trace changes by less from frame to frame than bf16 resolves
+        fabric=make_fabric(precision="32-true"),  # frames differ by less than bf16 resolves
         validate=validate,
         checkpoint=checkpoint,
     )
@@ -211,14 +209,11 @@ def padded(
     x: NDArray[np.float32], y: NDArray[np.float32], pieces: Sequence[slice]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
     """Pieces of frames as (pieces, longest, features), (pieces, longest, targets) and lengths; padding is zero."""
-    lengths = np.array([piece.stop - piece.start for piece in pieces])
-    both = []
-    for values in (x, y):
-        out = np.zeros((len(pieces), lengths.max(), values.shape[1]), np.float32)
-        for row, piece in enumerate(pieces):
-            out[row, : lengths[row]] = values[piece]
-        both.append(out)
-    return both[0], both[1], lengths
+
+    def stacked(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return pad_sequence([torch.from_numpy(values[piece]) for piece in pieces], batch_first=True).numpy()
+
+    return stacked(x), stacked(y), np.array([piece.stop - piece.start for piece in pieces])
 
 
 def predict(model: BLSTM, x: NDArray[np.float32], recordings: Sequence[slice]) -> NDArray[np.float32]:
@@ -254,10 +249,8 @@ def search_delay(
             if delay >= record.frames.min():
                 continue
             parts = problem(track, delay)
-            x, train, held = (
-                standardised(track, modality, parts),
-                *map(parts.frames_of, ("train", "validation")),
-            )
+            x = standardised(track, modality, parts)
+            train, held = parts.frames_of("train"), parts.frames_of("validation")
             for d in range(len(AFFECT)):
                 y = parts.gold[:, 0, d]
                 a, b = train[np.isfinite(y[train])], held[np.isfinite(y[held])]

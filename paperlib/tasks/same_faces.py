@@ -21,34 +21,16 @@ from torch import Tensor, nn
 from paperlib.data.records import FaceSet
 from paperlib.fusion import fit_label_parameters, fuse, posterior
 from paperlib.labels import EXPRESSIONS, local_similarity, nearest_in_affect, refuse_rare
-from paperlib.models.backbones import build_backbone
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.joint import DropoutNet, JointNet, SoftLabelNet, read
 from paperlib.models.ldlva import LDLVA, LDLVAOptions
 from paperlib.models.rivals import SelfCureNet
-from paperlib.tasks.label_variance import as_input, one_rating
+from paperlib.tasks.label_variance import as_input, first_backbone, one_rating
 from paperlib.tasks.noisy_labels import CLASSES, learn
 from paperlib.tracks import Track
 from paperlib.training import Schedule
 
-MOST = {
-    "smoke": (400, 200),
-    "full": (15_000, 3_000),
-}  # faces to train and to test; a data set may have fewer
-# What each method is told of a training face beside one source's category.
-TOLD = {
-    "plain network": "nothing",
-    "MC dropout": "nothing",
-    "SCN": "nothing",
-    "LDLVA": "one rater",
-    "fused labels": "one rater",
-    "KL variance": "one rater",
-    "beta-NLL": "one rater",
-    "evidential regression": "one rater",
-    "EmoFAN's losses": "one rater",
-    "predicted disagreement": "all raters",
-    "vote distribution": "all raters",
-}
+MOST = {"smoke": (400, 200), "full": (15_000, 3_000)}  # faces to train and to test; a data set may have fewer
 _AFFECT_LOSS = {
     "KL variance": "KL",
     "beta-NLL": "beta-NLL",
@@ -99,7 +81,7 @@ def check(faces: FaceSet, settings: Mapping[str, Any]) -> None:
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """Train a method and ask it about the test faces, and about the labels it was trained on.
 
-    Settings: `method`, a name in TOLD; `backbone`; `schedule`; for LDLVA `options`, in place of the paper's; for fused
+    Settings: `method`, see `_method`; `backbone`; `schedule`; for LDLVA `options`, in place of the paper's; for fused
     labels `reading`, see `fusion.READINGS`.
 
     Returns:
@@ -109,6 +91,25 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     """
     parts = problem(track)
     assert parts is not None
+    return _learnt(parts, settings, seed, checkpoint)
+
+
+def train_on_majority(
+    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
+) -> dict[str, NDArray]:
+    """The vote distribution's control: all votes of a training face go to the category that most raters name.
+
+    So it is a plain network on the majority's label in the given one's place: what the vote distribution has beyond it
+    is due to the distribution. Settings are `train`'s without `method`; returns what `train` does.
+    """
+    parts = problem(track)
+    assert parts is not None and parts.faces.expression is not None
+    votes = np.eye(len(EXPRESSIONS), dtype=np.int16)[parts.faces.expression]
+    united = replace(parts, faces=replace(parts.faces, votes=votes))
+    return _learnt(united, {**settings, "method": "vote distribution"}, seed, checkpoint)
+
+
+def _learnt(parts: Problem, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     model = _method(parts, settings, seed)
     images = parts.faces.images[parts.train]
     start = time.process_time()
@@ -124,49 +125,8 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     return half | {"seconds": np.array([seconds])}
 
 
-def train_on_majority(
-    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
-) -> dict[str, NDArray]:
-    """The vote distribution's control: all votes of a training face go to the category that most raters name.
-
-    So it is a plain network on the majority's label in the given one's place: what the vote distribution has beyond it
-    is due to the distribution. Settings are `train`'s without `method`; returns what `train` does.
-    """
-    # Written out, since what `train` reads is part of what its runs are known by.
-    parts = problem(track)
-    assert parts is not None
-    model = _method(united(parts), {**settings, "method": "vote distribution"}, seed)
-    images = parts.faces.images[parts.train]
-    start = time.process_time()
-    learn(model, images, parts.label, Schedule(**settings["schedule"]), seed=seed, checkpoint=checkpoint)
-    seconds = time.process_time() - start
-    probability, scores = _read(model, parts.faces.images[parts.test])
-    out = {
-        "probability": probability,
-        "score: entropy": scores["entropy"],
-        "loss": (model.total_loss / model.visits.clamp_min(1)).cpu().numpy(),
-        "doubt": _doubt(model, images, parts.label),
-    }
-    return {name: values.astype(np.float16) for name, values in out.items()} | {
-        "seconds": np.array([seconds])
-    }
-
-
-def united(parts: Problem) -> Problem:
-    """The same faces, of whose raters all say what most of them do."""
-    assert parts.faces.expression is not None
-    votes = np.eye(len(EXPRESSIONS), dtype=np.int16)[parts.faces.expression]
-    return replace(parts, faces=replace(parts.faces, votes=votes))
-
-
 def _method(parts: Problem, settings: Mapping[str, Any], seed: int) -> ExpressionNet:
-    torch.manual_seed(seed)
-    images = parts.faces.images
-    backbone, features = build_backbone(
-        settings["backbone"],
-        channels=1 if images.ndim == 3 else 3,
-        mirrored=settings.get("mirrored", False),
-    )
+    backbone, features = first_backbone(parts.faces.images, settings, seed)
     n, method = len(parts.label), settings["method"]
     match method:
         case "plain network":
@@ -185,7 +145,7 @@ def _method(parts: Problem, settings: Mapping[str, Any], seed: int) -> Expressio
         case "vote distribution":
             return SoftLabelNet(backbone, features, target=torch.from_numpy(vote_shares(parts)).float())
     if method not in _AFFECT_LOSS:
-        raise ValueError(f"method must be one of {', '.join(TOLD)}; got {method!r}")
+        raise ValueError(f"there is no method {method!r}")
     name = _AFFECT_LOSS[method]
     affect = mean_and_deviation(parts) if name == "disagreement" else rating(parts, seed)
     return JointNet(backbone, features, target=torch.from_numpy(affect).float(), classes=CLASSES, method=name)

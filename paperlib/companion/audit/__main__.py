@@ -13,12 +13,12 @@ def main() -> None:
     parser.add_argument(
         "papers", nargs="*", metavar="paper", help=f"any of: {', '.join(papers())} (default: all)"
     )
-    parser.add_argument("--csv", metavar="PATH", help="also write all findings to this file")
     options = parser.parse_args()
     try:
         findings = run_audit(options.papers or None)
     except ValueError as error:
         parser.error(str(error))
+    wrapped = textwrap.TextWrapper(110, initial_indent=" " * 6, subsequent_indent=" " * 10)
     for key in findings["key"].unique():
         of_paper = findings[findings["key"] == key]
         print(f"\n{key}\n{'=' * len(key)}")
@@ -28,15 +28,9 @@ def main() -> None:
                 print(f"  {f'[{row.status}]':25} {row.check}")
                 for label in ("printed", "recomputed", "note"):
                     if value := getattr(row, label):
-                        print(
-                            textwrap.fill(
-                                f"{label}: {value}", 110, initial_indent=" " * 6, subsequent_indent=" " * 10
-                            )
-                        )
+                        print(wrapped.fill(f"{label}: {value}"))
         counts = of_paper["status"].value_counts()
         print(f"\n{key}: {len(of_paper)} findings; " + ", ".join(f"{counts.get(s, 0)} {s}" for s in Status))
-    if options.csv:
-        findings.to_csv(options.csv, index=False)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
-from scipy import integrate, stats
 
 from paperlib.companion.audit.intervals import (
     Paper,
@@ -45,17 +44,6 @@ def ccc(row: str, column: str) -> Printed:
 
 def rmse(row: str, column: str) -> Printed:
     return PAPER.number(f"2: {row} | {column}")
-
-
-def weights() -> Iterator[Result]:
-    low, high, step = (PAPER.number(f"sweep-{name}").value for name in ("low", "high", "step"))
-    n = round((high - low) / step) + 1
-    # E max of n standard normals = integral of x n phi(x) Phi(x)^(n-1)
-    best, _ = integrate.quad(lambda x: x * n * stats.norm.pdf(x) * stats.norm.cdf(x) ** (n - 1), -10, 10)
-    found = f"{n} settings, two of them single-task; the best of {n} equal, independent ones is "
-    found += f"expected {best:.2f} standard deviations above their mean"
-    printed = PAPER.printed("sweep-low", "sweep-high", "sweep-step")
-    yield Result("weights-tried", printed, found, Status.NOT_CHECKABLE)
 
 
 def spread(error: float, concordance: float) -> float:
@@ -235,4 +223,4 @@ def bold() -> Iterator[Result]:
         yield Result("bold", "the best", found, status, fill={"number": number})
 
 
-CHECKS = (weights, fitted, scaling, constant, bold)
+CHECKS = (fitted, scaling, constant, bold)

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ class Status(StrEnum):
 
 
 class Result(NamedTuple):
-    """What a check yields; with its line of checks.csv it becomes a `Finding`."""
+    """What a check yields; with its line of checks.csv it is a row of `run_audit`."""
 
     id: str
     printed: str
@@ -80,7 +81,7 @@ class Paper:
         `what` is a column, a quantity, "quantity dimension" or "column quantity". Another paper's: "key/name".
         """
         if (key := name.split("/")[0]) != name and key.isalnum():
-            return Paper(key).lines(name.removeprefix(f"{key}/"))
+            return _paper(key).lines(name.removeprefix(f"{key}/"))
         if " | " not in name:
             return self.words.loc[[name]]
         row, what = name[3:].split(" | ")
@@ -98,11 +99,12 @@ class Paper:
         """The rows of a table of this paper, "5", or of another, "key/5"; those that have "5 | what"."""
         *key, number = table.split("/")
         if key:
-            return Paper(key[0]).rows(number)
+            return _paper(key[0]).rows(number)
         number, _, what = number.partition(" | ")
         rows = self.tables[int(number)]["row"].unique().tolist()
         return [row for row in rows if not what or not self.lines(f"{number}: {row} | {what}").empty]
 
+    @cache  # noqa: B019 - there are five papers
     def number(self, name: str) -> Printed:
         """The one printed number with this name."""
         lines = self.lines(name)
@@ -115,15 +117,7 @@ class Paper:
         return joined(printed for name in names for printed in self.lines(name)["printed"])
 
 
-# Picking printed numbers
-
-
-def pick(frame: pd.DataFrame, **where: str) -> Printed:
-    """The one printed number of a `read_table` frame whose columns equal `where`."""
-    rows = select(frame, **where)
-    if len(rows) != 1:
-        raise ValueError(f"{len(rows)} printed numbers, not one, have {where}")
-    return Printed(float(rows["value"].iloc[0]), float(rows["half_unit"].iloc[0]))
+_paper = cache(Paper)
 
 
 def select(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
@@ -195,27 +189,6 @@ def truth(holds: bool, otherwise: Status = Status.DIFFERS) -> Status:
 
 def joined(values: Iterable[object]) -> str:
     return "; ".join(map(str, values))
-
-
-# Constraints and statistics
-
-
-def correlation_slack(frame: pd.DataFrame) -> Range:
-    """1 - max |r|, for `require`."""
-    return Range(*(1 - (frame["value"].abs() + side * frame["half_unit"]).max() for side in (1, 0, -1)))
-
-
-def smallest_eigenvalue(off_diagonal: Iterable[Printed]) -> Range:
-    """Of the correlation matrix with this upper triangle, row by row; negative if no data can have it."""
-    r = tuple(off_diagonal)
-    n = round((1 + np.sqrt(1 + 8 * len(r))) / 2)
-
-    def smallest(*values: float) -> float:
-        matrix = np.eye(n)
-        matrix[np.triu_indices(n, 1)] = values
-        return np.linalg.eigvalsh(matrix, UPLO="U")[0]
-
-    return propagate(smallest, *r)
 
 
 def largest_target_variance(mse: float, pcc: float) -> float:

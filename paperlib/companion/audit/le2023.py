@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise, product
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from paperlib.companion.audit.intervals import (
@@ -18,7 +18,6 @@ from paperlib.companion.audit.intervals import (
     exceeds_zero,
     joined,
     judge,
-    pick,
     propagate,
     select,
     truth,
@@ -160,7 +159,7 @@ def best_of_tables() -> Iterator[Result]:
         leads, sure, fill = {}, [], {"number": table}
         for column, of in frame.groupby("column", sort=False):
             best = str(of[of["row"] != OURS].sort_values("value")["row"].iloc[-1])
-            pair = [pick(of, row=row) for row in (OURS, best)]
+            pair = [PAPER.number(f"{table}: {row} | {column}") for row in (OURS, best)]
             gap = leads[f"{column} {best}"] = difference(*pair)
             if n := PICTURES.get(str(column)):
                 variance = sum(x.value * (FULL - x.value) / n for x in pair)
@@ -182,28 +181,6 @@ def best_of_tables() -> Iterator[Result]:
 # The equations
 
 
-def factor() -> Iterator[Result]:
-    label, around, output = np.array([1.0, 0.0]), np.array([0.6, 0.4]), np.array([0.8, 0.2])
-    gamma, rate, start = (number(name) for name in ("gamma", "learning-rate", "factor-start"))
-
-    def slope(distance: float) -> float:
-        """Derivative of equation 11 by the factor at its start, for a picture at a squared distance."""
-
-        def loss(f: np.ndarray) -> float:
-            target = (1 - f[0]) * label + f[0] * around
-            return -target @ np.log(output) + gamma / 2 * (1 - f[0]) * distance
-
-        return optimize.approx_fprime([start], loss)[0]
-
-    printed = (label - around) @ np.log(output)
-    found = f"{slope(0):+.4f} by finite difference, {printed:+.4f} by equation 9"
-    yield Result("factor-descent", "equation 9", found, truth(np.isclose(slope(0), printed, atol=1e-6)))
-    found = f"{printed:+.3f} alone, {slope(10):+.3f} and {slope(20):+.3f} at squared distances of 10 and 20"
-    yield Result("factor-gradient", "equations 7 to 9", found, Status.OURS)
-    found = f"gradient {printed:+.3f}, hence {-rate * printed:+.5f} after one step"
-    yield Result("factor-range", "[0, 1], from 0", found, Status.NOT_CHECKABLE)
-
-
 def factor_reach() -> Iterator[Result]:
     """Adam, with a gradient of 1 once an epoch."""
     rate, epochs = number("learning-rate"), number("epochs")
@@ -220,13 +197,6 @@ def factor_reach() -> Iterator[Result]:
     yield Result("factor-reach", "learnt with the network", found, Status.NOT_CHECKABLE, fill=fill)
 
 
-def scores_level() -> Iterator[Result]:
-    score, predicted = np.array([0.8, 0.4]), np.array([[0.9, 0.1], [0.3, 0.7]])
-    full, small = (s @ predicted / s.sum() for s in (score, score / 1000))
-    found = f"scores 0.8, 0.4: {full.round(2)}; a thousandth of them: {small.round(2)}"
-    yield Result("scores-level", "equations 3 to 5", found, Status.NOT_CHECKABLE)
-
-
 CHECKS = (
     lost_digit,
     beyond_chance,
@@ -234,7 +204,5 @@ CHECKS = (
     granularity,
     spreads,
     best_of_tables,
-    factor,
     factor_reach,
-    scores_level,
 )

@@ -16,7 +16,8 @@ An entry of the file, under the id of a line of checks.csv, has
   what `otherwise` says) or `status`: how it is judged. Where `tried`, the paper does not claim it, and it is held
   against nobody.
 - `compare`: two rows, "table: row", whose change in each metric is {change}. Judged by `words`, see `as_worded`.
-- `cells`: which cells of the tables it is about, each a mapping from "table" and columns to values.
+- `cells`: which cells of the tables it is about, each a mapping from "table" and columns to values; in `whole`
+  they are `frame`, lines as of `read_table`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import yaml
 from scipy import stats
 
@@ -42,7 +44,6 @@ from paperlib.companion.audit.intervals import (
     exceeds_zero,
     joined,
     judge,
-    pick,
     propagate,
     require,
     select,
@@ -51,6 +52,12 @@ from paperlib.companion.audit.intervals import (
     worst,
 )
 from paperlib.companion.published import ROOT, Printed
+from paperlib.labels import EXPRESSIONS, is_noisy
+
+
+def _is_noisy(category: str, valence: float, arousal: float) -> bool:
+    return bool(is_noisy([EXPRESSIONS.index(category)], [[valence, arousal]])[0])
+
 
 _REFERENCE = re.compile(r"\[([^\[\]]+)\]")
 _NAMES = {
@@ -67,7 +74,8 @@ _NAMES = {
     "point": attrgetter("point"),
     "joined": joined,
     "floor": np.floor,
-    "Range": Range,
+    "eigvalsh": np.linalg.eigvalsh,
+    "is_noisy": _is_noisy,
     "largest_target_variance": intervals.largest_target_variance,
 }
 _KEYS = frozenset(
@@ -115,13 +123,13 @@ _NAMES["Names"] = Names
 
 
 def compare(paper: Paper, before: str, after: str, metrics: str = "") -> Comparison:
-    """Of two rows, each "table: row", in all metrics or in those named."""
-    frames = [select(paper.tables[int(name[0])], row=name[3:]) for name in (before, after)]
+    """Of two rows, each "table: row", in all metrics that both have, or in those named."""
+    columns, others = (select(paper.tables[int(of[0])], row=of[3:])["column"] for of in (before, after))
     changes = {}
-    for column in frames[0]["column"]:
-        if column in set(frames[1]["column"]) and (not metrics or column.split()[-1] in metrics):
+    for column in columns[columns.isin(others)]:
+        if not metrics or column.split()[-1] in metrics:
             sign = -1 if "RMSE" in column else 1
-            a, b = (pick(frame, column=column) for frame in frames)
+            a, b = (paper.number(f"{row} | {column}") for row in (before, after))
             changes[column] = propagate(lambda x, y, s=sign: s * (y - x), a, b)
     return Comparison(changes)
 
@@ -226,7 +234,9 @@ def _result(paper: Paper, name: str, entry: Mapping[str, Any], fill: dict[str, A
     lists = {key: [part[key] for part in parts] for key in parts[0]} if "over" in entry else whole
     holding = [bool(eval(str(entry.get("when", True)), _NAMES | part)) for part in parts]
     names = [template(paper, entry.get("name", ""), part) for part in parts]
+    cells = _cells(paper, entry, whole)
     whole |= {
+        "frame": cells,
         "names": names,
         "all": len(parts),
         "holds": sum(holding),
@@ -239,8 +249,7 @@ def _result(paper: Paper, name: str, entry: Mapping[str, Any], fill: dict[str, A
     printed = entry.get("printed", f"[{entry['equals']}]" if "equals" in entry else "")
     found = template(paper, entry.get("found", "{parts}"), whole)
     status = _status(paper, entry, parts, whole)
-    cells = [cell for where in entry.get("cells", []) for cell in _cells(paper, where, whole)]
-    return Result(name, template(paper, printed, whole), found, status, cells, whole)
+    return Result(name, template(paper, printed, whole), found, status, cells["cell"].tolist(), whole)
 
 
 def _status(
@@ -273,11 +282,13 @@ def _wanted(paper: Paper, name: str) -> Printed:
     )
 
 
-def _cells(paper: Paper, where: Mapping[str, Any], fill: Mapping[str, Any]) -> list[str]:
-    """The cells of a table whose columns equal `where`, or are in its list."""
-    frame = paper.tables[where["table"]]
-    for column, value in where.items():
-        if column != "table":
-            values = value if isinstance(value, list) else [value]
+def _cells(paper: Paper, entry: Mapping[str, Any], fill: Mapping[str, Any]) -> pd.DataFrame:
+    """The cells of tables whose columns equal what `cells` says, or are in its list."""
+    found = []
+    for where in entry.get("cells", []):
+        frame = paper.tables[int(str(where["table"]).format_map(fill))]
+        for column in where.keys() - {"table"}:
+            values = where[column] if isinstance(where[column], list) else [where[column]]
             frame = frame[frame[column].isin([str(v).format_map(fill) for v in values])]
-    return frame["cell"].tolist()
+        found.append(frame)
+    return pd.concat(found) if found else paper.tables[1].iloc[:0]

@@ -15,13 +15,11 @@ from paperlib.companion.audit.intervals import (
     exceeds_zero,
     joined,
     propagate,
-    truth,
     whole_hits,
     worst,
 )
 from paperlib.companion.audit.listed import Names
 from paperlib.companion.published import Printed
-from paperlib.fusion import LabelParameters, fuse, inverse_distances, posterior
 
 PAPER = Paper("neo2023")
 ALPHAS = ("0.0", "0.3", "0.5", "0.7", "1.0")
@@ -113,37 +111,4 @@ def granularity() -> Iterator[Result]:
     yield Result("granularity-near", f"{stated:,}", found, Status.NOT_CHECKABLE)
 
 
-def equations() -> Iterator[Result]:
-    gaussians = LabelParameters(
-        classes=("a", "b"),
-        prior=np.array([0.3, 0.7]),
-        mean=np.array([[0.0, 0.0], [0.5, 0.0]]),
-        covariance=np.stack([0.04 * np.eye(2), 0.09 * np.eye(2)]),
-        source="an example",
-        n=2,
-    )
-    place = np.array([[0.2, 0.1]])
-    each = zip(gaussians.mean, gaussians.covariance, strict=True)
-    density = np.array([stats.multivariate_normal(*of).pdf(place[0]) for of in each])
-    literal = gaussians.prior * density / (gaussians.prior.sum() * density)
-    meant = posterior(gaussians, place)[0]
-    found = f"{literal.round(2)} as printed, the priors; {meant.round(2)} with the sum's own index"
-    yield Result("posterior-index", "equation 2", found, truth(np.allclose(literal, meant)))
-
-    squared = np.square(place - gaussians.mean).sum(axis=1)
-    ratio, ours = squared.max() / squared, inverse_distances(place, gaussians.mean)[0]
-    gap = np.abs(ratio / ratio.sum() - ours).max()
-    found = f"largest difference {gap:.1g} from 1 / d^2, normalised"
-    yield Result("maximum-cancels", "equation 3", found, Status.OURS)
-    plain = (1 / np.sqrt(squared)) / (1 / np.sqrt(squared)).sum()
-    found = f"{ours.round(2)} with the printed square, {plain.round(2)} without"
-    yield Result("distance-squared", "equation 3", found, Status.OURS)
-    limit = joined(f"{x:g}" for x in inverse_distances(gaussians.mean[:1], gaussians.mean)[0])
-    yield Result("at-a-mean", "equation 3", f"division by zero; its limit is {limit}", Status.NOT_CHECKABLE)
-
-    sure = fuse(np.array([0]), np.array([[0.0, 1.0]]), alpha=0.5)[0]
-    found = f"at most {sure[1]:g} for another class, at least {sure[0]:g} for the label"
-    yield Result("never-overrules", PAPER.printed("alpha"), found, Status.NOT_CHECKABLE)
-
-
-CHECKS = (averages, best_with_noise, tuning, chance, granularity, equations)
+CHECKS = (averages, best_with_noise, tuning, chance, granularity)

@@ -12,12 +12,10 @@ from paperlib.companion.audit.intervals import (
     Paper,
     Result,
     Status,
-    difference,
     exactly,
     largest_target_variance,
     require,
     truth,
-    worst,
 )
 from paperlib.companion.audit.listed import Comparison, Names, compare
 from paperlib.companion.published import Printed
@@ -42,25 +40,6 @@ def at(row: str, quantity: str, dimension: str) -> Printed:
 
 def has(row: str, quantity: str, dimension: str) -> bool:
     return not PAPER.lines(f"{row} | {quantity} {dimension}").empty
-
-
-def possible() -> Iterator[Result]:
-    for number, frame in PAPER.tables.items():
-        fill, shares = {"n": number}, frame[frame["quantity"] != "rmse"]
-        highest, lowest = shares["value"].max(), shares["value"].min()
-        found = f"{len(shares)} cells from {lowest:.2f} to {highest:.2f}"
-        slack = require(exactly(min(1 - highest, lowest)))
-        yield Result("bounded", f"{len(shares)} cells", found, slack, frame["cell"], fill)
-        gaps = {
-            f"{row[3:]} {d}": difference(at(row, "pcc", d), at(row, "ccc", d))
-            for row, d in product(rows(number), DIMENSIONS)
-            if has(row, "pcc", d) and has(row, "ccc", d)
-        }
-        odd = Names(f"{name} {gap.point:+.2f}" for name, gap in gaps.items() if gap.point < -TOUCH)
-        equal = sum(abs(gap.point) < TOUCH for gap in gaps.values())
-        found = f"{len(gaps) - len(odd)} of {len(gaps)} hold, {equal} of them as equals{odd:; not: }"
-        status = worst(map(require, gaps.values()))
-        yield Result("ccc-below-pcc", f"PCC and CCC of {len(gaps)} rows", found, status, fill=fill)
 
 
 # The spread of the labels, which rows on one test set share
@@ -194,4 +173,4 @@ def loss_weights() -> Iterator[Result]:
     yield Result("weights", printed, found, truth(bool(np.isclose(weight.mean(), 1 / 3))))
 
 
-CHECKS = (possible, label_spread, human_spread, against_others, error_and_sign, loss_weights)
+CHECKS = (label_spread, human_spread, against_others, error_and_sign, loss_weights)

@@ -15,6 +15,7 @@ from paperlib.data.records import FaceSet, SequenceSet, subset
 from paperlib.labels import AFFECT, is_noisy, sole_winner
 from paperlib.tracks import Track
 
+KEPT = ["part", "item", "unit", "dimension", "label", "raters' variance", "true variance"]
 Gaussians = list[tuple[NDArray, NDArray]]  # mean and variance (n, 2), one pair a seed
 
 
@@ -23,13 +24,13 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
 
     MC dropout is of the baseline's networks; a deep ensemble is of all Gaussian NLL networks but one (`ensembles`).
     """
-    records = {"faces": _test_faces(track), "sequences": track.sequences()}
-    items = {part: _items(part, r) for part, r in records.items() if r is not None}
-    tables = []
+    faces, items, tables = track.faces(), {}, []
+    if faces is not None:
+        items["faces"] = _items("faces", subset(faces, faces.split == "test"))
+    if (sequences := track.sequences()) is not None:
+        items["sequences"] = _items("sequences", sequences)
     for labels, results in planned:
-        about = items[labels["part"]][
-            ["part", "item", "unit", "dimension", "label", "raters' variance", "true variance"]
-        ]
+        about = items[labels["part"]][KEPT]
         for method, gaussians in _methods(labels, results):
             for r, (mean, variance) in zip(results, gaussians, strict=True):
                 found = {"prediction": mean.T.ravel(), "variance": variance.T.ravel()}
@@ -44,30 +45,19 @@ def ensembles(members: Gaussians) -> Gaussians:
     """
     found = []
     for out in range(len(members)):
-        mean, variance = (
-            np.stack(x) for x in zip(*(m for i, m in enumerate(members) if i != out), strict=True)
-        )
+        others = members[:out] + members[out + 1 :]
+        mean, variance = (np.stack(x) for x in zip(*others, strict=True))
         found.append((mean.mean(axis=0), variance.mean(axis=0) + mean.var(axis=0)))
     return found
 
 
 def _methods(labels: Mapping[str, str], results: Sequence[Result]) -> Iterator[tuple[str, Gaussians]]:
-    own = [
-        (r["mean"], np.exp(r["log_variance"]))
-        if "log_variance" in r.arrays
-        else (r["mean"], r["mean"] * np.nan)
-        for r in results
-    ]
+    own = [(r["mean"], np.exp(r["log_variance"])) for r in results]
     yield labels["method"], own
     if labels["method"] == "baseline" and all("dropout_mean" in r.arrays for r in results):
         yield "MC dropout", [(r["dropout_mean"], r["dropout_variance"]) for r in results]
     if labels["method"] == "Gaussian NLL" and len(results) > 1:
         yield "deep ensemble", ensembles(own)
-
-
-def _test_faces(track: Track) -> FaceSet | None:
-    faces = track.faces()
-    return None if faces is None else subset(faces, faces.split == "test")
 
 
 def _items(part: str, record: FaceSet | SequenceSet) -> pd.DataFrame:

@@ -16,13 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
-from paperlib.annotations import compensate_delay, evaluator_weighted_estimate, perception_uncertainty
 from paperlib.companion.runs import Result
 from paperlib.companion.samples import Planned
 from paperlib.data.records import IN_TURN, RecordingSet, turns
 from paperlib.labels import AFFECT
 from paperlib.metrics import ccc
 from paperlib.postprocessing import fit_postprocessing, steps
+from paperlib.tasks.perception_uncertainty import divided
 from paperlib.tracks import Track
 
 Trace = NDArray[np.float64]
@@ -64,9 +64,7 @@ def _of_turn(track: Track, turn: str, planned: Planned) -> dict[str, pd.DataFram
     some = next(iter(next(iter(networks.values())).values()))[0]
     gold = Gold.of(record, some.run.settings["delay"])
     alone = [p for (m, d), of in networks.items() for p in _alone(m, d, of, gold)]
-    every = sorted(
-        [*alone, *_fused(alone, gold)], key=lambda p: (p.dimension, p.target)
-    )  # equal labels pack well
+    every = sorted([*alone, *_fused(alone, gold)], key=lambda p: (p.dimension, p.target))  # packs well
     return {
         "": pd.concat([p.table(gold) for p in every], ignore_index=True),
         "runs": pd.DataFrame([line for (m, d), of in networks.items() for line in _runs(m, d, of)]),
@@ -115,31 +113,22 @@ class Gold:
 
     @classmethod
     def of(cls, record: RecordingSet, delay: int) -> Gold:
-        """EWE and the raters' standard deviation (eqs. 1 to 6); 0 and 1 are the latter's extremes in training."""
-        rows = [record.rows(i) for i in range(len(record))]
-        item = np.concatenate([np.arange(r.start + delay, r.stop) for r in rows])
-        owner = np.repeat(np.arange(len(record)), record.frames - delay)
+        """What the networks learn (`perception_uncertainty.divided`), and the truth where it is known."""
+        parts = divided(record, delay)
+        item = np.flatnonzero(parts.kept) + delay
+        owner = np.repeat(np.arange(len(record)), parts.frames)
         partition = np.array([NAMES[split] for split in record.split])[owner]
+        dev = partition == "dev"
         label: dict[tuple[str, str], Trace] = {}
         true: dict[str, Trace] = {}
         for dimension in DIMENSIONS:
             d = AFFECT.index(dimension)
-            for target, rule in zip(
-                TARGETS, (evaluator_weighted_estimate, perception_uncertainty), strict=True
-            ):
-                parts = [compensate_delay(rule(record.ratings[r, :, d]), delay) for r in rows]
-                label[dimension, target] = np.concatenate(parts)
-            sigma = label[dimension, "σ"]
-            low, high = (f(sigma[partition == "train"]) for f in (np.nanmin, np.nanmax))
-            label[dimension, "σ"] = (sigma - low) / (high - low)
+            label |= {(dimension, target): parts.gold[:, t, d] for t, target in enumerate(TARGETS)}
             true[dimension] = np.full(len(item), np.nan)
             if record.truth is not None:
-                true[dimension] = _like(
-                    np.sqrt(record.truth.variance[item, d].astype(np.float64)),
-                    label[dimension, "σ"],
-                    partition == "dev",
-                )
-        of = {"item": item, "recording": record.recording[owner], "unit": record.pair[owner]}
+                deviation = np.sqrt(record.truth.variance[item, d].astype(np.float64))
+                true[dimension] = _like(deviation, deviation[dev], label[dimension, "σ"][dev])
+        of: dict[str, Any] = {"item": item, "recording": record.recording[owner], "unit": record.pair[owner]}
         return cls(**of, partition=partition, label=label, true=true, rate=record.rate)
 
     def at(self, dimension: str, target: str, partition: str) -> Trace:
@@ -170,20 +159,14 @@ class Predicted:
         for partition in SCORED if whole else ("test",):
             there = gold.partition == partition
             centred = self.by_step["centring"][partition] if self.by_step and whole else np.nan
-            columns: dict[str, Any] = {
-                "label": gold.at(self.dimension, self.target, partition),
-                "prediction": self.final[partition],
-            }
-            columns |= {
-                "centred": centred,
-                "true": gold.true[self.dimension][there] if self.target == "σ" else np.nan,
-            }
+            true = gold.true[self.dimension][there] if self.target == "σ" else np.nan
             frames = {k: getattr(gold, k)[there] for k in ("recording", "unit", "item")}
-            parts.append(pd.DataFrame({"partition": partition, **frames, **columns}))
+            said: dict[str, Any] = {"label": gold.at(self.dimension, self.target, partition)}
+            said |= {"prediction": self.final[partition], "centred": centred, "true": true}
+            parts.append(pd.DataFrame({"partition": partition, **frames, **said}))
         keys = {k: getattr(self, k) for k in ("modality", "task", "dimension", "target")}
         out = pd.concat(parts, ignore_index=True)
-        numbers = ["label", "prediction", "centred", "true"]
-        out = out.astype({"item": np.int32, **dict.fromkeys(numbers, np.float32)})
+        out = out.astype({"item": np.int32, **dict.fromkeys(said, np.float32)})
         for column in (
             "prediction",
             "centred",
@@ -197,12 +180,8 @@ class Predicted:
         for partition, (step, traces) in product(SCORED, self.by_step.items()):
             y = gold.at(self.dimension, self.target, partition)
             rated = np.isfinite(y)
-            yield {
-                **keys,
-                "partition": partition,
-                "step": step,
-                "CCC": float(ccc(traces[partition][rated], y[rated])),
-            }
+            score = float(ccc(traces[partition][rated], y[rated]))
+            yield {**keys, "partition": partition, "step": step, "CCC": score}
 
 
 def searched(networks: Networks, target: str, by: str = "CCC") -> list[Result]:
@@ -260,10 +239,7 @@ def _fused(alone: Sequence[Predicted], gold: Gold) -> Iterator[Predicted]:
                 yield replace(p, modality=f"{p.modality}, fitted", by_step={}, final=_least_squares([p], y))
             both = replace(inputs[0], modality=FUSED, by_step={}, final=_least_squares(inputs, y))
             yield both
-            whole = np.concatenate([both.final[p] for p in SCORED])
-            on_dev = np.arange(len(whole)) < len(y)
-            wide = _like(whole, np.concatenate([y, np.full(len(whole) - len(y), np.nan)]), on_dev)
-            final = {"dev": wide[on_dev], "test": wide[~on_dev]}
+            final = {p: _like(both.final[p], both.final["dev"], y) for p in SCORED}
             yield replace(both, modality=f"{FUSED}, rescaled", final=final)
 
 
@@ -275,11 +251,11 @@ def _least_squares(inputs: Sequence[Predicted], y: Trace) -> Traces:
     return {p: fit.predict(x[p]) for p in SCORED}
 
 
-def _like(x: Trace, y: Trace, there: NDArray[np.bool_]) -> Trace:
-    """x (F,) with the mean and spread that y has on the rows that are `there`; a constant is only moved."""
-    there = there & np.isfinite(y)
-    spread = x[there].std()
-    return y[there].mean() + (x - x[there].mean()) * (y[there].std() / spread if spread > 0 else 1)
+def _like(x: Trace, dev: Trace, y: Trace) -> Trace:
+    """x by the line that gives its part `dev` the mean and spread of y, NaN where unrated; a constant is only moved."""
+    rated = np.isfinite(y)
+    spread = dev[rated].std()
+    return y[rated].mean() + (x - dev[rated].mean()) * (y[rated].std() / spread if spread > 0 else 1)
 
 
 def _runs(modality: str, dimension: str, networks: Networks) -> Iterator[dict[str, Any]]:

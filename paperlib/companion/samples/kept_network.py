@@ -32,9 +32,8 @@ def main() -> None:
     track = Track(name="ferplus", root=parser.parse_args().data)
     runs = [run for block in read_plan("toisoul2021", track) for run in block.runs]
     frozen = next(run for run in runs if run.settings.get("keeps") and run.seed == 0)
-    learns_on = replace(
-        frozen, settings={**frozen.settings, "frozen": False}
-    )  # better, and three times as long
+    # better, and three times as long
+    learns_on = replace(frozen, settings={**frozen.settings, "frozen": False})
     keep(run_missing([learns_on])[0], KEPT)
 
 

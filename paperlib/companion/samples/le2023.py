@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,14 +46,15 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     test = table.set_index("item").loc[parts.test_rows].reset_index()
     return {
         "": pd.concat([_tested(test, r, labels, hard) for labels, r in runs], ignore_index=True),
-        # of a part of the plan there may be neither
-        "training": pd.concat(
-            [pd.DataFrame(), *_trained(track, table, parts, runs, hard)], ignore_index=True
-        ),
-        "scores": pd.concat([pd.DataFrame(), *_scored(table, runs, hard)], ignore_index=True),
+        "training": _together(_trained(track, table, parts, runs, hard)),
+        "scores": _together(_scored(table, runs, hard)),
         "faces": table,
         "excluded": pd.DataFrame({"reason": list(faces.excluded), "faces": list(faces.excluded.values())}),
     }
+
+
+def _together(tables: Iterator[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([pd.DataFrame(), *tables], ignore_index=True)  # of a part of the plan there may be none
 
 
 def _faces(track: Track, faces: FaceSet, parts: Problem, pseudo: Result | None) -> pd.DataFrame:
@@ -142,10 +143,9 @@ def _tested(test: pd.DataFrame, result: Result, labels: Mapping[str, str], hard:
 
 def _trained(
     track: Track, table: pd.DataFrame, parts: Problem, runs: Sequence[Any], hard: str
-) -> list[pd.DataFrame]:
+) -> Iterator[pd.DataFrame]:
     """Doubts of training labels, and what the rebuilt distribution and the neighbours name."""
-    columns = [c for c in ("item", "unit", "right", "disagreement") if c in table]
-    faces, out = table[columns][: len(parts.rows)], []
+    faces = table[[c for c in ("item", "unit", "right", "disagreement") if c in table]][: len(parts.rows)]
     for labels, result in runs:
         if labels["noise"] not in ("natural", "30 %") or labels["method"] not in DOUBTFUL:
             continue
@@ -157,33 +157,25 @@ def _trained(
             one["neighbours name"] = result["recovered"]
             if "target" in result.arrays:
                 one["d names"] = result["target"].argmax(axis=1).astype(np.int8)
-                one = (
-                    one.assign(**_named("d", result["target"].astype(np.float32)))
-                    if labels["noise"] == hard
-                    else one
-                )
-        out.append(one)
-    return out
+                found = _named("d", result["target"].astype(np.float32)) if labels["noise"] == hard else {}
+                one = one.assign(**found)
+        yield one
 
 
-def _scored(table: pd.DataFrame, runs: Sequence[Any], hard: str) -> list[pd.DataFrame]:
+def _scored(table: pd.DataFrame, runs: Sequence[Any], hard: str) -> Iterator[pd.DataFrame]:
     """The first seed's calibration score of each neighbour of a training face, and whether it is of its category."""
     faces = table[table["neighbour 1"].notna()]
     label = table.set_index("item")["right"]
-    near = faces[[f"neighbour {k + 1}" for k in range(K)]].astype(int)
-    same = {
-        f"same {k + 1}": (label[near.iloc[:, k]].to_numpy() == faces["right"]).astype(np.int8)
-        for k in range(K)
-    }
-    out = []
+    same = {}
+    for k in range(1, K + 1):
+        near = label[faces[f"neighbour {k}"].astype(int)].to_numpy()
+        same[f"same {k}"] = (near == faces["right"]).astype(np.int8)
     for labels, result in runs:
         kept = labels["method"] in INSTANCES and labels["noise"] in ("0 %", hard)
         if kept and "calibration" in result.arrays:
             score = {f"score {k + 1}": result["calibration"][:, k].astype(np.float32) for k in range(K)}
-            out.append(
-                faces[["item", "unit"]].assign(seed=np.int8(result.run.seed), **labels, **score, **same)
-            )
-    return out
+            known = {"seed": np.int8(result.run.seed), **labels}
+            yield faces[["item", "unit"]].assign(**known, **score, **same)
 
 
 def _named(family: str, values: NDArray) -> dict[str, NDArray]:

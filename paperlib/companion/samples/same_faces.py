@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from paperlib.companion.doubts import log_of
 from paperlib.companion.runs import Result
 from paperlib.companion.samples import Planned, in_lots
 from paperlib.labels import EXPRESSIONS
+from paperlib.tasks.same_faces import Problem, problem, rating
 from paperlib.tracks import Track
 from paperlib.twin.prototypes import circumplex_table
 
@@ -29,14 +29,11 @@ SCORES = {
     "score: variance": "variance",
     "score: variance of the mean": "variance of the mean",
 }
-DOUBTS = {
-    "SCN": "one minus its weight",
-    "LDLVA": "uncertainty factor",
-    "fused labels": "what fusion takes from the label",
-    **dict.fromkeys(
-        ("KL variance", "beta-NLL", "evidential regression", "predicted disagreement"), "variance"
-    ),
-}
+DOUBTS = dict.fromkeys(
+    ("KL variance", "beta-NLL", "evidential regression", "predicted disagreement"), "variance"
+)
+DOUBTS |= {"SCN": "one minus its weight", "LDLVA": "uncertainty factor"}
+DOUBTS["fused labels"] = "what fusion takes from the label"
 
 
 def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
@@ -45,14 +42,9 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     Raises:
         ValueError: the track lacks faces with a first label, several raters' votes and ratings.
     """
-    task: Any = import_module(
-        "paperlib.tasks.same_faces"
-    )  # says which faces are learnt, and which rater is told
-    parts = task.problem(track)
+    parts = problem(track)
     if parts is None:
-        raise ValueError(
-            f"track {track.name} lacks faces with a first label, several raters' votes and ratings"
-        )
+        raise ValueError(f"track {track.name}: no faces with a first label, several votes and ratings")
     faces = _faces(parts)
     votes = faces.filter(like="votes ").to_numpy(float)
     half = faces["half"].to_numpy()
@@ -66,7 +58,7 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
         doubted.append(pd.DataFrame({**train, **key, **_doubted(method, of)}))
         seconds.append({**key, "seconds": sum(float(r["seconds"][0]) for r in of)})
         if method == PLAIN:
-            other = said_by(task.rating(parts, of[0].run.seed)) != parts.label
+            other = said_by(rating(parts, of[0].run.seed)) != parts.label
             found = {"not what one rater says": other.astype(np.float32)}
             doubted.append(pd.DataFrame({**train, **key, "method": "no network", **found}))
     return {
@@ -87,14 +79,13 @@ def _networks(planned: Planned) -> list[tuple[str, int, list[Result]]]:
     """Method, seed, and its networks: one, or of an ensemble the plain network of the seed and its further members."""
     results = {labels["method"]: list(of) for labels, of in planned}
     further = iter(results.get(ENSEMBLE, []))
-    members = [
-        [plain, next(further), next(further)] for plain in results.get(PLAIN, []) if ENSEMBLE in results
-    ]
-    networks = {m: members if m == ENSEMBLE else [[r] for r in of] for m, of in results.items()}
+    networks = {method: [[r] for r in of] for method, of in results.items()}
+    if ENSEMBLE in results:
+        networks[ENSEMBLE] = [[plain, next(further), next(further)] for plain in results.get(PLAIN, [])]
     return [(method, of[0].run.seed, of) for method, each in networks.items() for of in each]
 
 
-def _keys(parts: Any, rows: NDArray[np.int64]) -> dict[str, Any]:
+def _keys(parts: Problem, rows: NDArray[np.int64]) -> dict[str, Any]:
     """item, and unit: whose the face is, as a number; a lot where nobody knows."""
     subject = parts.faces.subject
     if subject is None:
@@ -104,17 +95,17 @@ def _keys(parts: Any, rows: NDArray[np.int64]) -> dict[str, Any]:
     return {"item": rows.astype(np.int32), "unit": unit}
 
 
-def _faces(parts: Any) -> pd.DataFrame:
+def _faces(parts: Problem) -> pd.DataFrame:
     """A test face a row: its category, votes, each rater's valence and arousal, and the true variance where known.
 
     `half` is 0 or 1, by lot of the units: temperatures are fitted on the other half.
     """
     faces, rows = parts.faces, parts.test
+    assert faces.expression is not None and faces.votes is not None and faces.ratings is not None
     found = _keys(parts, rows) | {"category": faces.expression[rows]}
     names, which = np.unique(found["unit"], return_inverse=True)
-    found["half"] = (np.random.default_rng(0).permutation(len(names)) < len(names) // 2)[which].astype(
-        np.int8
-    )
+    half = np.random.default_rng(0).permutation(len(names)) < len(names) // 2
+    found["half"] = half[which].astype(np.int8)
     if faces.truth is not None:
         found["true variance"] = faces.truth.variance[rows].sum(axis=1)
     found |= {f"votes {name}": faces.votes[rows, i] for i, name in enumerate(NAMES)}

@@ -84,10 +84,8 @@ def _faces(parts: Problem, aligned: Result, *, votes_alone: bool) -> pd.DataFram
     rating = unrated if faces.ratings is None or votes_alone else faces.ratings[test]
     columns = [*JUDGED, *KNOWN, *(f"rater {k + 1:02d}" for k in range(rating.shape[1]))]
     face: dict[str, Any] = {"item": test, "unit": units(parts, test), "seed": np.int8(0)}
-    face |= dict.fromkeys(columns, np.float32(np.nan)) | {
-        "category": _known(label),
-        "kept by the rules": clean,
-    }
+    face |= dict.fromkeys(columns, np.float32(np.nan))
+    face |= {"category": _known(label), "kept by the rules": clean}
     face["kept by others"] = clean_by_others(parts, votes_alone=votes_alone) & known
     if faces.truth is not None:
         face["wrong"] = faces.truth.mislabelled[test].astype(np.float32)
@@ -169,9 +167,8 @@ def _taught(parts: Problem, teachers: Sequence[tuple[str, Sequence[Result]]]) ->
         said += [(name, r.run.seed, softmax(r["train"].astype(np.float64), axis=1)) for r in results]
     for name, seed, soft in said:
         off, agrees = np.square(soft - share).mean(axis=1), of_most(votes, soft.argmax(axis=1))
-        yield pd.DataFrame(
-            {**face, "trained": name, "seed": np.int8(seed), "off the votes": off, "agrees": agrees}
-        )
+        found = {"trained": name, "seed": np.int8(seed), "off the votes": off, "agrees": agrees}
+        yield pd.DataFrame({**face, **found})
 
 
 def smoothed(hard: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
