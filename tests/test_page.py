@@ -57,10 +57,10 @@ def test_the_papers_rows_and_columns_come_first_and_what_is_lacking_is_said(page
     (table,) = page.made
     assert table.rows == [("base",), ("ours",), ("third",)] and table.columns == [("10 %",), ("20 %",)]
     ours, lacking = table.cells[("ours",), ("10 %",)], table.cells[("base",), ("20 %",)]
-    assert ours.bold and ours.printed_bold and ours.small == ("printed 75.50",)
-    assert table.cells[("base",), ("10 %",)].small == ("printed 70.25 ± 0.5",)
-    assert (lacking.large, lacking.small, lacking.why) == ("–", ("printed 60.00",), "took too long")
-    assert table.cells[("ours",), ("20 %",)].small == ("–",)  # the paper's own dash
+    assert ours.bold and ours.printed_bold and ours.small == "printed 75.50"
+    assert table.cells[("base",), ("10 %",)].small == "printed 70.25 ± 0.5"
+    assert (lacking.large, lacking.small, lacking.why) == ("–", "printed 60.00", "took too long")
+    assert table.cells[("ours",), ("20 %",)].small == "–"  # the paper's own dash
     assert table.marks["third",] == "not in the paper" and table.marks["base",] == "here small net"
     assert "5 seeds" in table.under and "RAF-DB" in table.under
     assert (page.folder / "table1.csv").is_file() and r"\textbf{" in (page.folder / "table1.tex").read_text()
@@ -74,7 +74,7 @@ def test_a_difference_has_its_own_table_with_interval_word_and_print(page):
     assert (
         cell.word == "held"
         and re.fullmatch(r"\[[\d.]+, [\d.]+\]", cell.spread)
-        and cell.small == ("printed +5.25",)
+        and cell.small == "printed +5.25"
     )
     assert "background-color" in table.html() and "held" in table.text()
 

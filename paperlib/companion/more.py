@@ -12,19 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from filelock import FileLock
 
 from paperlib import files
 from paperlib.companion import samples
+from paperlib.companion.plan import Block, read_plan
 from paperlib.companion.provenance import device, digest
+from paperlib.companion.runs import run_missing
+from paperlib.companion.samples import Planned
 from paperlib.tracks import Track, check_unchanged
-
-if TYPE_CHECKING:
-    from paperlib.companion.plan import Block
-    from paperlib.companion.samples import Planned
 
 COLUMNS = ("identity", "what", "seed", "seconds", "machine")
 
@@ -36,9 +34,6 @@ def add(key: str, track: Track, folder: Path, *, seeds: int = 0, jobs: int = 1, 
         RuntimeError: a run failed; the seeds before it are added.
         ValueError: the samples hold runs of the same names with other settings or data, or are of other items.
     """
-    from paperlib.companion.plan import read_plan
-    from paperlib.companion.runs import run_missing
-
     planned = read_plan(key, track, seeds=seeds)
     lacking, count = _lacking(planned, trained(key, folder), key), 0
     labels = list(dict.fromkeys(name for block in planned for name in block.labels))

@@ -16,8 +16,6 @@ import yaml
 
 from paperlib.companion.runs import Run, UnsuitedError
 from paperlib.data.records import FaceSet, RecordingSet, turns
-from paperlib.labels import refuse_rare
-from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
@@ -105,6 +103,8 @@ def _unmet(entry: Part, layers: Sequence[Part], data: Any) -> list[str]:
 
 def _refuse_missing_classes(entry: Part, data: Any, track: Track) -> None:
     """ValueError if a split has no face, or none of a category that a block learns or tests."""
+    from paperlib.labels import refuse_rare  # here, because torch takes seconds
+
     if track.name == "twin" or not isinstance(data, FaceSet):
         return
     # beside valence and arousal: three points make a Gaussian
@@ -245,4 +245,6 @@ def _has(data: Any, name: str) -> bool:
 
 @cache
 def _weights(backbone: str) -> bool:
+    from paperlib.models.backbones import weights_available
+
     return weights_available(backbone)
