@@ -72,9 +72,8 @@ def execute(notebook: Path, page: Path, *, track: str, samples: str = "", varian
             _keep(making / track, figures() / variant)
         temporary.unlink()
     except papermill.PapermillExecutionError as error:
-        raise RuntimeError(
-            f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}"
-        ) from None
+        why = f"cell {error.exec_count} failed: {error.ename}: {error.evalue}"
+        raise RuntimeError(f"{why}; see {temporary}") from None
     finally:
         shutil.rmtree(making, ignore_errors=True)
 

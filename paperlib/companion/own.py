@@ -86,15 +86,13 @@ def blocks(method: Method, key: str, track: Track, stored: Path, *, seeds: int =
     """
     row, seeds = rows()[key], seeds or SEEDS
     if not samples.tables_of(key, stored):
-        raise UnsuitedError(
-            f"no samples of it are stored for {stored.name}; TRAIN=all PAPER={key} makes them"
-        )
+        why = f"no samples of it are stored for {stored.name}; TRAIN=all PAPER={key} makes them"
+        raise UnsuitedError(why)
     kept = samples.read(key, track.name, folder=stored, columns=["method", "seed"])
     have = sorted(map(int, kept["seed"][kept["method"] == row["plain"]].unique()))
     if method.name in set(kept["method"]):
-        raise ValueError(
-            f"{method.path}:{method.line}: {key} has a method {method.name} already: rename yours"
-        )
+        where = f"{method.path}:{method.line}"
+        raise ValueError(f"{where}: {key} has a method {method.name} already: rename yours")
     if row.get("seeds") == "all" and seeds < len(have):
         raise UnsuitedError(f"it draws people and seeds together, and needs SEEDS={len(have)}")
     wanted = {**row.get("runs", {}), "method": [row["plain"]]}
@@ -173,9 +171,8 @@ def _try_network(found: type[ExpressionNet]) -> None:
     if said.shape != (TRIED, task.CLASSES) or not torch.isfinite(said).all():
         raise ValueError(f"called with pictures alone it must give finite logits ({TRIED}, {task.CLASSES})")
     if doubt.shape != (TRIED,):
-        raise ValueError(
-            f"doubt() must give a number a training row, ({TRIED},); it gives {tuple(doubt.shape)}"
-        )
+        got = tuple(doubt.shape)
+        raise ValueError(f"doubt() must give a number a training row, ({TRIED},); it gives {got}")
 
 
 def _try_loss(found: Any) -> None:

@@ -150,26 +150,21 @@ def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, see
     for layer in layers:
         given = merged(given, {k: layer[k] for k in ("seeds", "settings") if k in layer})
     settings = given.get("settings", {})
-    across = entry.get("across", {})
     if "check" in entry:
         with _unsuited():
             _function(entry["check"])(data, settings)
     allowed = [
-        [(name, more or {}) for name, more in options.items() if _asked(more, track) and _needs(more, data)]
-        for options in across.values()
+        [(label, name, more or {}) for name, more in options.items() if not more or _suits(more, track, data)]
+        for label, options in entry.get("across", {}).items()
     ]
-    of: dict[str, Any] = {
-        "task": entry["task"],
-        "track": track,
-        "data": _fingerprint(track, entry["data"], data),
-    }
+    of = {"task": entry["task"], "track": track, "data": _fingerprint(track, entry["data"], data)}
     count = given.get("seeds", 1)
     count = count[track.profile] if isinstance(count, Mapping) else count
     count = count if count == 1 else seeds or count
     numbers = [s + m for s in range(count) for m in entry.get("members", [0])]
     for choice in product(*allowed):
-        chosen = _chosen(settings, [more for _, more in choice])
-        labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
+        chosen = _chosen(settings, [more for *_, more in choice])
+        labels = {**entry.get("labels", {}), **{label: name for label, name, _ in choice}}
         labels |= {"tested": track.tested} if track.tested else {}
         yield Block(labels=labels, runs=[Run(**of, settings=chosen, seed=s) for s in numbers])
 
@@ -182,20 +177,18 @@ def merged(settings: Part, more: Part) -> dict[str, Any]:
 
 
 def _chosen(settings: Part, choices: Sequence[Part]) -> dict[str, Any]:
-    chosen = dict(settings)
     for more in choices:
-        chosen = merged(chosen, {k: v for k, v in more.items() if k not in WHERE})
-    if chosen.get("pretrained") == "if available":
-        chosen["pretrained"] = _weights(chosen["backbone"])
-    return chosen
+        settings = merged(settings, {k: v for k, v in more.items() if k not in WHERE})
+    if settings.get("pretrained") == "if available":
+        return {**settings, "pretrained": _weights(settings["backbone"])}
+    return dict(settings)
 
 
 def _flat(layers: Sequence[Any]) -> list[Part]:
     return [m for layer in layers for m in (_flat(layer) if isinstance(layer, list) else [layer])]
 
 
-def _asked(part: Part | None, track: Track) -> bool:
-    part = part or {}
+def _asked(part: Part, track: Track) -> bool:
     return _fits(part.get("when", {}), track) and not ("unless" in part and _fits(part["unless"], track))
 
 
@@ -225,8 +218,8 @@ def _function(name: str) -> Any:
     return getattr(import_module(module), function)
 
 
-def _needs(part: Part | None, data: Any) -> bool:
-    return all(_has(data, name) for name in (part or {}).get("needs", []))
+def _suits(part: Part, track: Track, data: Any) -> bool:
+    return _asked(part, track) and all(_has(data, name) for name in part.get("needs", []))
 
 
 def _has(data: Any, name: str) -> bool:

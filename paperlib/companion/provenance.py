@@ -91,17 +91,7 @@ def source_fingerprint() -> str:
     return digest("\n".join(p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))))
 
 
-LIBRARIES = (
-    "captum",
-    "lightning-fabric",
-    "numpy",
-    "opensmile",
-    "pillow",
-    "scikit-learn",
-    "scipy",
-    "torch",
-    "torchvision",
-)
+LIBRARIES = "captum lightning-fabric numpy opensmile pillow scikit-learn scipy torch torchvision".split()
 
 
 @cache
@@ -199,7 +189,7 @@ def _source(module: str) -> Path | None:
         return Path(spec.origin)
     places = [Path(folder, *inner) for folder in spec.submodule_search_locations or ()]
     files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
-    return next((file for file in files if file.is_file()), None)
+    return next(filter(Path.is_file, files), None)
 
 
 def _names_read(nodes: list[ast.stmt]) -> Iterator[str]:

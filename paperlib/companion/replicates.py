@@ -53,9 +53,8 @@ def sums(terms: Callable[..., NDArray], of_sums: Callable[[NDArray], Any]) -> di
     """`of` and `many` of a measure that is a function of sums over rows: `of_sums` of (..., k), of terms (n, k)."""
 
     def many(*columns: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
-        rows = sparse.csr_matrix(
-            (np.ones(len(unit)), (unit, np.arange(len(unit)))), (counts.shape[1], len(unit))
-        )
+        n = len(unit)
+        rows = sparse.csr_matrix((np.ones(n), (unit, np.arange(n))), (counts.shape[1], n))
         with np.errstate(invalid="ignore", divide="ignore"):
             return of_sums(counts @ (rows @ terms(*columns)))
 
@@ -196,9 +195,8 @@ def _families(group: pd.DataFrame, measure: Measure) -> Iterator[tuple[str, list
         many = column.endswith("*")
         family = [c for c in group if c.startswith(column[:-1])] if many else [column.removesuffix("?")]
         if not family or not set(family) <= set(group):
-            raise ValueError(
-                f"{measure.name} reads column {column!r}; the samples have {', '.join(map(repr, group))}"
-            )
+            have = ", ".join(map(repr, group))
+            raise ValueError(f"{measure.name} reads column {column!r}; the samples have {have}")
         yield column, family
 
 
