@@ -36,9 +36,8 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     where = ["-c", "docs", "-d", f"{folder}/doctrees", ".", f"{folder}/html"]
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", *where]
-    built = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     return folder / "html"
 

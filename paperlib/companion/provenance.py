@@ -96,11 +96,8 @@ LIBRARIES = "captum lightning-fabric numpy opensmile pillow scikit-learn scipy t
 
 @cache
 def libraries() -> dict[str, str]:
-    """Versions of the libraries whose arithmetic can change a trained number, or the data it was trained on.
-
-    "none" where one is not installed.
-    """
-    return {name: _version(name) for name in LIBRARIES}
+    """Versions of the libraries whose arithmetic can change a trained number, or the data it was trained on."""
+    return {name: version_of(name) for name in LIBRARIES}
 
 
 def device() -> str:
@@ -124,7 +121,8 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _version(library: str) -> str:
+def version_of(library: str) -> str:
+    """The version that is installed; "none" where none is."""
     try:
         return importlib.metadata.version(library)
     except importlib.metadata.PackageNotFoundError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
-import importlib.metadata
 import json
 import os
 import re
@@ -32,7 +31,7 @@ from paperlib import files
 from paperlib.companion import more
 from paperlib.companion.execute import NOTEBOOKS, execute, figures
 from paperlib.companion.plan import Block, lacking, read_plan
-from paperlib.companion.provenance import device, digest, precision, source_fingerprint
+from paperlib.companion.provenance import device, digest, precision, source_fingerprint, version_of
 from paperlib.companion.runs import UnsuitedError, missing_runs, run_missing
 from paperlib.companion.samples import STORED, tables_of, write
 from paperlib.data.cache import state
@@ -419,11 +418,9 @@ def _decided_by(*more: str) -> str:
 @cache
 def _versions() -> str:
     """The installed version of each package that the lock names: in one's own environment it may be another."""
-    versions, lock = {}, (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE):
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return json.dumps(versions)
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    names = re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)
+    return json.dumps({name: version_of(name) for name in names})
 
 
 def _contents(paths: Sequence[Path]) -> str:
