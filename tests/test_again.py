@@ -71,7 +71,7 @@ def test_make_reproduce_says_what_came_out_and_does_not_do_it_twice(tmp_path, mo
     monkeypatch.setenv("PAPERLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
     monkeypatch.setattr(Track, "faces", lambda self: faces)
-    for module, name in ((plan, "PLANS"), (reproduce, "PLANS"), (samples, "STORED"), (reproduce, "STORED")):
+    for module, name in ((plan, "PLANS"), (samples, "STORED")):
         monkeypatch.setattr(module, name, tmp_path / name.lower())
     monkeypatch.setattr(reproduce, "PAPERS", {"toy": "01_toy"})
     monkeypatch.setattr(reproduce, "make_pages", lambda pages, jobs: {})

@@ -85,7 +85,7 @@ def test_every_picture_is_a_figure_beside_the_page_and_has_words(page):
     """So that what may not be committed as a figure cannot stand on the page either."""
     of_page = [output for cell in code_cells(page) for output in cell.outputs]
     shown = [output for output in of_page if "image/png" in output.get("data", {})]
-    assert len(shown) <= len(list(folder_of(page).glob("*.png")))
+    assert len(shown) == len(list(folder_of(page).glob("*.png")))
     assert all(o.metadata.get("image/png", {}).get("alt") for o in shown)
     assert not [c for c in cells_of(page) if c.get("attachments")]
 

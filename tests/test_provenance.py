@@ -160,12 +160,9 @@ def edited(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "module", "before", "after", "changed"),
     [
-        ("same_faces", "labels", "winners.sum(axis=1) == 1", "winners.sum(axis=1) >= 1", "sole_winner"),
         ("same_faces", "tracks", "len(train) // 10", "len(train) // 5", "as_categories"),
         ("noisy_labels", "data.categories", '(faces, reason == "")', '(faces, reason != "")', "with_category"),
-        ("dual_domain", "tracks", "default_rng(0).permutation(len(faces))", "arange(len(faces))", "as_kind"),
         ("emofan", "tracks", "[fold == 0, fold == 1]", "[fold == 1, fold == 0]", "as_kind"),
-        ("emofan", "data.afewva", "shuffle=True, random_state=seed", "shuffle=False", "person_folds"),
         ("perception_uncertainty", "data.records", "self.frames[: i + 1]", "self.frames[:i]", "RecordingSet"),
     ],
 )  # fmt: skip

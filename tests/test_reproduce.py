@@ -30,9 +30,9 @@ def tree(tmp_path, monkeypatch):
     monkeypatch.setenv("PAPERLIB_OUTPUTS", str(tmp_path / "figures"))
     monkeypatch.setenv("PAPERLIB_CACHE", str(tmp_path / "cache"))  # read by workers
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
+    monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path / "notebooks")
     for name, module in (("NOTEBOOKS", executing), ("STORED", samples), ("PLANS", plan)):
-        for of in (module, reproduce):
-            monkeypatch.setattr(of, name, tmp_path / name.lower())
+        monkeypatch.setattr(module, name, tmp_path / name.lower())
     monkeypatch.setattr(reproduce, "PAPERS", {"toy": "01_toy", "second": "02_second"})
 
     def make(last: str = "1", name: str = "01_toy", parameters: str = PARAMETERS):
@@ -72,25 +72,10 @@ def test_a_page_holds_its_parameters_and_outputs_and_no_times(tree):
     assert page.read_bytes() == first
 
 
-DRAW = "import matplotlib\nmatplotlib.use('svg')\nimport matplotlib.pyplot as p\np.figure()"
-SAVE = (
-    "import os, pathlib\nf = pathlib.Path(os.environ['PAPERLIB_OUTPUTS'], 'twin/a.png')\n"
-    "f.parent.mkdir(parents=True)\nf.write_bytes(b'drawn')"
-)
-
-
 @warnings_of_a_kernel_ignored
-@pytest.mark.parametrize(
-    ("cell", "message"),
-    [
-        ("import sys; print('careful', file=sys.stderr)", "wrote: careful"),
-        (DRAW, "and no picture"),
-        (SAVE, "a.png is saved, and not shown"),
-    ],
-)
-def test_a_cell_that_fails_or_complains_leaves_no_page(tree, cell, message):
-    source, page = tree(cell)
-    with pytest.raises(RuntimeError, match=message):
+def test_a_cell_that_complains_leaves_no_page(tree):
+    source, page = tree("import sys; print('careful', file=sys.stderr)")
+    with pytest.raises(RuntimeError, match="wrote: careful"):
         execute(source, page, track="twin")
     assert not page.exists()
 
@@ -263,7 +248,6 @@ def test_a_paper_alone_brings_no_scoreboard_and_the_scoreboard_comes_alone_by_na
         (["--track", "ferplus"], "no samples of track ferplus are stored for profile full; TRAIN=all trains"),
         (["--profile", "smoke", "--paper", "toy"], "no samples of toy are stored for profile smoke"),
         (["--train", "all", "--track", "ferplus"], "DATA=<folder>"),
-        (["--train", "all", "--track", "ferplus", "--data", "nowhere-at-all"], "nowhere-at-all"),
         (["--seeds", "-1"], "SEEDS must be 0"),
     ],
 )
@@ -336,7 +320,7 @@ def test_what_is_missing_is_trained_once_and_its_samples_and_pages_made(planned,
 
 
 def test_only_the_kept_profile_of_a_kept_track_goes_into_the_repository(tree, tmp_path):
-    assert samples_folder("twin", "full") == tmp_path / "samples" / "twin"
+    assert samples_folder("twin", "full") == tmp_path / "stored" / "twin"
     for name, profile, seeds in (("twin", "paper", 0), ("twin", "full", 2), ("affectnet", "full", 0)):
         assert samples_folder(name, profile, seeds).parent == tmp_path / "cache" / "samples"
 

@@ -110,14 +110,12 @@ def test_subsets_of_the_same_people_are_drawn_together():
     assert np.std(drawn) < np.std(found.frame["draw"].loc["all"].to_numpy())
 
 
-def test_a_cell_without_a_column_is_no_line_and_optional_columns_may_lack():
+def test_a_cell_without_a_column_is_no_line_and_of_a_family_some_may_lack():
     table = pd.concat([rows([1.0, 2.0], part="a"), rows([np.nan, np.nan], part="b")])
     assert list(score(table, MEAN, "part").index.get_level_values("part")) == ["a"]
     raters = table.assign(**{"rater 1": 1.0, "rater 2": [2.0, 4.0, 2.0, np.nan]})
     spread = Measure(name="raters", columns=("rater *",), of=lambda r: r.shape[1] + np.nanmean(r))
     assert_allclose(score(raters, spread, "part").numbers.to_numpy(), [2 + 2.0, 2 + 4 / 3])
-    both = Measure(name="n", columns=("rater 2?",), of=len)
-    assert score(raters, both, "part").numbers.tolist() == [2, 1]
 
 
 def test_average_is_missing_where_a_cell_is_and_extremes_are_taken_within_a_seed():

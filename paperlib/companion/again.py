@@ -6,7 +6,6 @@ data/plans/again.yaml says which runs: of each paper those of its first statemen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import pandas as pd
 import yaml
 from scipy.stats import t
 
-from paperlib.companion import measures, plan, samples
+from paperlib.companion import measures, more, plan, samples
 from paperlib.companion.replicates import Measure
 from paperlib.companion.runs import run_missing
 from paperlib.tracks import Track
@@ -46,9 +45,10 @@ def train_again(keys: Sequence[str], *, jobs: int = 1) -> pd.DataFrame:
     run_missing([r for of in runs for r in of[:1]] + [r for of in runs[::-1] for r in of[1:]], jobs=jobs)
     found = []
     for key, of in wanted.items():
-        done = [(dict(block.labels), run_missing(block.runs)) for block in plans[key]]
-        made = import_module(f"paperlib.companion.samples.{key}").build(TRACK, done)[""]
-        found.append(beside(made, samples.read(key, TRACK.name), of["by"], of["measure"]).assign(paper=key))
+        made, _ = more.build(key, TRACK, plans[key])
+        found.append(
+            beside(made[""], samples.read(key, TRACK.name), of["by"], of["measure"]).assign(paper=key)
+        )
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 

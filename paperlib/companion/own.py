@@ -20,9 +20,8 @@ import yaml
 from torch import Tensor
 
 from paperlib import files
-from paperlib.companion import plan, samples
+from paperlib.companion import more, plan, samples
 from paperlib.companion.again import part_of
-from paperlib.companion.more import joined
 from paperlib.companion.provenance import code_imported, digest
 from paperlib.companion.runs import Run, UnsuitedError, missing_runs, run_missing
 from paperlib.models.backbones import build_backbone
@@ -119,12 +118,11 @@ def add(
     folder = files.CACHE / "samples" / f"{stored.name}-own-{method.name}"
     run_missing([run for of in planned.values() for block in of for run in block.runs], **how)
     for key, of in planned.items():
-        done = [(dict(block.labels), run_missing(block.runs)) for block in of]
-        made = import_module(f"paperlib.companion.samples.{key}").build(track, done)
-        kept = {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, stored)}
+        made, _ = more.build(key, track, of)
+        kept = more.stored(key, stored)
         kept[""], made[""] = (x.assign(own=np.int8(of_own)) for of_own, x in enumerate((kept[""], made[""])))
         labels = dict.fromkeys(name for block in of for name in block.labels)
-        samples.write(joined(kept, made, [*labels]), key, track.name, folder=folder)
+        samples.write(more.joined(kept, made, [*labels]), key, track.name, folder=folder)
     return folder
 
 

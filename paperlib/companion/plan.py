@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from paperlib.asked import named
 from paperlib.companion.runs import Run, UnsuitedError
 from paperlib.data.records import FaceSet, RecordingSet, turns
 from paperlib.tracks import Track
@@ -152,7 +152,7 @@ def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, see
     settings = given.get("settings", {})
     if "check" in entry:
         with _unsuited():
-            _function(entry["check"])(data, settings)
+            named(entry["check"])(data, settings)
     allowed = [
         [(label, name, more or {}) for name, more in options.items() if not more or _suits(more, track, data)]
         for label, options in entry.get("across", {}).items()
@@ -202,7 +202,7 @@ def _data(track: Track, name: str | Mapping[str, str]) -> Any:
     """By a method of `Track`, such as "faces"; a function of the track, "module:function"; or {kind: videos}."""
     if isinstance(name, Mapping):
         return track.of_kind(name["kind"])
-    return _function(name)(track) if ":" in name else getattr(track, name)()
+    return named(name)(track) if ":" in name else getattr(track, name)()
 
 
 def _fingerprint(track: Track, name: str | Mapping[str, str], data: Any) -> str:
@@ -210,12 +210,7 @@ def _fingerprint(track: Track, name: str | Mapping[str, str], data: Any) -> str:
     if isinstance(name, str) or "fingerprint" not in name:
         return str(data.fingerprint)
     rest = {k: v for k, v in name.items() if k != "fingerprint"}
-    return str(_function(name["fingerprint"])(track, **rest).fingerprint)
-
-
-def _function(name: str) -> Any:
-    module, _, function = name.partition(":")
-    return getattr(import_module(module), function)
+    return str(named(name["fingerprint"])(track, **rest).fingerprint)
 
 
 def _suits(part: Part, track: Track, data: Any) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -24,21 +24,19 @@ from typing import Any
 import joblib
 import pandas as pd
 from filelock import FileLock
-from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
 from paperlib import files
-from paperlib.companion import more
+from paperlib.companion import more, plan, samples
 from paperlib.companion.execute import NOTEBOOKS, execute, figures
 from paperlib.companion.plan import Block, lacking, read_plan
 from paperlib.companion.provenance import device, digest, precision, source_fingerprint, version_of
 from paperlib.companion.runs import UnsuitedError, missing_runs, run_missing
-from paperlib.companion.samples import STORED, tables_of, write
+from paperlib.companion.samples import tables_of
 from paperlib.data.cache import state
 from paperlib.files import ROOT, write_text
 from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
 
-PLANS = ROOT / "data" / "plans"
 # a paper's key to its notebook: what follows the number in the name
 PAPERS = {p.stem[3:]: p.stem for p in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")) if p.stem[:2] != "00"}
 SCOREBOARD = "scoreboard"  # of the ledgers of the pages beside it
@@ -92,9 +90,9 @@ class Page:
         """Execute the notebook, unless nothing changed; another process that makes the same page is waited for."""
         with _unless_current(self.stamp, self.asked, self.made) as stale:
             if stale:
-                kept = self.samples == STORED / self.track
-                samples = "" if kept else os.path.relpath(self.samples, NOTEBOOKS)
-                execute(self.notebook, self.path, track=self.track, samples=samples, variant=self.variant)
+                kept = self.samples == samples.STORED / self.track
+                folder = "" if kept else os.path.relpath(self.samples, NOTEBOOKS)
+                execute(self.notebook, self.path, track=self.track, samples=folder, variant=self.variant)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -103,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.seeds < 0:
             raise ValueError(f"SEEDS must be 0 (as many as the plan says) or more; got {options.seeds}")
         sweep(files.CACHE)
-        jobs = options.jobs or joblib.cpu_count()
+        jobs = joblib.effective_n_jobs(options.jobs or -1)
         if options.method:
             return _with_own_method(options, jobs)
         failed: dict[str, str] = {}
@@ -197,15 +195,12 @@ def stored_pages(track: str = "", paper: str = "", profile: str = "full", seeds:
 def samples_folder(track: str, profile: str, seeds: int = 0) -> Path:
     """Where the samples of a track lie: with the code where they are kept, else in the cache."""
     if track in KEPT and profile == "full" and not seeds:
-        return STORED / track
+        return samples.STORED / track
     return files.CACHE / "samples" / f"{track}-{profile}{f'-{seeds}-seeds' if seeds else ''}"
 
 
 def make_pages(pages: Sequence[Page], *, jobs: int) -> dict[str, str]:
-    """Make pages, `jobs` at a time and scoreboards last; those that failed, each with the reason why.
-
-    One that fails does not stop the others.
-    """
+    """Make pages, `jobs` at a time and scoreboards last, whichever fail; those that failed, each with the reason."""
     failed: dict[str, str] = {}
     stale = [page for page in pages if not _is_current(page.stamp, page.asked, page.made)]
     if stale:
@@ -218,10 +213,8 @@ def make_pages(pages: Sequence[Page], *, jobs: int) -> dict[str, str]:
 
     for boards in (False, True):
         turn = [page for page in pages if (page.key == SCOREBOARD) == boards]
-        # A page is made by a kernel, a process of its own; here one only waits for it.
-        Parallel(n_jobs=min(jobs, max(len(turn), 1)), prefer="threads")(
-            delayed(attempt)(page) for page in turn
-        )
+        with ThreadPoolExecutor(jobs) as threads:  # a page is made by a kernel, a process of its own
+            list(threads.map(attempt, turn))
     return failed
 
 
@@ -312,12 +305,12 @@ def train_again(pages: Sequence[Page], jobs: int) -> list[str]:
 
     asked = again.asked()
     wanted = [p for p in pages if (p.key, p.track) in {(key, again.TRACK.name) for key in asked}]
-    if not wanted or any(p.samples != STORED / p.track for p in wanted):
+    if not wanted or any(p.samples != samples.STORED / p.track for p in wanted):
         return []
     path = files.CACHE / "again" / f"{'-'.join(p.key for p in wanted)}.csv"
 
     def what() -> str:
-        plans = [PLANS / f"{name}.yaml" for name in ("again", *(page.key for page in wanted))]
+        plans = [plan.PLANS / f"{name}.yaml" for name in ("again", *(page.key for page in wanted))]
         read = [path for page in wanted for path in tables_of(page.key, page.samples)]
         return _decided_by(precision(), device(), _contents([*plans, *read]))
 
@@ -333,11 +326,9 @@ def train_again(pages: Sequence[Page], jobs: int) -> list[str]:
 def _build(page: Page, track: Track, blocks: Sequence[Block], seeds: int) -> None:
     with _unless_current(*_of_samples(page, track, seeds)) as stale:
         if stale:
-            build = importlib.import_module(f"paperlib.companion.samples.{page.key}").build
-            done = [(dict(block.labels), run_missing(block.runs)) for block in blocks]
-            tables = build(track, done)
+            tables, done = more.build(page.key, track, blocks)
             check_unchanged(track)
-            written = write(tables, page.key, track.name, folder=page.samples)
+            written = samples.write(tables, page.key, track.name, folder=page.samples)
             more.note(page.key, page.samples, done, anew=True)
             for path in set(tables_of(page.key, page.samples)) - set(written):
                 path.unlink()
@@ -347,9 +338,9 @@ def _of_samples(page: Page, track: Track, seeds: int) -> tuple[Path, Callable[[]
     """The stamp of a paper's samples, all that decides them, and what was made."""
 
     def asked() -> str:
-        plan = (PLANS / f"{page.key}.yaml").read_text(encoding="utf-8")
+        planned = (plan.PLANS / f"{page.key}.yaml").read_text(encoding="utf-8")
         data = state(Path(track.root), without=files.CACHE) if track.root else ""
-        return _decided_by(precision(), device(), plan, str(track), str(seeds), data)
+        return _decided_by(precision(), device(), planned, str(track), str(seeds), data)
 
     stamp = page.stamp.with_name(f"{page.key}-samples.json")
     return stamp, asked, lambda: _contents(tables_of(page.key, page.samples))
