@@ -18,6 +18,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 ALL, PAPER, N, UNITS = ("all", 0), ("paper", 0), ("n", 0), ("units", 0)
+ABOUT = (N, UNITS)  # those that are no replicates
 SEEDS, PEOPLE, BOTH = "seeds", "people", "people and seeds"
 AT_ONCE = 4_000_000  # draws times rows that a measure of many draws gets in one call
 

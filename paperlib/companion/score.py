@@ -20,19 +20,16 @@ import numpy as np
 import pandas as pd
 
 from paperlib.companion.replicates import (
+    ABOUT,
     ALL,
     BOTH,
     PAPER,
     PEOPLE,
     SEEDS,
-    UNITS,
     Measure,
-    N,
     replicates,
     shared_people,
 )
-
-ABOUT = (N, UNITS)  # columns that are no replicates
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,7 +275,7 @@ def common(samples: pd.DataFrame, level: str) -> pd.DataFrame:
 def _frame(cells: Mapping[tuple[str, ...], Mapping[Any, float]], names: Sequence[str]) -> pd.DataFrame:
     if not cells:
         index = pd.MultiIndex.from_arrays([[]] * len(names), names=names)
-        return pd.DataFrame(index=index, columns=pd.MultiIndex.from_tuples([ALL, N, UNITS]), dtype=float)
+        return pd.DataFrame(index=index, columns=pd.MultiIndex.from_tuples([ALL, *ABOUT]), dtype=float)
     index = pd.MultiIndex.from_tuples(list(cells), names=names)
     frame = pd.DataFrame.from_records(list(cells.values()), index=index)
     frame.columns = pd.MultiIndex.from_tuples(frame.columns, names=["replicate", "number"])
