@@ -114,9 +114,8 @@ def test_samples_hold_each_network_and_an_ensemble_of_three():
     blocks = [b for b in read_plan("same_faces", track) if b.labels["method"] != "SCN"]
 
     def result(run):
-        of_training = {name: rng.random(n).astype(np.float16) for name in ("loss", "doubt")}
-        said = rng.dirichlet(np.ones(7), m).astype(np.float16)
-        arrays = {"probability": said, "seconds": np.array([2.0]), **of_training}
+        arrays = {"probability": rng.dirichlet(np.ones(7), m).astype(np.float16), "seconds": np.array([2.0])}
+        arrays |= {name: rng.random(n).astype(np.float16) for name in ("loss", "doubt")}
         return Result(run=run, key="", seconds=1.0, arrays=arrays)
 
     planned = [(block.labels, [result(run) for run in block.runs]) for block in blocks]

@@ -103,7 +103,8 @@ def test_a_run_knows_a_method_by_its_text_and_by_the_code_that_it_imports(writte
     assert own.check(written(text)).settings["reads"] != first["reads"]
 
 
-def test_the_examples_compute_what_their_sources_say():
+def test_the_examples_compute_what_their_sources_say(written):
+    assert [own.check(path).kind for path in (GCE, STUDENT)] == ["class", "loss"]
     network = task.read(GCE)(torch.nn.Identity(), 2, n=2, classes=2)
     network.logits = lambda x: x
     # the labels have probability 0.8 and 0.5: (1 - 0.8 ** 0.7) / 0.7 is 0.20658, (1 - 0.5 ** 0.7) / 0.7 is 0.54920

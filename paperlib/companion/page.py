@@ -237,7 +237,7 @@ class _Layout:
         ours, theirs = placed(table, self.down, self.across), placed(printed, self.down, self.across)
         rows, columns = (order(table, keys, printed) for keys in (self.down, self.across))
         values = {c: [_read_as(x) for (_, k), x in ours.items() if k == c] for c in columns}
-        tops = {c: max(of) for c, of in values.items() if self.layout["best"] == "yes" and len(of) > 1}
+        tops = {c: max(of) for c, of in values.items() if self.layout.get("best") == "yes" and len(of) > 1}
         cells: dict[At, Cell] = {}
         for at in dict.fromkeys([*ours, *theirs]):
             best = at in ours and _read_as(ours[at]) == tops.get(at[1])
