@@ -353,9 +353,11 @@ def address(tmp_path, cache):
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_s_worker_killed_in_the_midst_of_a_run_loses_nothing(runs, address, tmp_path, monkeypatch):
     runs = [replace(run, settings={**run.settings, "until": "go"}) for run in runs]
+    monkeypatch.setattr(machine, "PATIENCE", 240)
     with ThreadPoolExecutor(1) as aside:
         results = aside.submit(run_missing, runs, progress=False, cluster=address)
-        wait_for(lambda: len(computed(runs)) == 2)  # both workers at once
+        wait_for(lambda: results.done() or len(computed(runs)) == 2)  # both workers at once
+        assert not results.done(), results.exception()
         seed, process = computed(runs)[0], computed(runs, 1)[0]
         os.kill(process, signal.SIGKILL)
         (tmp_path / "go").touch()
