@@ -29,8 +29,13 @@ class Asked:
     seed: int
 
     def function(self) -> Callable[[Track, Mapping[str, Any], int, Path], dict[str, NDArray]]:
-        module, _, name = self.task.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return named(self.task)
+
+
+def named(name: str) -> Any:
+    """What "module:name" names."""
+    module, _, local = name.partition(":")
+    return getattr(importlib.import_module(module), local)
 
 
 Source = Callable[[Asked], Mapping[str, NDArray]]

@@ -99,10 +99,8 @@ def _training() -> list[Row]:
             x = augment(as_input(torch.from_numpy(images[rows.numpy()]))).contiguous()
             out = model(x)
             target = torch.from_numpy(affect[rows.numpy()])
-            value = (
-                F.smooth_l1_loss(out.mean, target, reduction="none") * torch.exp(-out.log_variance)
-            ).mean()
-            value = value + out.log_variance.mean() / 2
+            error = F.smooth_l1_loss(out.mean, target, reduction="none")
+            value = (error * torch.exp(-out.log_variance) + out.log_variance / 2).mean()
             optimiser.zero_grad()
             value.backward()
             optimiser.step()
@@ -130,9 +128,7 @@ def _methods() -> list[Row]:
     return rows
 
 
-def _method(
-    name: str, backbone: str, k: int, images: np.ndarray, label: np.ndarray, affect: np.ndarray
-) -> ExpressionNet:
+def _method(name: str, backbone: str, k: int, images: Any, label: Any, affect: Any) -> ExpressionNet:
     network, features = build_backbone(backbone, channels=1)
     n, classes = len(label), int(label.max()) + 1
     if name == "SCN":
@@ -198,13 +194,8 @@ def _photographs() -> list[Row]:
         "and read by the small EmoFAN": partial(faces.read, picture),
         "and read by the full-size EmoFAN": partial(faces.read, picture, large),
     }
-    works = {name: partial(_again, work, times) for name, work in chain.items()}
+    works = {name: lambda work=work: [work() for _ in range(times)] for name, work in chain.items()}
     return _rows("photograph, 512 px, {} (photographs)", works, times)
-
-
-def _again(work: Callable[[], Any], times: int) -> None:
-    for _ in range(times):
-        work()
 
 
 def _workers() -> list[Row]:

@@ -67,13 +67,11 @@ def build(track, planned):
     return {"": pd.concat(each, ignore_index=True)}
 
 
-def test_make_reproduce_trains_a_part_says_what_came_out_and_does_not_do_it_twice(
-    tmp_path, monkeypatch, faces, capsys
-):
+def test_make_reproduce_says_what_came_out_and_does_not_do_it_twice(tmp_path, monkeypatch, faces, capsys):
     monkeypatch.setenv("PAPERLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("paperlib.files.CACHE", tmp_path / "cache")
     monkeypatch.setattr(Track, "faces", lambda self: faces)
-    for module, name in ((plan, "PLANS"), (reproduce, "PLANS"), (samples, "STORED"), (reproduce, "STORED")):
+    for module, name in ((plan, "PLANS"), (samples, "STORED")):
         monkeypatch.setattr(module, name, tmp_path / name.lower())
     monkeypatch.setattr(reproduce, "PAPERS", {"toy": "01_toy"})
     monkeypatch.setattr(reproduce, "make_pages", lambda pages, jobs: {})
@@ -82,9 +80,8 @@ def test_make_reproduce_trains_a_part_says_what_came_out_and_does_not_do_it_twic
     methods = "{a: {more: 0.0}, b: {more: 3.0}, c: {more: 0.0}}"
     text = f"- {{task: '{__name__}:task', data: faces, seeds: 3, across: {{method: {methods}}}}}\n"
     (tmp_path / "plans" / "toy.yaml").write_text(text)
-    (tmp_path / "plans" / "again.yaml").write_text(
-        "toy: {runs: {method: [a, b]}, by: [method], measure: rmse}\n"
-    )
+    text = "toy: {runs: {method: [a, b]}, by: [method], measure: rmse}\n"
+    (tmp_path / "plans" / "again.yaml").write_text(text)
     samples.write({"": pd.concat([rows(), rows(method="b"), rows(method="c")])}, "toy", "twin")
     arguments = ["--train", "part", "--jobs", "1", "--paper", "toy"]
     assert reproduce.main(arguments) == 0

@@ -15,9 +15,8 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is n
 def make(tmp_path):
     """`make` in a folder with spaces, where Python is a script of the given lines."""
     folder = tmp_path / "my own copy"
-    (folder / "bin").mkdir(parents=True)
-    (folder / "notebooks" / "executed" / "twin").mkdir(parents=True)
-    (folder / "data" / "samples" / "twin").mkdir(parents=True)
+    for name in ("bin", "notebooks/executed/twin", "data/samples/twin"):
+        (folder / name).mkdir(parents=True)
     (folder / "data" / "samples" / "twin" / "a.parquet").touch()
     for name in ("requirements.lock", "pyproject.toml"):
         (folder / name).touch()
@@ -28,12 +27,8 @@ def make(tmp_path):
         python.write_text(f"#!/bin/sh\n{script}\n")
         python.chmod(0o755)
         kept = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "CONDA_PREFIX", "MAKEFLAGS")}
-        path = f"{folder / 'bin'}{os.pathsep}{kept['PATH']}"
-        env = {**kept, "PATH": path, **environment}
-        done = subprocess.run(
-            ["make", target], cwd=folder, env=env, capture_output=True, text=True, timeout=60
-        )
-        return folder, done
+        env = {**kept, "PATH": f"{folder / 'bin'}{os.pathsep}{kept['PATH']}", **environment}
+        return folder, subprocess.run(["make", target], cwd=folder, env=env, capture_output=True, text=True)
 
     return run
 

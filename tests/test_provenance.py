@@ -57,7 +57,6 @@ def helper(x):
         ('"""Words."""', '"""Other words."""', ""),
         ("return x + 1", "return x + 1  # why", ""),
         ("return x + 1", "return (x\n            + 1)", ""),
-        ("UNUSED = 3", "UNUSED = 4", ""),
         ("UNUSED = 3", "def unused(x):\n    return x", ""),
         ("RATE = 0.1", "RATE = 0.2", "RATE"),
         ("RATE = 0.1", "RATE: float = 0.1", "RATE"),
@@ -73,9 +72,7 @@ def test_what_can_change_a_result_is_named_and_nothing_else(module, before, afte
     assert TASK.count(before) == 1
     module(toy=TASK.replace(before, after))
     again = code_of("paperlib.toy:task")
-    assert {name for name in code if code[name] != again[name]} == (
-        {f"paperlib.toy:{changed}"} if changed else set()
-    )
+    assert [name for name in code if code[name] != again[name]] == [f"paperlib.toy:{changed}"] * bool(changed)
     assert changed or code == again
 
 
@@ -107,18 +104,9 @@ class Below:
 class Child(Below):
     pass
 """
-    module(
-        toy=f"""
-{head}
-def task():
-    return {call}
-def local():
-    from paperlib.depth import below
-    return below()
-""",
-        depth=depth,
-        package="from paperlib.depth import below",
-    )
+    toy = f"{head}\ndef task():\n    return {call}\n"
+    toy += "def local():\n    from paperlib.depth import below\n    return below()\n"
+    module(toy=toy, depth=depth, package="from paperlib.depth import below")
     code = code_of("paperlib.toy:task")
     module(depth=depth.replace("return 1", "return 2"))
     again = code_of("paperlib.toy:task")
@@ -134,6 +122,7 @@ from paperlib.data.records import FaceSet
 from paperlib.tracks import Track
 def task():
     return Track, FaceSet, data.subset, Asked
+raise RuntimeError("a module is not run to be read")
 """
     )
     assert set(code_of("paperlib.toy:task")) == {"paperlib.toy:task"}
@@ -148,11 +137,6 @@ def test_a_name_that_is_not_there_is_named(module):
     for missing in ("paperlib.tasks.toy", "no_such_package"):
         with pytest.raises(LookupError, match=f"there is no module {missing}"):
             code_of(f"{missing}:task")
-
-
-def test_no_module_is_run_to_be_read(module):
-    module(toy="def task():\n    return 1\nraise RuntimeError('this module was imported')\n")
-    assert set(code_of("paperlib.toy:task")) == {"paperlib.toy:task"}
 
 
 @pytest.fixture
@@ -176,12 +160,9 @@ def edited(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "module", "before", "after", "changed"),
     [
-        ("same_faces", "labels", "winners.sum(axis=1) == 1", "winners.sum(axis=1) >= 1", "sole_winner"),
         ("same_faces", "tracks", "len(train) // 10", "len(train) // 5", "as_categories"),
         ("noisy_labels", "data.categories", '(faces, reason == "")', '(faces, reason != "")', "with_category"),
-        ("dual_domain", "tracks", "default_rng(0).permutation(len(faces))", "arange(len(faces))", "as_kind"),
         ("emofan", "tracks", "[fold == 0, fold == 1]", "[fold == 1, fold == 0]", "as_kind"),
-        ("emofan", "data.afewva", "shuffle=True, random_state=seed", "shuffle=False", "person_folds"),
         ("perception_uncertainty", "data.records", "self.frames[: i + 1]", "self.frames[:i]", "RecordingSet"),
     ],
 )  # fmt: skip

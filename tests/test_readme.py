@@ -60,73 +60,39 @@ def valence_arousal(rng) -> np.ndarray:
 
 
 def test_every_block_is_tested_here():
-    tested = [
-        of(name)
-        for name in (
-            "kl_continuous",
-            r"found\.table, found",
-            "LDLVA",
-            "fuse",
-            "multi_task_mse",
-            "Predictor",
-            "export",
-            "shake_shake",
-            "Bootstrapped",
-        )
-    ]
-    assert sorted(tested) == sorted(blocks())
+    names = "kl_continuous LDLVA fuse multi_task_mse Predictor export shake_shake Bootstrapped".split()
+    assert sorted(map(of, [*names, r"found\.table, found"])) == sorted(blocks())
 
 
 def test_the_loss_with_a_variance():
     one = layer(4)
-    run(
-        "kl_continuous",
-        network=lambda x: one(x).chunk(2, dim=1),
-        pictures=pictures(),
-        target=torch.rand(BATCH, 2),
-    )
+    network = lambda x: one(x).chunk(2, dim=1)  # noqa: E731
+    run("kl_continuous", network=network, pictures=pictures(), target=torch.rand(BATCH, 2))
     assert one[1].weight.grad.abs().sum() > 0
 
 
 def test_label_distributions_around_a_backbone(valence_arousal):
     backbone = layer(32)
-    found = run(
-        "LDLVA",
-        valence_arousal=valence_arousal,
-        backbone=backbone,
-        features=32,
-        pictures=pictures(),
-        labels=torch.randint(0, CLASSES, (BATCH,)),
-        rows=torch.arange(BATCH),
-    )
+    given = {"valence_arousal": valence_arousal, "backbone": backbone, "features": 32, "pictures": pictures()}
+    labels = torch.randint(0, CLASSES, (BATCH,))
+    found = run("LDLVA", **given, labels=labels, rows=torch.arange(BATCH))
     assert found["near"].shape == (FACES, 8) and backbone[1].weight.grad.abs().sum() > 0
     assert found["network"].eval()(pictures()).shape == (BATCH, CLASSES)
 
 
 def test_fused_labels(valence_arousal, rng):
-    found = run(
-        "fuse",
-        valence_arousal=valence_arousal,
-        labels=rng.integers(0, CLASSES, size=FACES),
-        names=[f"class {k}" for k in range(CLASSES)],
-        network=layer(CLASSES),
-        pictures=pictures(),
-        rows=torch.arange(BATCH),
-    )
+    given = {"network": layer(CLASSES), "pictures": pictures(), "rows": torch.arange(BATCH)}
+    labels, names = rng.integers(0, CLASSES, size=FACES), [f"class {k}" for k in range(CLASSES)]
+    found = run("fuse", **given, valence_arousal=valence_arousal, labels=labels, names=names)
     target = torch.as_tensor(found["target"], dtype=torch.float32)
     torch.testing.assert_close(target.sum(dim=1), torch.ones(FACES))
     assert target.shape == (FACES, CLASSES) and found["loss"].requires_grad
 
 
 def test_gold_standard_and_loss_of_recordings(rng):
-    found = run(
-        "multi_task_mse",
-        ratings=rng.normal(size=(100, 6)),
-        network=nn.Linear(10, 2),
-        features=torch.rand(3, 100, 10),
-        target=torch.rand(3, 100, 2),
-        lengths=torch.tensor([100, 90, 50]),
-    )
+    given = {"network": nn.Linear(10, 2), "features": torch.rand(3, 100, 10), "target": torch.rand(3, 100, 2)}
+    lengths = torch.tensor([100, 90, 50])
+    found = run("multi_task_mse", **given, ratings=rng.normal(size=(100, 6)), lengths=lengths)
     assert found["state"].shape == found["sigma"].shape == (100,) and found["loss"].requires_grad
 
 

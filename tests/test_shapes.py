@@ -70,7 +70,6 @@ def test_the_message_has_both_shapes():
     check_shapes("..., ...", x=np.zeros((5, 2)), y=torch.zeros(5, 2))
 
 
-@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize(
     "measure",
     [
@@ -82,6 +81,6 @@ def test_the_message_has_both_shapes():
         lambda x: metrics.rmse(x, np.zeros((9, 2))),
     ],
 )
-def test_a_tensor_of_any_precision_is_measured_as_its_numbers(measure, precision, rng):
-    given = torch.from_numpy(rng.uniform(-1, 1, (9, 2))).to(precision).requires_grad_()
+def test_a_tensor_of_any_precision_is_measured_as_its_numbers(measure, rng):
+    given = torch.from_numpy(rng.uniform(-1, 1, (9, 2))).to(torch.bfloat16).requires_grad_()
     np.testing.assert_array_equal(measure(given), measure(given.detach().double().numpy()))

@@ -45,9 +45,7 @@ def test_holms_test_of_all_lines_decides_where_it_is_asked():
     of = scores({f"m{i}": 0.9 for i in range(12)}, spread=0.7)
     alone, all_ = claim(of, "c"), claim(of, "c", holm=True)
     t = of.frame["seed"].mean(axis=1) / of.frame["seed"].std(axis=1) * np.sqrt(5)
-    from scipy.stats import t as student
-
-    kept = multipletests(2 * student.sf(abs(t), 4), method="holm")[0]
+    kept = multipletests(2 * stats.t.sf(abs(t), 4), method="holm")[0]
     expected = np.where(kept, alone["verdict"], "cannot tell")
     assert all_["verdict"].tolist() == expected.tolist() != alone["verdict"].tolist()
 
@@ -57,35 +55,17 @@ def test_every_needs_each_gain_and_one_loss_is_enough_against_it():
     assert every(scores({"a": 9, "b": -9}), "c")["verdict"].item() == "did not hold"
     assert every(scores({"a": 9, "b": 0}), "c")["verdict"].item() == "cannot tell"
 
-
-def test_one_training_has_no_interval_and_decides_nothing():
     assert every(scores({"a": 9, "b": -9}, seeds=1), "c")["verdict"].item() == "cannot tell"
-
-
-def test_every_counts_by_sign_first_as_papers_do():
     (line,) = every(scores({"a": 9, "b": 0.01, "c": -8}), "c", "PCC").to_dict("records")
     assert line["measure"] == "cells ahead (PCC)"
     assert line["counted"] == "by sign 2 of 3; 1 of 3 with an interval above zero"
 
 
-def test_a_correlations_interval_over_seeds_stays_within_one():
-    rng = np.random.default_rng(0)
-    parts = []
-    for s in range(3):
-        x = rng.normal(size=40)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "item": range(40),
-                    "unit": "u",
-                    "seed": s,
-                    "m": "m",
-                    "x": x,
-                    "y": x + 0.01 * rng.normal(size=40) * 10**s,
-                }
-            )
-        )
-    line = lines(score(pd.concat(parts), pcc("x", "y"), "m")).iloc[0]
+def test_a_correlations_interval_over_seeds_stays_within_one(rng):
+    table = {"item": np.tile(np.arange(40), 3), "unit": "u", "seed": np.repeat(np.arange(3), 40), "m": "m"}
+    table = pd.DataFrame({**table, "x": rng.normal(size=120)})
+    table["y"] = table["x"] + 0.01 * rng.normal(size=120) * 10.0 ** table["seed"]
+    line = lines(score(table, pcc("x", "y"), "m")).iloc[0]
     assert line["low"] < line["estimate"] < line["high"] < 1
 
 
@@ -108,20 +88,11 @@ def test_power_says_what_could_be_seen():
 
 
 def test_power_over_people_is_the_normal_law_s():
-    line = {
-        "over": "people",
-        "estimate": 0.0,
-        "low": -1.959964,
-        "high": 1.959964,
-        "seeds": 0,
-        "paper": 2.801585,
-    }
-    found = power(pd.DataFrame([line])).iloc[
-        0
-    ]  # a standard error of one: 1.96 + 0.84 is seen four times in five
-    assert_allclose([found["chance"], found["least"], found["needed"]], [0.8, 2.801585, 1], atol=1e-5)
-    half = power(pd.DataFrame([line | {"paper": 2.801585 / 2}]))  # half as large: four times the people
-    assert_allclose(half["needed"], 4, atol=1e-5)
+    """Of a standard error of one 1.96 + 0.84 is seen four times in five, half as much of four times the people."""
+    line = {"over": "people", "low": -1.959964, "high": 1.959964, "seeds": 0}
+    found = power(pd.DataFrame([line | {"paper": 2.801585}, line | {"paper": 2.801585 / 2}]))
+    assert_allclose(found.iloc[0][["chance", "least", "needed"]].astype(float), [0.8, 2.801585, 1], atol=1e-5)
+    assert_allclose(found["needed"], [1, 4], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -139,9 +110,7 @@ def test_lines_of_one_statement_together(verdicts, partly, word):
 def test_every_statement_is_settled_once_or_the_page_is_refused():
     claims = pd.DataFrame({"id": ["a", "b", "c"], "claim": ["A", "B", "C"]}).set_index("id")
     shown = pd.DataFrame({"claim": ["a", "b"], "verdict": ["held", "held"]})
-    left = pd.DataFrame(
-        [("b", "", "its maker decided it"), ("c", "", "no recordings")], columns=["claim", "part", "why"]
-    )
+    left = pd.DataFrame({"claim": ["b", "c"], "part": "", "why": ["its maker decided it", "no recordings"]})
     found = settle(claims, shown, left)
     assert found["verdict"].tolist() == ["held", "not attempted", "not attempted"]
     assert found["why"].tolist() == ["", "its maker decided it", "no recordings"]

@@ -6,7 +6,6 @@ data/plans/again.yaml says which runs: of each paper those of its first statemen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import pandas as pd
 import yaml
 from scipy.stats import t
 
-from paperlib.companion import measures, plan, samples
+from paperlib.companion import measures, more, plan, samples
 from paperlib.companion.replicates import Measure
 from paperlib.companion.runs import run_missing
 from paperlib.tracks import Track
@@ -46,17 +45,17 @@ def train_again(keys: Sequence[str], *, jobs: int = 1) -> pd.DataFrame:
     run_missing([r for of in runs for r in of[:1]] + [r for of in runs[::-1] for r in of[1:]], jobs=jobs)
     found = []
     for key, of in wanted.items():
-        done = [(dict(block.labels), run_missing(block.runs)) for block in plans[key]]
-        made = import_module(f"paperlib.companion.samples.{key}").build(TRACK, done)[""]
-        found.append(beside(made, samples.read(key, TRACK.name), of["by"], of["measure"]).assign(paper=key))
+        made, _ = more.build(key, TRACK, plans[key])
+        found.append(
+            beside(made[""], samples.read(key, TRACK.name), of["by"], of["measure"]).assign(paper=key)
+        )
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def screen(found: pd.DataFrame) -> list[str]:
     """Lines for a screen: of each paper how many results came out bit for bit, or within the spread; which did not."""
-    order = [SAME, WITHIN, OUTSIDE]
     table = found.groupby(["paper", "verdict"], sort=False).size().unstack(fill_value=0)
-    table = table.reindex(columns=order, fill_value=0).rename_axis(index=None, columns=None)
+    table = table.reindex(columns=[SAME, WITHIN, OUTSIDE], fill_value=0).rename_axis(index=None, columns=None)
     lines = [
         "",
         "Trained again here, beside what is stored: test results of each network and dimension",
@@ -65,9 +64,8 @@ def screen(found: pd.DataFrame) -> list[str]:
     for _, row in found[found["verdict"] == OUTSIDE].iterrows():
         lines.append(f"outside: {row.paper}, {row.which}: {row.here:.3f} here, {row.stored:.3f} stored")
     if (found["verdict"] != SAME).any():
-        lines.append(
-            f"Within the spread: where {LEVEL:.0%} of trainings of the stored kind would lie (prediction interval)."
-        )
+        lines.append(f"Within the spread: where {LEVEL:.0%} of trainings of the stored kind would lie")
+        lines[-1] += " (prediction interval)."
     return lines
 
 
@@ -94,9 +92,7 @@ def beside(made: pd.DataFrame, stored: pd.DataFrame, by: Sequence[str], measure:
     for cell, here in made.groupby([*by], observed=True, dropna=False, sort=False):
         which = ", ".join(str(x) for x in cell if str(x) not in ("", "nan"))
         if cell not in cells:
-            raise ValueError(
-                f"no stored run of {which}: its name in the plan or data/plans/again.yaml changed"
-            )
+            raise ValueError(f"no stored run of {which}: its name in the plan or in again.yaml changed")
         there = cells[cell]
         number = there.groupby("seed").apply(_number, of)
         if number.isna().all():  # this measure is of others of the paper's rows

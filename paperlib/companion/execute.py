@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import os
 import re
@@ -25,8 +24,6 @@ THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read
 # a user's own, which would change or break a page
 UNHEARD = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONWARNINGS")
 
-_SOCKET = 75  # characters of the folder of a kernel's sockets; a socket's whole name may have 103
-
 
 def figures() -> Path:
     """The folder of all pages' tables, figures and ledgers."""
@@ -43,14 +40,12 @@ def ledgers(track: str, samples: str = "") -> Path:
 def execute(notebook: Path, page: Path, *, track: str, samples: str = "", variant: str = "") -> None:
     """Execute a notebook with papermill into `page`, from the samples in a folder ("": the stored ones).
 
-    The kernel is this Python's, draws into the page, and has none of the user's start-up files and styles. It writes
-    tables and figures into a folder of its own. When the page is whole they are moved to figures/,
-    below `variant` in place of the track's name, and what the page no longer makes is removed there. It computes with
-    one thread: several pages are made at once, and no sum may depend on how many.
+    The kernel has none of the user's start-up files and styles, and writes tables and figures into a folder of its
+    own. When the page is whole they are moved to figures/, below `variant` in place of the track's name, and what the
+    page no longer makes is removed there. It computes with one thread, so no sum depends on how many pages are made.
 
     Raises:
-        RuntimeError: a cell failed, was not executed, wrote to stderr, or shows no picture of what it drew; the
-            half-executed notebook is kept and named.
+        RuntimeError: a cell failed, was not executed, or wrote to stderr; the half-executed notebook is kept and named.
     """
     import papermill
 
@@ -72,9 +67,8 @@ def execute(notebook: Path, page: Path, *, track: str, samples: str = "", varian
             _keep(making / track, figures() / variant)
         temporary.unlink()
     except papermill.PapermillExecutionError as error:
-        raise RuntimeError(
-            f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {temporary}"
-        ) from None
+        why = f"cell {error.exec_count} failed: {error.ename}: {error.evalue}"
+        raise RuntimeError(f"{why}; see {temporary}") from None
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
@@ -85,8 +79,10 @@ def _executed(notebook: Path, temporary: Path, parameters: Mapping[str, str], ma
 
     logging.getLogger("papermill").setLevel(logging.WARNING)
     os.environ |= dict.fromkeys(THREADS, "1")
-    # Sockets in a folder of their own: kernels that start at once would take each other's ports or names.
-    with tempfile.TemporaryDirectory(prefix="kernel-", dir=_short_folder()) as own:
+    # Sockets in a folder of their own: kernels that start at once would take each other's ports or names. A socket's
+    # whole name may have 103 characters, for which TMPDIR can be too long.
+    short = "/tmp" if os.access("/tmp", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="kernel-", dir=short) as own:
         papermill.execute_notebook(
             str(notebook),
             str(temporary),
@@ -99,26 +95,24 @@ def _executed(notebook: Path, temporary: Path, parameters: Mapping[str, str], ma
             kernel_manager_class=_kernels_with({OUTPUTS: str(making), "IPYTHONDIR": f"{own}/ipython"}),
         )
     executed = nbformat.read(temporary, as_version=4)
-    if faults := [*_faults(executed), *_not_shown(executed, making)]:
+    if faults := [*_faults(executed)]:
         raise RuntimeError(f"{'; '.join(faults)}; see {temporary}")
     return executed
-
-
-def _short_folder() -> str:
-    """Where sockets can lie: TMPDIR, or /tmp where its name is too long for one."""
-    folder = tempfile.gettempdir()
-    return "/tmp" if len(os.fsencode(folder)) > _SOCKET and os.access("/tmp", os.W_OK) else folder
 
 
 def _kernels_with(environment: Mapping[str, str]) -> type:
     """A manager of kernels of this Python, whichever has the name python3 in the user's folders.
 
-    They have these variables beside this process's own, which its threads share, and those that `_drawing` fixes.
+    They have these variables beside this process's own, which its threads share, and draw into the page as matplotlib
+    itself styles figures.
     """
+    import matplotlib
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
-    fixed = {**dict.fromkeys(UNHEARD, ""), **_drawing(), **environment}
+    style = os.path.join(matplotlib.get_data_path(), "matplotlibrc")
+    drawing = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": style}
+    fixed = {**dict.fromkeys(UNHEARD, ""), **drawing, **environment}
     spec = KernelSpec(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", QUIET],
         env={name: value.replace("$", "$$") for name, value in fixed.items()},
@@ -130,14 +124,6 @@ def _kernels_with(environment: Mapping[str, str]) -> type:
         kernel_spec = spec
 
     return Kernels
-
-
-def _drawing() -> dict[str, str]:
-    """What makes figures part of the page, as matplotlib itself styles them."""
-    import matplotlib
-
-    style = os.path.join(matplotlib.get_data_path(), "matplotlibrc")
-    return {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": style}
 
 
 def _keep(making: Path, top: Path) -> None:
@@ -161,18 +147,6 @@ def _faults(notebook: Any) -> Iterator[str]:
             for output in cell.outputs:
                 if output.output_type == "error" or output.get("name") == "stderr":
                     yield f"cell {number} wrote: {output.get('text', output.get('evalue', ''))[:200]}"
-                data = output.get("data", {})
-                if data.get("text/plain", "").startswith("<Figure") and "image/png" not in data:
-                    yield f"cell {number} shows a figure's name, and no picture"
-
-
-def _not_shown(notebook: Any, making: Path) -> Iterator[str]:
-    """The pictures that a page saved and does not show."""
-    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    shown = {base64.b64decode(data["image/png"]) for data in outputs if "image/png" in data}
-    for path in sorted(making.rglob("*.png")):
-        if path.read_bytes() not in shown:
-            yield f"{path.name} is saved, and not shown"
 
 
 def _without_times(notebook: Any) -> Any:

@@ -20,26 +20,26 @@ def rmse(predicted: str = "prediction", label: str = "label", name: str = "RMSE"
     return mean(name, predicted, label, of=lambda a, b: (a - b) ** 2, root=True, better=-1)
 
 
-def rmse_in_sd(predicted: str = "prediction", label: str = "label", name: str = "RMSE / sd") -> Measure:
-    """Root mean squared difference of two columns in standard deviations of the label on the same rows."""
-    return Measure(name=name, columns=(predicted, label), better=-1, **sums(_moments, _rmse_in_sd))
+def rmse_in_sd(predicted: str = "prediction", name: str = "RMSE / sd") -> Measure:
+    """Root mean squared difference of a column and the label, in standard deviations of the label on these rows."""
+    return Measure(name=name, columns=(predicted, "label"), better=-1, **sums(_moments, _rmse_in_sd))
 
 
 def pcc(predicted: str = "prediction", label: str = "label", name: str = "PCC") -> Measure:
     """Pearson's correlation of two columns."""
     many = sums(_moments, _pcc)["many"]
-    return Measure(name=name, columns=(predicted, label), of=_one(metrics.pcc), many=many, fisher=True)
+    return Measure(name=name, columns=(predicted, label), of=metrics.pcc, many=many, fisher=True)
 
 
 def ccc(predicted: str = "prediction", label: str = "label", name: str = "CCC") -> Measure:
     """Lin's concordance correlation of two columns; moments divide by n."""
     many = sums(_moments, metrics.ccc_from_sums)["many"]
-    return Measure(name=name, columns=(predicted, label), of=_one(metrics.ccc), many=many)
+    return Measure(name=name, columns=(predicted, label), of=metrics.ccc, many=many)
 
 
-def sagr(predicted: str = "prediction", label: str = "label", name: str = "SAGR") -> Measure:
+def sagr(predicted: str = "prediction", label: str = "label") -> Measure:
     """Share of rows in which two columns have one sign."""
-    return mean(name, predicted, label, of=lambda a, b: np.sign(a) == np.sign(b))
+    return mean("SAGR", predicted, label, of=lambda a, b: np.sign(a) == np.sign(b))
 
 
 def accuracy(named: str = "named", right: str = "right", name: str = "accuracy", unit: str = "%") -> Measure:
@@ -112,7 +112,3 @@ def _pcc(s: NDArray) -> NDArray:
 def _rmse_in_sd(s: NDArray) -> NDArray:
     n, _, y, _, yy, _ = np.moveaxis(s, -1, 0)
     return metrics.rmse_from_sums(s) / np.sqrt(yy / n - (y / n) ** 2)
-
-
-def _one(f: Callable[..., Any]) -> Callable[..., float]:
-    return lambda a, b: float(f(a, b))

@@ -12,21 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from filelock import FileLock
 
 from paperlib import files
 from paperlib.companion import samples
+from paperlib.companion.plan import Block, read_plan
 from paperlib.companion.provenance import device, digest
+from paperlib.companion.runs import run_missing
+from paperlib.companion.samples import Planned
 from paperlib.tracks import Track, check_unchanged
 
-if TYPE_CHECKING:
-    from paperlib.companion.plan import Block
-    from paperlib.companion.samples import Planned
-
-COLUMNS = ("identity", "what", "seed", "seconds", "machine")
+COLUMNS = ["identity", "what", "seed", "seconds", "machine"]
 
 
 def add(key: str, track: Track, folder: Path, *, seeds: int = 0, jobs: int = 1, cluster: str = "") -> int:
@@ -36,9 +34,6 @@ def add(key: str, track: Track, folder: Path, *, seeds: int = 0, jobs: int = 1, 
         RuntimeError: a run failed; the seeds before it are added.
         ValueError: the samples hold runs of the same names with other settings or data, or are of other items.
     """
-    from paperlib.companion.plan import read_plan
-    from paperlib.companion.runs import run_missing
-
     planned = read_plan(key, track, seeds=seeds)
     lacking, count = _lacking(planned, trained(key, folder), key), 0
     labels = list(dict.fromkeys(name for block in planned for name in block.labels))
@@ -48,13 +43,24 @@ def add(key: str, track: Track, folder: Path, *, seeds: int = 0, jobs: int = 1, 
             for block in read_plan(key, track, seeds=seed + 1)
         ]
         blocks = [block for block in blocks if block.runs]
-        run_missing([run for block in blocks for run in block.runs], jobs=jobs, cluster=cluster)
-        done = [(dict(block.labels), run_missing(block.runs)) for block in blocks]
-        if done:
-            _add(done, key, track, folder, labels)
-            lacking -= {run.identity for block in blocks for run in block.runs}
-            count += sum(len(block.runs) for block in blocks)
+        runs = [run for block in blocks for run in block.runs]
+        run_missing(runs, jobs=jobs, cluster=cluster)
+        if runs:
+            _add(blocks, key, track, folder, labels)
+            lacking -= {run.identity for run in runs}
+            count += len(runs)
     return count
+
+
+def build(key: str, track: Track, blocks: Sequence[Block]) -> tuple[dict[str, pd.DataFrame], Planned]:
+    """A paper's tables by name ("": the samples) of blocks of runs, and their results."""
+    done = [(dict(block.labels), run_missing(block.runs)) for block in blocks]
+    return import_module(f"paperlib.companion.samples.{key}").build(track, done), done
+
+
+def stored(key: str, folder: Path) -> dict[str, pd.DataFrame]:
+    """A paper's tables in a folder, by name."""
+    return {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, folder)}
 
 
 def _lacking(planned: Sequence[Block], known: pd.DataFrame, key: str) -> set[str]:
@@ -74,14 +80,14 @@ def _lacking(planned: Sequence[Block], known: pd.DataFrame, key: str) -> set[str
     return lacking
 
 
-def _add(done: Planned, key: str, track: Track, folder: Path, labels: Sequence[str]) -> None:
+def _add(blocks: Sequence[Block], key: str, track: Track, folder: Path, labels: Sequence[str]) -> None:
     """Put the rows of these runs into the samples, and the runs on the list; others wait meanwhile."""
-    made = import_module(f"paperlib.companion.samples.{key}").build(track, done)
+    made, done = build(key, track, blocks)
     check_unchanged(track)
     lock = files.CACHE / "locks" / f"{digest(str(folder.resolve()))}-{key}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
-        kept = {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, folder)}
+        kept = stored(key, folder)
         tables = joined(kept, made, labels) if kept else made
         changed = {name: table for name, table in tables.items() if table is not kept.get(name)}
         samples.write(changed, key, track.name, folder=folder)
@@ -119,30 +125,20 @@ def trained(key: str, folder: Path) -> pd.DataFrame:
     path = folder / f"{key}.trained.csv"
     if path.is_file():
         return pd.read_csv(path, dtype={"what": str, "machine": str}, keep_default_na=False)
-    return pd.DataFrame(columns=list(COLUMNS))
+    return pd.DataFrame(columns=COLUMNS)
 
 
 def note(key: str, folder: Path, done: Planned, *, anew: bool = False) -> None:
     """Write down that the samples hold these runs, beside those that they held, or `anew`."""
+    here = f"{os.cpu_count()} hyperthreads, no GPU" if device() == "cpu" else device()
     lines = [
-        {
-            "identity": result.run.identity,
-            "what": ", ".join(labels.values()),
-            "seed": result.run.seed,
-            "seconds": f"{result.seconds:.0f}",
-            "machine": machine(),
-        }
+        (r.run.identity, ", ".join(labels.values()), r.run.seed, f"{r.seconds:.0f}", here)
         for labels, results in done
-        for result in results
+        for r in results
     ]
-    before = pd.DataFrame(columns=list(COLUMNS)) if anew else trained(key, folder)
-    table = pd.concat([before, pd.DataFrame(lines, columns=list(COLUMNS))]).drop_duplicates("identity")
+    before = pd.DataFrame(columns=COLUMNS) if anew else trained(key, folder)
+    table = pd.concat([before, pd.DataFrame(lines, columns=COLUMNS)]).drop_duplicates("identity")
     files.write_text(folder / f"{key}.trained.csv", table.to_csv(index=False))
-
-
-def machine() -> str:
-    """What trains here."""
-    return f"{os.cpu_count()} hyperthreads, no GPU" if device() == "cpu" else device()
 
 
 def _runs(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, ...]]:

@@ -20,9 +20,8 @@ import yaml
 from torch import Tensor
 
 from paperlib import files
-from paperlib.companion import plan, samples
+from paperlib.companion import more, plan, samples
 from paperlib.companion.again import part_of
-from paperlib.companion.more import joined
 from paperlib.companion.provenance import code_imported, digest
 from paperlib.companion.runs import Run, UnsuitedError, missing_runs, run_missing
 from paperlib.models.backbones import build_backbone
@@ -86,15 +85,13 @@ def blocks(method: Method, key: str, track: Track, stored: Path, *, seeds: int =
     """
     row, seeds = rows()[key], seeds or SEEDS
     if not samples.tables_of(key, stored):
-        raise UnsuitedError(
-            f"no samples of it are stored for {stored.name}; TRAIN=all PAPER={key} makes them"
-        )
+        why = f"no samples of it are stored for {stored.name}; TRAIN=all PAPER={key} makes them"
+        raise UnsuitedError(why)
     kept = samples.read(key, track.name, folder=stored, columns=["method", "seed"])
     have = sorted(map(int, kept["seed"][kept["method"] == row["plain"]].unique()))
     if method.name in set(kept["method"]):
-        raise ValueError(
-            f"{method.path}:{method.line}: {key} has a method {method.name} already: rename yours"
-        )
+        where = f"{method.path}:{method.line}"
+        raise ValueError(f"{where}: {key} has a method {method.name} already: rename yours")
     if row.get("seeds") == "all" and seeds < len(have):
         raise UnsuitedError(f"it draws people and seeds together, and needs SEEDS={len(have)}")
     wanted = {**row.get("runs", {}), "method": [row["plain"]]}
@@ -121,12 +118,11 @@ def add(
     folder = files.CACHE / "samples" / f"{stored.name}-own-{method.name}"
     run_missing([run for of in planned.values() for block in of for run in block.runs], **how)
     for key, of in planned.items():
-        done = [(dict(block.labels), run_missing(block.runs)) for block in of]
-        made = import_module(f"paperlib.companion.samples.{key}").build(track, done)
-        kept = {p.stem.partition(".")[2]: pd.read_parquet(p) for p in samples.tables_of(key, stored)}
+        made, _ = more.build(key, track, of)
+        kept = more.stored(key, stored)
         kept[""], made[""] = (x.assign(own=np.int8(of_own)) for of_own, x in enumerate((kept[""], made[""])))
         labels = dict.fromkeys(name for block in of for name in block.labels)
-        samples.write(joined(kept, made, [*labels]), key, track.name, folder=folder)
+        samples.write(more.joined(kept, made, [*labels]), key, track.name, folder=folder)
     return folder
 
 
@@ -173,9 +169,8 @@ def _try_network(found: type[ExpressionNet]) -> None:
     if said.shape != (TRIED, task.CLASSES) or not torch.isfinite(said).all():
         raise ValueError(f"called with pictures alone it must give finite logits ({TRIED}, {task.CLASSES})")
     if doubt.shape != (TRIED,):
-        raise ValueError(
-            f"doubt() must give a number a training row, ({TRIED},); it gives {tuple(doubt.shape)}"
-        )
+        got = tuple(doubt.shape)
+        raise ValueError(f"doubt() must give a number a training row, ({TRIED},); it gives {got}")
 
 
 def _try_loss(found: Any) -> None:

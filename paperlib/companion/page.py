@@ -12,7 +12,6 @@ A table of ours is laid out by tables.csv too, or by the words given to `Page.sh
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,24 +63,21 @@ class Page:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.shown: dict[str, pd.DataFrame] = {}
         self.layouts = _read(key, "tables").set_index("table")
-        headings, left = (self._of_track(name) for name in ("headings", "not_attempted"))
-        self.here = headings[headings["here"] != ""].set_index("heading")["here"].to_dict()
-        self.lacking = headings[headings["lacking"] != ""].set_index("heading")["lacking"].to_dict()
-        self.left = left
-
-    def _of_track(self, name: str) -> pd.DataFrame:
-        table = _read(self.key, name)
-        return table[table["track"].isin(["*", self.track])]
+        read = (_read(key, name) for name in ("headings", "not_attempted"))
+        headings, self.left = (table[table["track"].isin(["*", track])] for table in read)
+        headings = headings.set_index("heading")
+        self.here, self.lacking = (
+            headings[kind][headings[kind] != ""].to_dict() for kind in ("here", "lacking")
+        )
 
     def short(self, statements: Mapping[str, pd.DataFrame], *, corner: str = "The paper says") -> Table:
         """*In short*: statements in a reader's words, each with its verdict and evidence from claimed lines."""
         rows = {}
         for said, found in statements.items():
+            word, text = LEFT, "not tested on these data"
             if len(found):
                 found = self._judged(found)
                 word, text = _word(found), evidence(self._named_here(found))
-            else:
-                word, text = LEFT, "not tested on these data"
             rows[said] = [Cell(word, word=word), Cell(text)]
         return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval]"], rows, corner)
 
@@ -95,8 +91,7 @@ class Page:
         Raises:
             ValueError: two lines would stand in one cell.
         """
-        found = [lines(t) if isinstance(t, Scores) else t for t in tables]
-        found = [t for t in found if len(t)]
+        found = [lines(t) if isinstance(t, Scores) else t for t in tables if len(t)]
         layout = self._layout(name, title, down, across)
         if not found:
             print(f"{layout['title']}: not on this track ({self.track}).")
@@ -157,20 +152,16 @@ class Page:
         return {"title": title, "down": down, "across": across, "where": "", "of": "", "best": ""}
 
     def _tables(self, name: str, layout: Mapping[str, str], table: pd.DataFrame) -> list[Table]:
-        path = PUBLISHED / self.key / f"{name}.csv"
-        printed = (
-            _read(self.key, name)
-            if path.is_file()
-            else pd.DataFrame(columns=["measure", "printed"], dtype=str)
-        )
+        printed = pd.DataFrame(columns=["measure", "printed"], dtype=str)
+        if (PUBLISHED / self.key / f"{name}.csv").is_file():
+            printed = _read(self.key, name)
         printed = printed.query(layout["where"]) if layout["where"] else printed
         tested = table.filter(regex="^less ").fillna("").ne("").any(axis=1) | table["verdict"].ne("")
         # two values hardly show how far others would spread: the interval says more
         table["sd"] = table["sd"].where((table["seeds"] != 2) | (table["over"] == SEEDS))
         table = table.assign(digits=_digits(table, tested, printed))
-        keys = layout["down"].split(), layout["across"].split()
-        link = (os.path.join("..", "..", "..", "figures", self.track, self.key, f"{name}.csv"), f"{name}.csv")
-        laid_out = _Layout(self, layout, printed, *keys, link)
+        link = f"../../../figures/{self.track}/{self.key}/{name}.csv"
+        laid_out = _Layout(self, layout, printed, layout["down"].split(), layout["across"].split(), link)
         parts = {laid_out.numbers: table[~tested], laid_out.tests: table[tested]}
         return [of(lines) for of, lines in parts.items() if len(lines)]
 
@@ -178,9 +169,8 @@ class Page:
         """Display and save a plain table: settings, counts, findings."""
         _write(frame, self.folder / f"{name}.csv")
         shown = frame.style.set_uuid(name).hide(axis="index").format(precision=precision, na_rep="")
-        shown = shown.set_table_styles(
-            [{"selector": "th, td", "props": "text-align: left; vertical-align: top"}]
-        )
+        left = {"selector": "th, td", "props": "text-align: left; vertical-align: top"}
+        shown = shown.set_table_styles([left])
         display(shown.set_caption(caption) if caption else shown)
 
     def figure(self, figure: Any, name: str, alt: str) -> None:
@@ -192,10 +182,8 @@ class Page:
         import matplotlib.pyplot as plt
 
         plt.close(figure)
-        display(
-            Image(data=path.read_bytes(), alt=alt, width=int(figure.get_figwidth() * 96)),
-            Markdown(f"*{alt}*"),
-        )
+        picture = Image(data=path.read_bytes(), alt=alt, width=int(figure.get_figwidth() * 96))
+        display(picture, Markdown(f"*{alt}*"))
 
     def say(self, **by_track: str) -> None:
         """Show the sentences that were written for this track, in Markdown; of another track none are."""
@@ -218,8 +206,8 @@ class Page:
         tested = ledger[ledger["claim"] != ""]
         found = settle(claims, tested, self.left)
         say = {c: evidence(self._named_here(x)) for c, x in tested.groupby("claim")}
-        text = {c: say.get(c, "") if x["verdict"] != LEFT else "" for c, x in found.iterrows()}
-        found["evidence"] = [_sentences(text[c], x["why"]) for c, x in found.iterrows()]
+        say |= dict.fromkeys(found.index[found["verdict"] == LEFT], "")
+        found["evidence"] = [_sentences(say[c], why) for c, why in found["why"].items()]
         _write(ledger[["artefact", *ledger.columns.drop("artefact")]], self.folder / "ledger.csv")
         _write(found.reset_index(), self.folder / "verdicts.csv")
         rows = {
@@ -239,21 +227,20 @@ class _Layout:
     printed: pd.DataFrame
     down: list[str]
     across: list[str]
-    link: tuple[str, str]
+    link: str
 
     def numbers(self, table: pd.DataFrame) -> Table:
         """Ours large with its spread, printed small beneath; the best of a column bold."""
         table = named(table, [*self.down, *self.across])
-        printed = (
-            self.printed if set(self.down) | set(self.across) <= set(self.printed) else self.printed.iloc[:0]
-        )
+        fits = {*self.down, *self.across} <= set(self.printed)
+        printed = self.printed if fits else self.printed.iloc[:0]
         ours, theirs = placed(table, self.down, self.across), placed(printed, self.down, self.across)
         rows, columns = (order(table, keys, printed) for keys in (self.down, self.across))
         values = {c: [_read_as(x) for (_, k), x in ours.items() if k == c] for c in columns}
+        tops = {c: max(of) for c, of in values.items() if self.layout.get("best") == "yes" and len(of) > 1}
         cells: dict[At, Cell] = {}
         for at in dict.fromkeys([*ours, *theirs]):
-            beside = values[at[1]] if self.layout.get("best") == "yes" and at in ours else []
-            best = len(beside) > 1 and _read_as(ours[at]) == max(beside)
+            best = at in ours and _read_as(ours[at]) == tops.get(at[1])
             cells[at] = self._cell(at, ours.get(at), theirs.get(at), best)
         corner, title = self._headed(table, self.layout["title"])
         known = {*starts(r for r, _ in theirs), *starts(c for _, c in theirs)}
@@ -263,28 +250,15 @@ class _Layout:
             of = {r: f"{span(pd.Series(sorted(many)))} seeds" for r, many in seeds.items() if many}
             marks |= {r: ", ".join(filter(None, [marks[r], text])) for r, text in of.items()}
         under = self._under(table, any(c.bold for c in cells.values()), bool(theirs))
-        return Table(
-            title=title,
-            corner=corner,
-            rows=rows,
-            columns=columns,
-            cells=cells,
-            marks=marks,
-            under=under,
-            link=self.link,
-        )
+        made = Table(title=title, corner=corner, rows=rows, columns=columns, cells=cells)
+        return replace(made, marks=marks, under=under, link=self.link)
 
-    def _cell(
-        self, at: tuple[Heading, Heading], x: dict[str, Any] | None, p: dict[str, Any] | None, best: bool
-    ) -> Cell:
-        small = (beneath(p),) if p else ()
-        strong = bool(p) and p.get("bold") == "true"  # type: ignore[union-attr]
+    def _cell(self, at: At, x: dict[str, Any] | None, p: dict[str, Any] | None, best: bool) -> Cell:
+        small, strong = (beneath(p), p.get("bold") == "true") if p else ("", False)
         if x:
-            large = number(x["estimate"], x["digits"]) if x["estimate"] == x["estimate"] else "–"
+            large, spread = interval(x, x["digits"], "")
             if x["sd"] == x["sd"]:
                 spread = f"± {number(x['sd'], x['digits'])}"
-            else:
-                spread = interval(x, x["digits"], "")[1]
             return Cell(large, spread, small, best, printed_bold=strong)
         assert p
         if not p["printed"]:
@@ -320,10 +294,10 @@ class _Layout:
         across = [k for k in self.across if k not in fixed] or self.across[:1]
         cells: dict[At, Cell] = {}
         for at, x in placed(table, down, across).items():
-            paper: tuple[str, ...] = ()
+            paper = ""
             if x["paper"] == x["paper"]:
                 places = min(len(f"{x['paper']:.10g}".partition(".")[2]), x["digits"] + 1)
-                paper = (f"printed {number(x['paper'], places, '+')}",)
+                paper = f"printed {number(x['paper'], places, '+')}"
             cells[at] = Cell(*interval(x, x["digits"]), paper, word=x["verdict"], why=x["why"])
         said = {k: v for k, v in fixed.items() if k not in (*down, *across) and v and v != MEAN}
         of = "; ".join(v if " less " in v else f"{k} {v}" for k, v in said.items())
@@ -337,9 +311,8 @@ class _Layout:
             under.append("Differences are turned so that positive is better.")
         under.append(f"In brackets: 95 % interval over {over}.")
         rows, columns = order(table, down, self.printed), order(table, across, self.printed)
-        return Table(
-            title=title, corner=corner, rows=rows, columns=columns, cells=cells, under=" ".join(under)
-        )
+        made = Table(title=title, corner=corner, rows=rows, columns=columns, cells=cells)
+        return replace(made, under=" ".join(under))
 
     def _headed(self, table: pd.DataFrame, title: str) -> tuple[list[str], str]:
         """The corner, which says measure and unit where no heading does, and the title."""
@@ -352,9 +325,8 @@ class _Layout:
 def evidence(found: pd.DataFrame) -> str:
     """Up to four intervals with what they measure and what tells them apart; else how many came out how."""
     if len(found) > 4:
-        return f"{len(found)} lines: " + ", ".join(
-            f"{n} {word}" for word, n in found["verdict"].value_counts(sort=False).items()
-        )
+        counts = found["verdict"].value_counts(sort=False)
+        return f"{len(found)} lines: " + ", ".join(f"{n} {word}" for word, n in counts.items())
     keys = [k for k in found if k not in FIELDS and k != "artefact" and not k.startswith("less ")]
     found = compared(found, keys)
     keys = [k for k in keys if found[k].nunique(dropna=False) > 1]
@@ -378,9 +350,8 @@ def _sentences(*parts: str) -> str:
 def _common(found: pd.DataFrame) -> str:
     """The measure, its unit, the dimension and what was compared, where all lines share it."""
     same = {k: found[k].iloc[0] for k in found if found[k].nunique(dropna=False) == 1}
-    shown = [
-        v for k, v in same.items() if k not in FIELDS and not k.startswith("less ") and " less " in str(v)
-    ]
+    keys = [k for k in same if k not in FIELDS and not k.startswith("less ")]
+    shown = [same[k] for k in keys if " less " in str(same[k])]
     said = [same[k] for k in ("measure", "unit", "dimension") if k in same and same[k] not in shown]
     return ", ".join(str(v) for v in [*said, *shown] if v == v and v)
 
@@ -392,17 +363,16 @@ def counted(x: Mapping[str, Any]) -> str:
 
 def beneath(p: Mapping[str, str]) -> str:
     """What was printed, or the paper's dash."""
-    return (
-        f"printed {p['printed']}" + (f" ± {p['spread']}" if p.get("spread") else "") if p["printed"] else "–"
-    )
+    if not p["printed"]:
+        return "–"
+    return f"printed {p['printed']}" + (f" ± {p['spread']}" if p.get("spread") else "")
 
 
 def named(table: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
     """Keys as headings: "a less b" where two were compared, "mean" where there is none."""
-    table = table.assign(
-        **{k: table[k].astype(object).where(table[k].notna(), MEAN) if k in table else MEAN for k in keys}
-    )
-    return compared(table, keys).astype({k: str for k in keys})
+    there = table.reindex(columns=[*dict.fromkeys([*table, *keys])])
+    there = there.assign(**{k: there[k].astype(object).where(there[k].notna(), MEAN) for k in keys})
+    return compared(there, keys).astype(dict.fromkeys(keys, str))
 
 
 def compared(table: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
@@ -414,19 +384,15 @@ def compared(table: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
     return table
 
 
-def placed(
-    table: pd.DataFrame, down: list[str], across: list[str]
-) -> dict[tuple[Heading, Heading], dict[str, Any]]:
+def placed(table: pd.DataFrame, down: list[str], across: list[str]) -> dict[At, dict[str, Any]]:
     """The line of each cell; refuses two in one."""
-    found: dict[tuple[Heading, Heading], dict[str, Any]] = {}
-    for row, column, x in zip(
-        paths(table, down), paths(table, across), table.to_dict("records"), strict=True
-    ):
-        if (row, column) in found:
-            raise ValueError(
-                f"two lines in one cell: {' '.join((*row, *column))}; select one, or lay out a key more"
-            )
-        found[row, column] = x
+    found: dict[At, dict[str, Any]] = {}
+    cells = zip(paths(table, down), paths(table, across), strict=True)
+    for at, x in zip(cells, table.to_dict("records"), strict=True):
+        if at in found:
+            where = " ".join((*at[0], *at[1]))
+            raise ValueError(f"two lines in one cell: {where}; select one, or lay out a key more")
+        found[at] = x
     return found
 
 
@@ -444,18 +410,14 @@ def order(table: pd.DataFrame, keys: list[str], like: pd.DataFrame) -> list[Head
     first: dict[Heading, int] = {}
     for at, start in enumerate(starts([*printed, *paths(table, keys)])):
         first.setdefault(start, at)
-    shown = (
-        {*paths(table, keys), *printed}
-        if "verdict" in table and table["verdict"].eq("").all()
-        else {*paths(table, keys)}
-    )
+    shown = {*paths(table, keys), *(printed if table["verdict"].eq("").all() else ())}
     return sorted(shown, key=lambda h: [(s[-1] == MEAN, first[s]) for s in starts([h])])
 
 
 def _word(found: pd.DataFrame) -> str:
     """One word for lines that a reader's sentence rests on."""
     words = set(found["verdict"])
-    return str(*words) if len(words) == 1 else combined(words)
+    return words.pop() if len(words) == 1 else combined(words)
 
 
 def _digits(table: pd.DataFrame, tested: pd.Series, printed: pd.DataFrame) -> pd.Series:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from paperlib.asked import named
 from paperlib.companion.runs import Run, UnsuitedError
 from paperlib.data.records import FaceSet, RecordingSet, turns
-from paperlib.labels import refuse_rare
-from paperlib.models.backbones import weights_available
 from paperlib.tracks import Track
 
 PLANS = Path(__file__).resolve().parents[2] / "data" / "plans"
@@ -105,6 +103,8 @@ def _unmet(entry: Part, layers: Sequence[Part], data: Any) -> list[str]:
 
 def _refuse_missing_classes(entry: Part, data: Any, track: Track) -> None:
     """ValueError if a split has no face, or none of a category that a block learns or tests."""
+    from paperlib.labels import refuse_rare  # here, because torch takes seconds
+
     if track.name == "twin" or not isinstance(data, FaceSet):
         return
     # beside valence and arousal: three points make a Gaussian
@@ -150,26 +150,21 @@ def _blocks_of(entry: Part, layers: Sequence[Part], track: Track, data: Any, see
     for layer in layers:
         given = merged(given, {k: layer[k] for k in ("seeds", "settings") if k in layer})
     settings = given.get("settings", {})
-    across = entry.get("across", {})
     if "check" in entry:
         with _unsuited():
-            _function(entry["check"])(data, settings)
+            named(entry["check"])(data, settings)
     allowed = [
-        [(name, more or {}) for name, more in options.items() if _asked(more, track) and _needs(more, data)]
-        for options in across.values()
+        [(label, name, more or {}) for name, more in options.items() if not more or _suits(more, track, data)]
+        for label, options in entry.get("across", {}).items()
     ]
-    of: dict[str, Any] = {
-        "task": entry["task"],
-        "track": track,
-        "data": _fingerprint(track, entry["data"], data),
-    }
+    of = {"task": entry["task"], "track": track, "data": _fingerprint(track, entry["data"], data)}
     count = given.get("seeds", 1)
     count = count[track.profile] if isinstance(count, Mapping) else count
     count = count if count == 1 else seeds or count
     numbers = [s + m for s in range(count) for m in entry.get("members", [0])]
     for choice in product(*allowed):
-        chosen = _chosen(settings, [more for _, more in choice])
-        labels = {**entry.get("labels", {}), **{k: name for k, (name, _) in zip(across, choice, strict=True)}}
+        chosen = _chosen(settings, [more for *_, more in choice])
+        labels = {**entry.get("labels", {}), **{label: name for label, name, _ in choice}}
         labels |= {"tested": track.tested} if track.tested else {}
         yield Block(labels=labels, runs=[Run(**of, settings=chosen, seed=s) for s in numbers])
 
@@ -182,20 +177,18 @@ def merged(settings: Part, more: Part) -> dict[str, Any]:
 
 
 def _chosen(settings: Part, choices: Sequence[Part]) -> dict[str, Any]:
-    chosen = dict(settings)
     for more in choices:
-        chosen = merged(chosen, {k: v for k, v in more.items() if k not in WHERE})
-    if chosen.get("pretrained") == "if available":
-        chosen["pretrained"] = _weights(chosen["backbone"])
-    return chosen
+        settings = merged(settings, {k: v for k, v in more.items() if k not in WHERE})
+    if settings.get("pretrained") == "if available":
+        return {**settings, "pretrained": _weights(settings["backbone"])}
+    return dict(settings)
 
 
 def _flat(layers: Sequence[Any]) -> list[Part]:
     return [m for layer in layers for m in (_flat(layer) if isinstance(layer, list) else [layer])]
 
 
-def _asked(part: Part | None, track: Track) -> bool:
-    part = part or {}
+def _asked(part: Part, track: Track) -> bool:
     return _fits(part.get("when", {}), track) and not ("unless" in part and _fits(part["unless"], track))
 
 
@@ -209,7 +202,7 @@ def _data(track: Track, name: str | Mapping[str, str]) -> Any:
     """By a method of `Track`, such as "faces"; a function of the track, "module:function"; or {kind: videos}."""
     if isinstance(name, Mapping):
         return track.of_kind(name["kind"])
-    return _function(name)(track) if ":" in name else getattr(track, name)()
+    return named(name)(track) if ":" in name else getattr(track, name)()
 
 
 def _fingerprint(track: Track, name: str | Mapping[str, str], data: Any) -> str:
@@ -217,16 +210,11 @@ def _fingerprint(track: Track, name: str | Mapping[str, str], data: Any) -> str:
     if isinstance(name, str) or "fingerprint" not in name:
         return str(data.fingerprint)
     rest = {k: v for k, v in name.items() if k != "fingerprint"}
-    return str(_function(name["fingerprint"])(track, **rest).fingerprint)
+    return str(named(name["fingerprint"])(track, **rest).fingerprint)
 
 
-def _function(name: str) -> Any:
-    module, _, function = name.partition(":")
-    return getattr(import_module(module), function)
-
-
-def _needs(part: Part | None, data: Any) -> bool:
-    return all(_has(data, name) for name in (part or {}).get("needs", []))
+def _suits(part: Part, track: Track, data: Any) -> bool:
+    return _asked(part, track) and all(_has(data, name) for name in part.get("needs", []))
 
 
 def _has(data: Any, name: str) -> bool:
@@ -245,4 +233,6 @@ def _has(data: Any, name: str) -> bool:
 
 @cache
 def _weights(backbone: str) -> bool:
+    from paperlib.models.backbones import weights_available
+
     return weights_available(backbone)

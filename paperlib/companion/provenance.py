@@ -91,26 +91,13 @@ def source_fingerprint() -> str:
     return digest("\n".join(p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))))
 
 
-LIBRARIES = (
-    "captum",
-    "lightning-fabric",
-    "numpy",
-    "opensmile",
-    "pillow",
-    "scikit-learn",
-    "scipy",
-    "torch",
-    "torchvision",
-)
+LIBRARIES = "captum lightning-fabric numpy opensmile pillow scikit-learn scipy torch torchvision".split()
 
 
 @cache
 def libraries() -> dict[str, str]:
-    """Versions of the libraries whose arithmetic can change a trained number, or the data it was trained on.
-
-    "none" where one is not installed.
-    """
-    return {name: _version(name) for name in LIBRARIES}
+    """Versions of the libraries whose arithmetic can change a trained number, or the data it was trained on."""
+    return {name: version_of(name) for name in LIBRARIES}
 
 
 def device() -> str:
@@ -134,7 +121,8 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _version(library: str) -> str:
+def version_of(library: str) -> str:
+    """The version that is installed; "none" where none is."""
     try:
         return importlib.metadata.version(library)
     except importlib.metadata.PackageNotFoundError:
@@ -199,7 +187,7 @@ def _source(module: str) -> Path | None:
         return Path(spec.origin)
     places = [Path(folder, *inner) for folder in spec.submodule_search_locations or ()]
     files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
-    return next((file for file in files if file.is_file()), None)
+    return next(filter(Path.is_file, files), None)
 
 
 def _names_read(nodes: list[ast.stmt]) -> Iterator[str]:

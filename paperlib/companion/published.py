@@ -69,12 +69,11 @@ def read_table(key: str, number: int) -> pd.DataFrame:
     path = _folder(key) / f"table{number}.csv"
     frame = _read(path, TABLE_COLUMNS)
     frame = _with_numbers(frame[frame["printed"] != ""], path)
-    unknown = ~frame["bold"].isin(["true", "false", ""])
-    if unknown.any():
-        raise ValueError(f"{path}, line {_line(unknown)}: bold must be true, false or left empty")
+    _refuse(path, ~frame["bold"].isin(["true", "false", ""]), "bold must be true, false or left empty")
     frame["bold"] = frame["bold"].map({"true": True, "false": False, "": pd.NA}).astype("boolean")
     frame["cell"] = f"table{number}: " + frame["row"] + " | " + frame["column"] + " | " + frame["quantity"]
-    return _unique(frame, "cell", path).reset_index(drop=True)
+    _refuse_repeated(path, frame["cell"])
+    return frame.reset_index(drop=True)
 
 
 def read_text(key: str) -> pd.DataFrame:
@@ -83,7 +82,7 @@ def read_text(key: str) -> pd.DataFrame:
     Columns: where (section or figure), dimension, quantity, printed, about, value and half_unit.
     """
     path = _folder(key) / "text.csv"
-    return _unique(_with_numbers(_read(path, TEXT_COLUMNS), path), "id", path).set_index("id")
+    return _with_numbers(_read(path, TEXT_COLUMNS), path).set_index("id")
 
 
 def read_claims(key: str) -> pd.DataFrame:
@@ -93,17 +92,10 @@ def read_claims(key: str) -> pd.DataFrame:
     (what would be seen if it held), metric.
     """
     path = _folder(key) / "claims.csv"
-    frame = _unique(_read(path, CLAIM_COLUMNS), "id", path)
-    for column, bad, mend in (
-        ("kind", ~frame["kind"].isin(CLAIM_KINDS), f"one of {', '.join(CLAIM_KINDS)}"),
-        (
-            "artefact",
-            ~frame["artefact"].str.startswith(f"{key}/"),
-            f"{key}/<table, figure, equation or test>",
-        ),
-    ):
-        if bad.any():
-            raise ValueError(f"{path}, line {_line(bad)}: {column} must be {mend}")
+    frame = _read(path, CLAIM_COLUMNS)
+    _refuse(path, ~frame["kind"].isin(CLAIM_KINDS), f"kind must be one of {', '.join(CLAIM_KINDS)}")
+    elsewhere = ~frame["artefact"].str.startswith(f"{key}/")
+    _refuse(path, elsewhere, f"artefact must be {key}/<table, figure, equation or test>")
     return frame.set_index("id")
 
 
@@ -114,12 +106,11 @@ def read_checks(key: str) -> pd.DataFrame:
     a reader). The last two and artefact may hold {names} that the check fills in.
     """
     path = _folder(key) / "checks.csv"
-    frame = _unique(_read(path, CHECK_COLUMNS), "id", path)
+    frame = _read(path, CHECK_COLUMNS)
     frame["claims"] = [tuple(filter(None, claims.split("; "))) for claims in frame["claims"]]
     known = set(read_claims(key).index)
     unknown = pd.Series([not known.issuperset(claims) for claims in frame["claims"]])
-    if unknown.any():
-        raise ValueError(f"{path}, line {_line(unknown)}: claims must be ids of claims.csv, joined by '; '")
+    _refuse(path, unknown, "claims must be ids of claims.csv, joined by '; '")
     return frame.set_index("id")
 
 
@@ -137,6 +128,8 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     if not set(columns) <= set(frame.columns):
         raise ValueError(f"{path}: columns must be {', '.join(columns)}; got {', '.join(frame.columns)}")
+    if "id" in columns:
+        _refuse_repeated(path, frame["id"])
     return frame
 
 
@@ -150,15 +143,12 @@ def _with_numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return frame.assign(value=[n.value for n in numbers], half_unit=[n.half_unit for n in numbers])
 
 
-def _unique(frame: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
-    repeated = frame[column].duplicated()
-    if repeated.any():
-        raise ValueError(
-            f"{path}, line {_line(repeated)}: {frame[column][repeated].iloc[0]!r} is there twice"
-        )
-    return frame
+def _refuse_repeated(path: Path, names: pd.Series) -> None:
+    repeated = names.duplicated()
+    _refuse(path, repeated, f"{next(iter(names[repeated]), '')!r} is there twice")
 
 
-def _line(bad: pd.Series) -> int:
-    """Line in the file, counted from 1 and with the header, of the first row that is bad."""
-    return int(bad.idxmax()) + 2
+def _refuse(path: Path, bad: pd.Series, why: str) -> None:
+    """ValueError with the line in the file, counted from 1 and with the header, of the first row that is bad."""
+    if bad.any():
+        raise ValueError(f"{path}, line {int(bad.idxmax()) + 2}: {why}")

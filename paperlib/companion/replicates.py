@@ -18,6 +18,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 ALL, PAPER, N, UNITS = ("all", 0), ("paper", 0), ("n", 0), ("units", 0)
+ABOUT = (N, UNITS)  # those that are no replicates
 SEEDS, PEOPLE, BOTH = "seeds", "people", "people and seeds"
 AT_ONCE = 4_000_000  # draws times rows that a measure of many draws gets in one call
 
@@ -30,7 +31,7 @@ class Measure:
     """A number of the rows of a sample: `of(*columns)`.
 
     columns: names; each is given to `of` as (n,). "rater *" stands for all columns that begin with "rater ", as (n, K)
-        without those that nobody has; "place?" may be missing in a row. Rows that lack any other are left out.
+        without those that nobody has. Rows that lack a column, or all of such a family, are left out.
     better: 1 where more is better, -1 where less is.
     unit: such as "%"; "" for none.
     fisher: a correlation, whose interval over seeds is made of Fisher's z and stays within 1.
@@ -53,9 +54,8 @@ def sums(terms: Callable[..., NDArray], of_sums: Callable[[NDArray], Any]) -> di
     """`of` and `many` of a measure that is a function of sums over rows: `of_sums` of (..., k), of terms (n, k)."""
 
     def many(*columns: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
-        rows = sparse.csr_matrix(
-            (np.ones(len(unit)), (unit, np.arange(len(unit)))), (counts.shape[1], len(unit))
-        )
+        n = len(unit)
+        rows = sparse.csr_matrix((np.ones(n), (unit, np.arange(n))), (counts.shape[1], n))
         with np.errstate(invalid="ignore", divide="ignore"):
             return of_sums(counts @ (rows @ terms(*columns)))
 
@@ -172,34 +172,26 @@ def _by_item(group: pd.DataFrame, measure: Measure, seeds: NDArray) -> tuple[lis
     rows = np.zeros(shape, bool)
     rows[items, at] = True
     if not rows.all():
-        item, seed = np.argwhere(~rows)[0]
+        row, seed = np.argwhere(~rows)[0]
+        item = group["item"].iloc[np.flatnonzero(items == row)[0]]
         raise ValueError(
-            f"{measure.name}: item {group['item'].iloc[np.flatnonzero(items == item)[0]]} has no row of seed "
-            f"{seeds[seed]}, which others have: number the items of a run from 0 where runs have items of their own, "
-            "or score the seeds that all have"
+            f"{measure.name}: item {item} has no row of seed {seeds[seed]}, which others have: number the items of a "
+            "run from 0 where runs have items of their own, or score the seeds that all have"
         )
     arrays: list[NDArray] = []
     use: NDArray = np.ones(shape[0], bool)
-    for column, family in _families(group, measure):
-        wide: NDArray = np.full((*shape, len(family)), np.nan)
-        wide[items, at] = group[family].to_numpy(float)
-        many = column.endswith("*")
-        wide = wide[:, :, np.isfinite(wide).any(axis=(0, 1))] if many else wide
-        have: NDArray = np.isfinite(wide).any(axis=2)
-        use &= have.any(axis=1) if column.endswith("?") else have.all(axis=1)
-        arrays.append(wide if many else wide[:, :, 0])
-    return [a[use] for a in arrays], use
-
-
-def _families(group: pd.DataFrame, measure: Measure) -> Iterator[tuple[str, list[str]]]:
     for column in measure.columns:
         many = column.endswith("*")
-        family = [c for c in group if c.startswith(column[:-1])] if many else [column.removesuffix("?")]
-        if not family or not set(family) <= set(group):
-            raise ValueError(
-                f"{measure.name} reads column {column!r}; the samples have {', '.join(map(repr, group))}"
-            )
-        yield column, family
+        family = [c for c in group if (c.startswith(column[:-1]) if many else c == column)]
+        if not family:
+            have = ", ".join(map(repr, group))
+            raise ValueError(f"{measure.name} reads column {column!r}; the samples have {have}")
+        wide: NDArray = np.full((*shape, len(family)), np.nan)
+        wide[items, at] = group[family].to_numpy(float)
+        wide = wide[:, :, np.isfinite(wide).any(axis=(0, 1))] if many else wide
+        use &= np.isfinite(wide).any(axis=2).all(axis=1)
+        arrays.append(wide if many else wide[:, :, 0])
+    return [a[use] for a in arrays], use
 
 
 @lru_cache(maxsize=32)

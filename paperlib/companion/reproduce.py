@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib
-import importlib.metadata
 import json
 import os
 import re
@@ -16,35 +14,33 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import joblib
 import pandas as pd
 from filelock import FileLock
-from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
 from paperlib import files
-from paperlib.companion import more
+from paperlib.companion import more, plan, samples
 from paperlib.companion.execute import NOTEBOOKS, execute, figures
-from paperlib.companion.provenance import device, digest, precision, source_fingerprint
+from paperlib.companion.plan import Block, lacking, read_plan
+from paperlib.companion.provenance import device, digest, precision, source_fingerprint, version_of
 from paperlib.companion.runs import UnsuitedError, missing_runs, run_missing
-from paperlib.companion.samples import STORED, tables_of, write
+from paperlib.companion.samples import tables_of
 from paperlib.data.cache import state
 from paperlib.files import ROOT, write_text
 from paperlib.tracks import PROFILES, TRACKS, Track, check_unchanged
 
-if TYPE_CHECKING:
-    from paperlib.companion.plan import Block
-
-PLANS = ROOT / "data" / "plans"
 # a paper's key to its notebook: what follows the number in the name
 PAPERS = {p.stem[3:]: p.stem for p in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")) if p.stem[:2] != "00"}
 SCOREBOARD = "scoreboard"  # of the ledgers of the pages beside it
+FAULTS = (ValueError, OSError, RuntimeError)
 KEPT = ("twin", "ferplus", "studyforrest")  # tracks whose samples and pages are kept with the code
 # Below the cache: names that a file or folder has while it is written, which takes seconds.
 PARTIAL, WRITTEN_WITHIN = ("runs/*.*", "checkpoints/*.ckpt.*", "stamps/*/.*"), 3600
@@ -80,13 +76,12 @@ class Page:
 
     def asked(self) -> str:
         """All that decides what the page shows: code, notebook, samples or ledgers, printed numbers, libraries."""
-        published = (ROOT / "data" / "published").rglob("*")
+        printed, ledgers = (ROOT / "data" / "published").rglob("*"), self.outputs.parent.glob("*/*.csv")
         if self.key == SCOREBOARD:
-            read = [*self.outputs.parent.glob("*/*.csv"), *published]
-            read = [path for path in read if path.parent != self.outputs]
+            read = [*printed, *(path for path in ledgers if path.parent != self.outputs)]
         else:
-            read = [*tables_of(self.key, self.samples), *(p for p in published if p.parent.name == self.key)]
-        return digest(source_fingerprint() + _versions() + _contents([self.notebook, *sorted(read)]))
+            read = [*tables_of(self.key, self.samples), *(p for p in printed if p.parent.name == self.key)]
+        return _decided_by(_contents([self.notebook, *sorted(read)]))
 
     def made(self) -> str:
         return _contents([self.path, *sorted(self.outputs.glob("*"))])
@@ -95,10 +90,9 @@ class Page:
         """Execute the notebook, unless nothing changed; another process that makes the same page is waited for."""
         with _unless_current(self.stamp, self.asked, self.made) as stale:
             if stale:
-                samples = (
-                    "" if self.samples == STORED / self.track else os.path.relpath(self.samples, NOTEBOOKS)
-                )
-                execute(self.notebook, self.path, track=self.track, samples=samples, variant=self.variant)
+                kept = self.samples == samples.STORED / self.track
+                folder = "" if kept else os.path.relpath(self.samples, NOTEBOOKS)
+                execute(self.notebook, self.path, track=self.track, samples=folder, variant=self.variant)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,21 +101,19 @@ def main(arguments: list[str] | None = None) -> int:
         if options.seeds < 0:
             raise ValueError(f"SEEDS must be 0 (as many as the plan says) or more; got {options.seeds}")
         sweep(files.CACHE)
-        jobs = options.jobs or joblib.cpu_count()
+        jobs = joblib.effective_n_jobs(options.jobs or -1)
         if options.method:
             return _with_own_method(options, jobs)
         failed: dict[str, str] = {}
-        if options.explain or options.train == "all":
-            track = _track(options)
-            keys = [options.paper] if options.paper else list(PAPERS)
-            if options.explain:
-                _explain(keys, track, options.seeds)
-                return 0
-            pages, failed = train(keys, track, seeds=options.seeds, jobs=jobs, cluster=options.cluster)
+        keys = [options.paper] if options.paper else list(PAPERS)
+        how: dict[str, Any] = {"seeds": options.seeds, "jobs": jobs, "cluster": options.cluster}
+        if options.explain:
+            _explain(keys, _track(options), options.seeds)
+            return 0
+        if options.train == "all":
+            pages, failed = train(keys, _track(options), **how)
         elif options.train == "more":
-            pages, failed = train_more(
-                options.paper, _track(options), seeds=options.seeds, jobs=jobs, cluster=options.cluster
-            )
+            pages, failed = train_more(options.paper, _track(options), **how)
         else:
             pages = stored_pages(options.track, options.paper, options.profile, options.seeds)
         failed |= make_pages(pages, jobs=jobs)
@@ -130,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
         if done:
             _say("\n".join([last_screen(done), *again]))
         _raise(failed)
-    except (ValueError, OSError, RuntimeError) as error:
+    except FAULTS as error:
         sys.exit(f"reproduce: {error}")
     return 0
 
@@ -139,6 +131,15 @@ def _raise(failed: Mapping[str, str]) -> None:
     if failed:
         words = "; ".join(f"{name}: {why}" for name, why in failed.items())
         raise RuntimeError(f"{len(failed)} failed, the others are finished. {words}")
+
+
+@contextmanager
+def _noted(failed: dict[str, str], name: str) -> Iterator[None]:
+    """Go on after the block where it fails, with the reason why in `failed`."""
+    try:
+        yield
+    except FAULTS as error:
+        failed[name] = str(error)
 
 
 def _with_own_method(options: argparse.Namespace, jobs: int) -> int:
@@ -177,18 +178,14 @@ def stored_pages(track: str = "", paper: str = "", profile: str = "full", seeds:
     Raises:
         ValueError: there are no samples of what was named.
     """
-    if paper == SCOREBOARD:
-        folders = [samples_folder(name, profile, seeds) for name in ([track] if track else KEPT)]
-        return [
-            Page(key=SCOREBOARD, track=track or f.name, samples=f) for f in folders if _has_ledgers(f.name)
-        ]
     found = []
     for name in [track] if track else KEPT:
         folder = samples_folder(name, profile, seeds)
         keys = [key for key in PAPERS if paper in ("", key) and tables_of(key, folder)]
+        ledgers = (figures() / folder.name).glob("*/ledger.csv")
+        if keys and not paper or paper == SCOREBOARD and any(ledgers):
+            keys.append(SCOREBOARD)
         found += [Page(key=key, track=name, samples=folder) for key in keys]
-        if keys and not paper:
-            found.append(Page(key=SCOREBOARD, track=name, samples=folder))
     if not found:
         what = " of ".join(filter(None, ["samples", paper, f"track {track}" if track else ""]))
         raise ValueError(f"no {what} are stored for profile {profile}; TRAIN=all trains and makes them")
@@ -198,15 +195,12 @@ def stored_pages(track: str = "", paper: str = "", profile: str = "full", seeds:
 def samples_folder(track: str, profile: str, seeds: int = 0) -> Path:
     """Where the samples of a track lie: with the code where they are kept, else in the cache."""
     if track in KEPT and profile == "full" and not seeds:
-        return STORED / track
+        return samples.STORED / track
     return files.CACHE / "samples" / f"{track}-{profile}{f'-{seeds}-seeds' if seeds else ''}"
 
 
 def make_pages(pages: Sequence[Page], *, jobs: int) -> dict[str, str]:
-    """Make pages, `jobs` at a time and scoreboards last; those that failed, each with the reason why.
-
-    One that fails does not stop the others.
-    """
+    """Make pages, `jobs` at a time and scoreboards last, whichever fail; those that failed, each with the reason."""
     failed: dict[str, str] = {}
     stale = [page for page in pages if not _is_current(page.stamp, page.asked, page.made)]
     if stale:
@@ -214,17 +208,13 @@ def make_pages(pages: Sequence[Page], *, jobs: int) -> dict[str, str]:
         _say(f"executing {len(stale)} page{'s' if len(stale) > 1 else ''}: {of}")
 
     def attempt(page: Page) -> None:
-        try:
+        with _noted(failed, f"{page.key} on {page.variant}"):
             page.make()
-        except (ValueError, OSError, RuntimeError) as error:
-            failed[f"{page.key} on {page.variant}"] = str(error)
 
     for boards in (False, True):
         turn = [page for page in pages if (page.key == SCOREBOARD) == boards]
-        # A page is made by a kernel, a process of its own; here one only waits for it.
-        Parallel(n_jobs=min(jobs, max(len(turn), 1)), prefer="threads")(
-            delayed(attempt)(page) for page in turn
-        )
+        with ThreadPoolExecutor(jobs) as threads:  # a page is made by a kernel, a process of its own
+            list(threads.map(attempt, turn))
     return failed
 
 
@@ -242,10 +232,10 @@ def train(
     failed, lacks = {}, {}
     for key in [page.key for page in pages if page not in current]:
         try:
-            if blocks := _plan(key, track, seeds):
+            if blocks := read_plan(key, track, seeds=seeds):
                 plans[key] = blocks
             else:
-                lacks[key] = f"it needs {_lacking(key, track)}"
+                lacks[key] = f"it needs {lacking(key, track)}"
         except UnsuitedError as error:
             lacks[key] = failed[key] = str(error)
     said = [f"nothing to do for {key} on track {track.name}: {why}" for key, why in lacks.items()]
@@ -255,10 +245,8 @@ def train(
         _say(line)
     failed |= _train(plans, jobs, cluster)
     for page in [page for page in pages if page.key in plans and page.key not in failed]:
-        try:
+        with _noted(failed, page.key):
             _build(page, track, plans[page.key], seeds)
-        except (ValueError, OSError, RuntimeError) as error:
-            failed[page.key] = str(error)
     pages = [page for page in pages if page in current or page.key in plans and page.key not in failed]
     if len(keys) > 1 and pages:
         pages.append(Page(key=SCOREBOARD, track=track.name, samples=folder))
@@ -270,9 +258,8 @@ def _train(plans: Mapping[str, Sequence[Block]], jobs: int, cluster: str) -> dic
     missing = {key: [run for run, _ in missing_runs(of)] for key, of in runs.items()}
     # The first run of a paper may be one that its others wait for. The rest come paper by paper: what a process
     # has read of a paper's data serves it again, and joblib starts a process anew when it grows with every run.
-    wanted = [run for of in missing.values() for run in of[:1]] + [
-        r for of in missing.values() for r in of[1:]
-    ]
+    wanted = [run for of in missing.values() for run in of[:1]]
+    wanted += [run for of in missing.values() for run in of[1:]]
     if not wanted:
         return {}
     each = ", ".join(f"{len(of)} of {key}" for key, of in missing.items() if of)
@@ -297,17 +284,16 @@ def train_more(
     With `seeds` it is added to a copy in the cache: see `samples_folder`.
     """
     folder, stored = (samples_folder(track.name, track.profile, n) for n in (seeds, 0))
-    keys, failed = [paper] if paper else [key for key in PAPERS if tables_of(key, stored)], {}
+    keys = [paper] if paper else [key for key in PAPERS if tables_of(key, stored)]
+    failed: dict[str, str] = {}
     for key in keys:
         if not tables_of(key, folder):
             folder.mkdir(parents=True, exist_ok=True)
             for path in stored.glob(f"{key}.*"):
                 shutil.copy(path, folder)
-        try:
+        with _noted(failed, key):
             count = more.add(key, track, folder, seeds=seeds, jobs=jobs, cluster=cluster)
             _say(f"{key}: {count} runs were added to {os.path.relpath(folder, ROOT)}")
-        except (ValueError, OSError, RuntimeError) as error:
-            failed[key] = str(error)
     get_reusable_executor().shutdown()
     of = [key for key in keys if key not in failed] + ([] if paper else [SCOREBOARD])
     return [Page(key=key, track=track.name, samples=folder) for key in of], failed
@@ -319,18 +305,14 @@ def train_again(pages: Sequence[Page], jobs: int) -> list[str]:
 
     asked = again.asked()
     wanted = [p for p in pages if (p.key, p.track) in {(key, again.TRACK.name) for key in asked}]
-    if not wanted or any(p.samples != STORED / p.track for p in wanted):
+    if not wanted or any(p.samples != samples.STORED / p.track for p in wanted):
         return []
     path = files.CACHE / "again" / f"{'-'.join(p.key for p in wanted)}.csv"
 
     def what() -> str:
-        read = [
-            p for page in wanted for p in (PLANS / f"{page.key}.yaml", *tables_of(page.key, page.samples))
-        ]
-        here = json.dumps([precision(), device()])
-        return digest(
-            "\n".join([source_fingerprint(), _versions(), here, _contents([PLANS / "again.yaml", *read])])
-        )
+        plans = [plan.PLANS / f"{name}.yaml" for name in ("again", *(page.key for page in wanted))]
+        read = [path for page in wanted for path in tables_of(page.key, page.samples)]
+        return _decided_by(precision(), device(), _contents([*plans, *read]))
 
     with _unless_current(path.with_suffix(".json"), what, lambda: _contents([path])) as stale:
         if stale:
@@ -344,11 +326,9 @@ def train_again(pages: Sequence[Page], jobs: int) -> list[str]:
 def _build(page: Page, track: Track, blocks: Sequence[Block], seeds: int) -> None:
     with _unless_current(*_of_samples(page, track, seeds)) as stale:
         if stale:
-            build = importlib.import_module(f"paperlib.companion.samples.{page.key}").build
-            done = [(dict(block.labels), run_missing(block.runs)) for block in blocks]
-            tables = build(track, done)
+            tables, done = more.build(page.key, track, blocks)
             check_unchanged(track)
-            written = write(tables, page.key, track.name, folder=page.samples)
+            written = samples.write(tables, page.key, track.name, folder=page.samples)
             more.note(page.key, page.samples, done, anew=True)
             for path in set(tables_of(page.key, page.samples)) - set(written):
                 path.unlink()
@@ -358,27 +338,12 @@ def _of_samples(page: Page, track: Track, seeds: int) -> tuple[Path, Callable[[]
     """The stamp of a paper's samples, all that decides them, and what was made."""
 
     def asked() -> str:
-        plan = (PLANS / f"{page.key}.yaml").read_text(encoding="utf-8")
+        planned = (plan.PLANS / f"{page.key}.yaml").read_text(encoding="utf-8")
         data = state(Path(track.root), without=files.CACHE) if track.root else ""
-        here = json.dumps([precision(), device()])
-        return digest(
-            "\n".join([source_fingerprint(), _versions(), here, plan, str(track), str(seeds), data])
-        )
+        return _decided_by(precision(), device(), planned, str(track), str(seeds), data)
 
     stamp = page.stamp.with_name(f"{page.key}-samples.json")
     return stamp, asked, lambda: _contents(tables_of(page.key, page.samples))
-
-
-def _plan(key: str, track: Track, seeds: int) -> list[Block]:
-    from paperlib.companion.plan import read_plan  # here, because torch takes seconds
-
-    return read_plan(key, track, seeds=seeds)
-
-
-def _lacking(key: str, track: Track) -> str:
-    from paperlib.companion.plan import lacking
-
-    return lacking(key, track)
 
 
 def _is_current(stamp: Path, asked: Callable[[], str], made: Callable[[], str]) -> bool:
@@ -425,40 +390,28 @@ def last_screen(pages: Sequence[Page]) -> str:
         if page.key != SCOREBOARD and (path := page.outputs / "verdicts.csv").is_file():
             counts[page.variant, page.key] = pd.read_csv(path)["verdict"].value_counts()
     if counts:
+        from paperlib.companion.verdicts import ORDER  # here, because statsmodels takes a second
+
         table = pd.DataFrame(counts).fillna(0).astype(int)
-        order = [word for word in _verdicts() if word in table.index]
-        table = table.reindex([*order, *table.index.difference(order)]).T.rename_axis(columns=None)
+        table = table.reindex([word for word in ORDER if word in table.index]).T.rename_axis(columns=None)
         said += ["", "Statements by verdict", table.to_string()]
     if any(page.variant.endswith("-smoke") for page in pages):
-        said += [
-            "",
-            "Profile smoke trains too briefly to judge by: a network that has hardly learnt can make any ",
-        ]
-        said[-1] += "claim fail, or hold."
+        said += ["", "Profile smoke trains too briefly to judge by: a network that has hardly learnt can "]
+        said[-1] += "make any claim fail, or hold."
     return "\n".join(said)
 
 
-def _verdicts() -> list[str]:
-    from paperlib.companion import verdicts
-
-    return [verdicts.HELD, verdicts.IN_PART, verdicts.MIXED, verdicts.FAILED, verdicts.OPEN, verdicts.LEFT]
-
-
-def _has_ledgers(variant: str) -> bool:
-    return bool([*(figures() / variant).glob("*/ledger.csv")])
+def _decided_by(*more: str) -> str:
+    """A digest of the code, of the libraries and of these."""
+    return digest("\n".join([source_fingerprint(), _versions(), *more]))
 
 
 @cache
 def _versions() -> str:
-    """The version that is installed of each package that the lock names: in an environment of one's own it may be
-    another than the lock's."""
-    versions = {}
-    for name in re.findall(
-        r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE
-    ):
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return json.dumps(versions)
+    """The installed version of each package that the lock names: in one's own environment it may be another."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    names = re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)
+    return json.dumps({name: version_of(name) for name in names})
 
 
 def _contents(paths: Sequence[Path]) -> str:
@@ -473,9 +426,9 @@ def _track(options: argparse.Namespace) -> Track:
 
 def _explain(keys: Sequence[str], track: Track, seeds: int) -> None:
     for key in keys:
-        runs = [run for block in _plan(key, track, seeds) for run in block.runs]
+        runs = [run for block in read_plan(key, track, seeds=seeds) for run in block.runs]
         if not runs:
-            _say(f"{key}: nothing to do on track {track.name}: it needs {_lacking(key, track)}")
+            _say(f"{key}: nothing to do on track {track.name}: it needs {lacking(key, track)}")
             continue
         missing = missing_runs(runs)
         _say(f"{key}: {len(runs) - len(missing)} of {len(runs)} runs are there")

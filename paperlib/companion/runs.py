@@ -107,15 +107,12 @@ def run_missing(
     missing = list({run.key: run for run in runs if not folder_of(run.key).is_dir()}.values())
     if missing:
         work = _on_cluster(missing, cluster) if cluster else _here(missing, jobs)
-        errors = [
-            e for e in tqdm(work, total=len(missing), unit="run", disable=not progress, smoothing=0) if e
-        ]
-        if errors:
+        watched = tqdm(work, total=len(missing), unit="run", disable=not progress, smoothing=0)
+        if errors := [error for error in watched if error]:
             raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed; the first: {errors[0]}")
         if lost := [run for run in missing if not folder_of(run.key).is_dir()]:
-            raise RuntimeError(
-                f"{len(lost)} runs of {cluster} are not in {files.CACHE}: its machines must share this folder"
-            )
+            where = f"{len(lost)} runs of {cluster} are not in {files.CACHE}"
+            raise RuntimeError(f"{where}: its machines must share this folder")
     return [_read(run) for run in runs]
 
 
@@ -143,9 +140,8 @@ def _on_cluster(runs: Sequence[Run], address: str) -> Iterator[str | None]:
             for done in as_completed(asking, loop=client.loop):
                 yield done.result()
         except KilledWorker as error:
-            raise RuntimeError(
-                f"the cluster's workers were killed again and again, out of memory? What is finished is kept ({error})"
-            ) from None
+            why = f"the cluster's workers were killed again and again, out of memory? ({error})"
+            raise RuntimeError(f"{why} What is finished is kept.") from None
 
 
 def missing_runs(runs: Iterable[Run]) -> list[tuple[Run, str]]:
@@ -219,9 +215,8 @@ def folder_of(key: str) -> Path:
 def new_folder(key: str) -> Iterator[Path]:
     """A folder to write arrays.npz and run.json into; when the block ends it is the run's in the cache, whole."""
     final = folder_of(key)
-    temporary = final.with_name(
-        f"{key}.{uuid.uuid4().hex}"
-    )  # two machines of a cluster can share a process id
+    # a name of its own: two machines of a cluster can share a process id
+    temporary = final.with_name(f"{key}.{uuid.uuid4().hex}")
     temporary.mkdir(parents=True)
     yield temporary
     try:
@@ -305,8 +300,7 @@ def _reason(run: Run) -> str:
 
 
 def _flat(nested: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        k if not isinstance(v, Mapping) else str(inner): str(v if not isinstance(v, Mapping) else v[inner])
-        for k, v in nested.items()
-        for inner in (v if isinstance(v, Mapping) else [k])
-    }
+    flat: dict[str, str] = {}
+    for name, value in nested.items():
+        flat |= value if isinstance(value, Mapping) else {name: value}
+    return flat

@@ -20,19 +20,16 @@ import numpy as np
 import pandas as pd
 
 from paperlib.companion.replicates import (
+    ABOUT,
     ALL,
     BOTH,
     PAPER,
     PEOPLE,
     SEEDS,
-    UNITS,
     Measure,
-    N,
     replicates,
     shared_people,
 )
-
-ABOUT = (N, UNITS)  # columns that are no replicates
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +108,9 @@ class Scores:
             raise ValueError(f"there is no level {level!r}; the scores have {', '.join(self.levels)}")
         values = self.index.get_level_values(level)
         wanted = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
-        unknown = [w for w in wanted if len(self) and w not in set(values)]
-        if unknown:
-            raise ValueError(
-                f"level {level!r} has no {unknown[0]!r}; it has {', '.join(map(repr, values.unique()))}"
-            )
+        if unknown := [w for w in wanted if len(self) and w not in set(values)]:
+            have = ", ".join(map(repr, values.unique()))
+            raise ValueError(f"level {level!r} has no {unknown[0]!r}; it has {have}")
         return np.asarray(values.isin(wanted))
 
     def _repr_html_(self) -> str:
@@ -141,23 +136,23 @@ def score(
         ValueError: two measures of one name, a column that is missing, a row that a cell has twice.
     """
     by = [by] if isinstance(by, str) else list(by)
-    of = {m.name: m for m in ([measures] if isinstance(measures, Measure) else measures)}
-    if len(of) < (1 if isinstance(measures, Measure) else len(measures)):
-        raise ValueError(f"two measures have one name: {', '.join(m.name for m in measures)}")  # type: ignore[union-attr]
+    measures = [measures] if isinstance(measures, Measure) else measures
+    of = {m.name: m for m in measures}
+    if len(of) < len(measures):
+        raise ValueError(f"two measures have one name: {', '.join(m.name for m in measures)}")
     if over not in (SEEDS, PEOPLE, BOTH):
         raise ValueError(f"over must be {SEEDS!r}, {PEOPLE!r} or {BOTH!r}; got {over!r}")
-    missing = [c for c in ("item", "unit", "seed", *by) if c not in samples]
-    if missing:
-        raise ValueError(
-            f"the samples have no column {missing[0]!r}; they have {', '.join(map(repr, samples))}"
-        )
+    for column in ("item", "unit", "seed", *by):
+        if column not in samples:
+            have = ", ".join(map(repr, samples))
+            raise ValueError(f"the samples have no column {column!r}; they have {have}")
     groups = [(key, g) for key, g in samples.groupby(by, sort=False, observed=True) if len(g)]
-    drawn = (
-        shared_people([g["unit"] for _, g in groups]) if over != SEEDS and groups else [None] * len(groups)
-    )
+    people: Sequence[Any] = [None] * len(groups)
+    if over != SEEDS and groups:
+        people = shared_people([g["unit"] for _, g in groups])
     cells = {
         (*key, name): replicates(g, m, over, draws, who)
-        for (key, g), who in zip(groups, drawn, strict=True)
+        for (key, g), who in zip(groups, people, strict=True)
         for name, m in of.items()
     }
     return Scores(_frame({k: v for k, v in cells.items() if v}, [*by, "measure"]), over, of)
@@ -208,14 +203,14 @@ def compare(
             raise ValueError(f"{ours} and {other} have other seeds: score common(samples, {level!r})")
         gap = _difference(a, b, scores)
         parts.append(pd.concat({(ours, other): gap}, names=[level, f"less {level}"]))
-    of = {name: replace(m, better=1, fisher=False, unit=_turned(m)) for name, m in scores.measures.items()}
-    return scores.like(pd.concat(parts), measures=of)
+    return scores.like(pd.concat(parts), measures={k: _turned(m) for k, m in scores.measures.items()})
 
 
-def _turned(measure: Measure) -> str:
-    """The unit of a difference that is positive where it is better: "points", or "lower" of what should be small."""
+def _turned(measure: Measure) -> Measure:
+    """As of a difference that is positive where it is better: its unit says "lower" of what should be small."""
     unit = "points" if measure.unit == "%" else measure.unit
-    return unit if measure.better > 0 else f"{unit} lower".strip()
+    unit = unit if measure.better > 0 else f"{unit} lower".strip()
+    return replace(measure, better=1, fisher=False, unit=unit)
 
 
 def average(scores: Scores, *levels: str, how: str = "mean") -> Scores:
@@ -232,16 +227,16 @@ def average(scores: Scores, *levels: str, how: str = "mean") -> Scores:
     if scores.over == BOTH and (seeds.max() != seeds.min()).any(axis=None):
         raise ValueError(f"cells along {', '.join(levels)} have other seeds: score common(samples, ...)")
     out = grouped.agg(how).where(grouped.count().eq(grouped.size(), axis=0))
-    about = [c for c in (N, UNITS) if c in out]
+    about = [c for c in ABOUT if c in out]
     out = _set(out, about, scores.frame[about].groupby(level=rest, sort=False, observed=True).max())
     return scores.like(out, measures={k: replace(m, fisher=False) for k, m in scores.measures.items()})
 
 
 def ahead(gap: Scores) -> Scores:
     """1 where a replicate is above zero, else 0: its `average` is the share of cells that are ahead."""
-    drawn = [c for c in gap.frame if c not in ABOUT and (gap.over == SEEDS or c[0] != "seed")]
+    kept = [c for c in gap.frame if gap.over == SEEDS or c[0] != "seed"]
+    drawn = [c for c in kept if c not in ABOUT]
     of = gap.frame[drawn]
-    kept = [c for c in gap.frame if c in drawn or c in ABOUT]
     return gap.like(_set(gap.frame[kept], drawn, (of > 0).astype(float).where(of.notna())), measures={})
 
 
@@ -280,7 +275,7 @@ def common(samples: pd.DataFrame, level: str) -> pd.DataFrame:
 def _frame(cells: Mapping[tuple[str, ...], Mapping[Any, float]], names: Sequence[str]) -> pd.DataFrame:
     if not cells:
         index = pd.MultiIndex.from_arrays([[]] * len(names), names=names)
-        return pd.DataFrame(index=index, columns=pd.MultiIndex.from_tuples([ALL, N, UNITS]), dtype=float)
+        return pd.DataFrame(index=index, columns=pd.MultiIndex.from_tuples([ALL, *ABOUT]), dtype=float)
     index = pd.MultiIndex.from_tuples(list(cells), names=names)
     frame = pd.DataFrame.from_records(list(cells.values()), index=index)
     frame.columns = pd.MultiIndex.from_tuples(frame.columns, names=["replicate", "number"])
@@ -289,10 +284,8 @@ def _frame(cells: Mapping[tuple[str, ...], Mapping[Any, float]], names: Sequence
 
 def _difference(a: pd.DataFrame, b: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     """a - b, turned by each line's measure."""
-    better = [
-        scores.measures[m].better if m in scores.measures else 1 for m in a.index.get_level_values("measure")
-    ]
-    sign = np.array(better, float).reshape(-1, 1)
+    measures = [scores.measures.get(name) for name in a.index.get_level_values("measure")]
+    sign = np.array([m.better if m else 1 for m in measures], float).reshape(-1, 1)
     drawn = np.array([c not in ABOUT for c in a.columns])
     return pd.DataFrame(np.where(drawn, sign * (a.to_numpy() - b.to_numpy()), a), a.index, a.columns)
 
@@ -301,7 +294,6 @@ def _set(frame: pd.DataFrame, columns: Sequence[Any], values: pd.DataFrame) -> p
     """The frame with other values in some of its columns, found by line."""
     out = frame.to_numpy(float, copy=True)
     at = frame.columns.get_indexer(pd.MultiIndex.from_tuples(columns)) if len(columns) else []
-    out[:, at] = (
-        values.to_numpy() if values.index.equals(frame.index) else values.reindex(frame.index).to_numpy()
-    )
+    values = values if values.index.equals(frame.index) else values.reindex(frame.index)
+    out[:, at] = values.to_numpy()
     return pd.DataFrame(out, frame.index, frame.columns)

@@ -22,21 +22,28 @@ SHADE = dict.fromkeys((HELD, AHEAD), BLUE) | dict.fromkeys((FAILED, BEHIND), ORA
 SHADE |= dict.fromkeys((OPEN, IN_PART, MIXED), GREY) | {LEFT: ""}
 # A notebook that is not trusted loses <style>, GitHub all styles: attributes carry the structure.
 LEFT_ALIGNED, RIGHT_ALIGNED = 'align="left" style="text-align:left"', 'align="right"'
+LATEX = str.maketrans({sign: f"\\{sign}" for sign in "%&_#$"} | {"−": "$-$", "–": "--"})
+LATEX |= str.maketrans({"±": r"$\pm$", "σ": r"$\sigma$", "·": r"$\cdot$", "≤": r"$\le$", "α": r"$\alpha$"})
 
 Heading = tuple[str, ...]
 At = tuple[Heading, Heading]
 
 
 class Cell(NamedTuple):
-    """What stands in one cell. `word` is a verdict, `why` becomes a lettered note, `small` are lines beneath."""
+    """What stands in one cell. `word` is a verdict, `why` becomes a lettered note, `small` stands beneath."""
 
     large: str = ""
     spread: str = ""
-    small: tuple[str, ...] = ()
+    small: str = ""
     bold: bool = False
     word: str = ""
     why: str = ""
     printed_bold: bool = False
+
+    @property
+    def under(self) -> list[str]:
+        """The lines beneath: the verdict, unless it is the large word, and what is small."""
+        return [line for line in (self.word * (self.word != self.large), self.small) if line]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +51,7 @@ class Table:
     """Cells under headings of several levels; displays itself in a notebook.
 
     corner: what stands over the row headings, one name a level or one for all. marks: something small beneath the
-    start of a heading. under: the note below. link: (address, text) of the file with every number.
+    start of a heading. under: the note below. link: the address of the file with every number.
     """
 
     title: str
@@ -54,7 +61,7 @@ class Table:
     cells: Mapping[At, Cell]
     marks: Mapping[Heading, str] = field(default_factory=dict)
     under: str = ""
-    link: tuple[str, str] = ("", "")
+    link: str = ""
     prose: bool = False
 
     @classmethod
@@ -66,12 +73,11 @@ class Table:
         corner: str = "The paper says",
     ) -> Table:
         """A line of cells a sentence."""
-        headings: list[Heading] = [(column,) for column in columns]
+        down, across = ([(heading,) for heading in headings] for headings in (rows, columns))
         cells: dict[At, Cell] = {}
-        for row, found in rows.items():
-            cells |= {((row,), at): cell for at, cell in zip(headings, found, strict=True)}
-        of = [(row,) for row in rows]
-        return cls(title=title, corner=[corner], rows=of, columns=headings, cells=cells, prose=True)
+        for row, found in zip(down, rows.values(), strict=True):
+            cells |= {(row, column): cell for column, cell in zip(across, found, strict=True)}
+        return cls(title=title, corner=[corner], rows=down, columns=across, cells=cells, prose=True)
 
     @property
     def dense(self) -> bool:
@@ -87,8 +93,8 @@ class Table:
         kind = "t" if self.prose else "d" if self.dense else "n"
         notes = [f"<sup>{letter}</sup> {escape(why)}" for why, letter in self.notes.items()]
         under = escape(self.under)
-        if self.link[0]:
-            under += f' Every number: <a href="{escape(self.link[0])}">{escape(self.link[1])}</a>.'
+        if self.link:
+            under += f' Every number: <a href="{escape(self.link)}">{escape(Path(self.link).name)}</a>.'
         notes += [under] * bool(under)
         box = f'<div class="pg" tabindex="0" role="region" aria-label="{escape(self.title)}">'
         caption = f'<caption style="text-align:left">{escape(self.title)}</caption>'
@@ -102,9 +108,8 @@ class Table:
         levels, align = len(self.columns[0]), LEFT_ALIGNED if self.prose else RIGHT_ALIGNED
         depth = len(self.rows[0]) if self.rows else 1
         corner = [*self.corner, *[""] * (depth - len(self.corner))]
+        row = "".join(f'<th class="k" rowspan="{levels}" {LEFT_ALIGNED}>{escape(c)}</th>' for c in corner)
         for i in range(levels):
-            row = "".join(f'<th class="k" rowspan="{levels}" {LEFT_ALIGNED}>{escape(c)}</th>' for c in corner)
-            row = row if i == 0 else ""
             for path, group in groupby(self.columns, key=lambda c: c[: i + 1]):
                 n, mark = len(list(group)), self._mark(path)
                 if i + 1 < levels:
@@ -112,6 +117,7 @@ class Table:
                 else:
                     row += f'<th scope="col" {align}>{escape(path[-1])}{mark}</th>'
             yield row
+            row = ""
 
     def _html_body(self) -> Iterator[str]:
         align = LEFT_ALIGNED if self.prose else f"{RIGHT_ALIGNED} nowrap"
@@ -131,19 +137,17 @@ class Table:
             yield text + "\n</tbody>"
 
     def _html_cell(self, c: Cell) -> str:
-        small = [escape(s) for s in c.small]
+        under = [escape(line) for line in c.under]
         if c.printed_bold:
-            small = [re.sub(r"[\d.−-]+", lambda m: f"<b>{m[0]}</b>", s, count=1) for s in small]
-        under = [escape(c.word)] * (bool(c.word) and c.word != c.large) + small
+            under[-1] = re.sub(r"[\d.−-]+", lambda m: f"<b>{m[0]}</b>", under[-1], count=1)
+        if not self.dense:
+            under = [" · ".join(under)] * bool(under)
         text = f"<b>{escape(c.large)}</b>" if c.bold else escape(c.large)
         if c.spread:
-            text += (
-                "<br>" if self.dense and c.spread.startswith("[") else " "
-            ) + f"<small>{escape(c.spread)}</small>"
+            text += "<br>" if self.dense and c.spread.startswith("[") else " "
+            text += f"<small>{escape(c.spread)}</small>"
         text += f"<sup>{self.notes[c.why]}</sup>" if c.why else ""
-        text += "".join(
-            f"<br><small>{s}</small>" for s in (under if self.dense else [" · ".join(under)] * bool(under))
-        )
+        text += "".join(f"<br><small>{line}</small>" for line in under)
         shade = f' style="background-color:{SHADE[c.word]}"' if SHADE.get(c.word) else ""
         return f'<span class="v"{shade}>{text}</span>' if c.word in SHADE else text
 
@@ -156,16 +160,15 @@ class Table:
         return "\n".join([self.title, frame.to_string(), *notes])
 
     def _text_cell(self, c: Cell) -> str:
-        under = [c.word] * (bool(c.word) and c.word != c.large) + list(c.small)
         letter = f"^{self.notes[c.why]}" if c.why else ""
-        return " ".join(filter(None, [c.large + letter, c.spread, f"({'; '.join(under)})" * bool(under)]))
+        under = f"({'; '.join(c.under)})" if c.under else ""
+        return " ".join(filter(None, [c.large + letter, c.spread, under]))
 
     def latex(self, label: str) -> str:
         """A tabular for booktabs and multirow."""
         style = self._frame(self._latex_cell, latex).style
-        side = "l" * (len(self.rows[0]) if self.rows else 1) + ("l" if self.prose else "r") * len(
-            self.columns
-        )
+        side = "l" * (len(self.rows[0]) if self.rows else 1)
+        side += ("l" if self.prose else "r") * len(self.columns)
         text = style.to_latex(
             caption=latex(self.title),
             label=f"tab:{label}",
@@ -181,21 +184,15 @@ class Table:
 
     def _latex_cell(self, c: Cell) -> str:
         text = f"\\textbf{{{latex(c.large)}}}" if c.bold else latex(c.large)
-        text += (f"\\textsuperscript{{{self.notes[c.why]}}}" if c.why else "") + f" {latex(c.spread)}" * bool(
-            c.spread
-        )
-        under = [c.word] * (bool(c.word) and c.word != c.large) + list(c.small)
-        small = f"\\\\ {{\\scriptsize {latex('; '.join(under))}}}"
-        return f"\\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text}{small}\\end{{tabular}}" if under else text
+        text += f"\\textsuperscript{{{self.notes[c.why]}}}" if c.why else ""
+        text += f" {latex(c.spread)}" if c.spread else ""
+        small = f"\\\\ {{\\scriptsize {latex('; '.join(c.under))}}}"
+        return f"\\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text}{small}\\end{{tabular}}" if c.under else text
 
     def _frame(self, cell: Any, heading: Any) -> pd.DataFrame:
         def axis(paths: Sequence[Heading]) -> pd.Index:
-            named = [tuple(heading(p) for p in path) for path in paths]
-            return (
-                pd.MultiIndex.from_tuples(named)
-                if named and len(named[0]) > 1
-                else pd.Index([p[0] for p in named])
-            )
+            named = [tuple(map(heading, path)) for path in paths]
+            return pd.Index(named if named and len(named[0]) > 1 else [name for (name,) in named])
 
         rows = [[cell(self.cells.get((r, c), Cell())) for c in self.columns] for r in self.rows]
         return pd.DataFrame(rows, axis(self.rows), axis(self.columns))
@@ -236,16 +233,4 @@ def span(x: pd.Series) -> str:
 
 
 def latex(text: str) -> str:
-    text = re.sub(r"([%&_#$])", r"\\\1", text)
-    signs = {
-        "−": "$-$",
-        "±": r"$\pm$",
-        "σ": r"$\sigma$",
-        "–": "--",
-        "·": r"$\cdot$",
-        "≤": r"$\le$",
-        "α": r"$\alpha$",
-    }
-    for sign, command in signs.items():
-        text = text.replace(sign, command)
-    return text
+    return text.translate(LATEX)

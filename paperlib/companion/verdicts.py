@@ -16,23 +16,21 @@ from paperlib.companion.score import Scores
 
 HELD, FAILED, OPEN, LEFT = "held", "did not hold", "cannot tell", "not attempted"
 IN_PART, MIXED = "held in part", "mixed"  # of a statement with several lines
+ORDER = (HELD, IN_PART, MIXED, FAILED, OPEN, LEFT)
 AHEAD, BEHIND = "ahead", "behind"  # of a question of ours
 LINE = ["estimate", "sd", "seeds", "low", "high"]
+TAIL, CHANCE = 0.975, 0.8  # of a 95 % interval; with which a difference should be told from none
 
 
 def lines(
-    scores: Scores,
-    *,
-    level: float = 0.95,
-    within: tuple[float, float] = (-np.inf, np.inf),
-    allow: float = 0.0,
+    scores: Scores, *, within: tuple[float, float] = (-np.inf, np.inf), allow: float = 0.0
 ) -> pd.DataFrame:
     """A tidy line a cell: its levels, estimate, sd (over seeds, n - 1), seeds, low, high, paper, n, over, unit, better.
 
-    The interval is Student's t over seeds (of Fisher's z for a correlation); over people a percentile bootstrap with
-    the expansion of Hesterberg 2015 (The American Statistician 69:371); over both a crossed bootstrap, widened by the t
-    of its Satterthwaite degrees of freedom. It is missing where one seed or one person, or a draw without the rows that
-    it needs, cannot show how the number varies.
+    The interval, of 95 %, is Student's t over seeds (of Fisher's z for a correlation); over people a percentile
+    bootstrap with the expansion of Hesterberg 2015 (The American Statistician 69:371); over both a crossed bootstrap,
+    widened by the t of its Satterthwaite degrees of freedom. It is missing where one seed or one person, or a draw
+    without the rows that it needs, cannot show how the number varies.
 
     within: bounds of the measure, at which an interval ends. allow: added to estimate, interval and paper's number.
     """
@@ -40,7 +38,7 @@ def lines(
     blocks = {kind: scores.frame.loc[:, kinds == kind].to_numpy(float) for kind in kinds.unique()}
     of = [scores.measures.get(name) for name in scores.index.get_level_values("measure")]
     found = [
-        _line({kind: b[i] for kind, b in blocks.items()}, scores.over, bool(m and m.fisher), level)
+        _line({kind: b[i] for kind, b in blocks.items()}, scores.over, bool(m and m.fisher))
         for i, m in enumerate(of)
     ]
     out = pd.DataFrame(found, index=scores.index, columns=LINE, dtype=float).assign(paper=scores.paper)
@@ -88,53 +86,48 @@ def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
     paper = f" (printed {int((printed > 0).sum())} of {len(printed)})" if len(printed) else ""
     line = {
         "measure": "cells ahead" + (f" ({of})" if of else ""),
-        **{"estimate": float(above), "claim": name, "verdict": verdict},
+        "estimate": float(above),
+        "claim": name,
+        "verdict": verdict,
         "counted": f"by sign {int((found['estimate'] > 0).sum())} of {len(found)}{paper}; "
         f"{above} of {len(found)} with an interval above zero",
         "why": f"{behind} behind, {int(below.sum())} of them by Holm's test" if behind else "",
-        **{
-            "over": scores.over,
-            "better": 1,
-            "unit": "",
-            **dict.fromkeys(("sd", "seeds", "low", "high"), np.nan),
-        },
+        "over": scores.over,
+        "better": 1,
+        "unit": "",
     }
-    return pd.DataFrame([line])
+    return pd.DataFrame([line | dict.fromkeys(("sd", "seeds", "low", "high"), np.nan)])
 
 
-def power(claimed: pd.DataFrame, *, chance: float = 0.8) -> pd.DataFrame:
+def power(claimed: pd.DataFrame) -> pd.DataFrame:
     """Of each line with a verdict and a printed difference: what difference would be told, and would the printed one?
 
-    Adds, the spread being what it is here: `least`, the difference that is told from none with this chance; `chance`,
-    with which the printed one would be; `needed` for the printed one: over seeds how many of them (2 at least), else
-    how many times what was drawn here. By Student's t over seeds, else by the normal law.
+    Adds, the spread being what it is here: `least`, the difference that is told from none with a chance of CHANCE;
+    `chance`, with which the printed one would be; `needed` for the printed one: over seeds how many of them (2 at
+    least), else how many times what was drawn here. By Student's t over seeds, else by the normal law.
     """
     of = claimed[claimed["paper"].fillna(0).ne(0) & (claimed["high"] > claimed["low"])]
-    half, seeds = (of["high"] - of["low"]) / 2, of["seeds"]
-    by_seed = of["over"] == SEEDS
     found = [
-        _told_by_seeds(effect, h, n, chance) if t else _by_normal_law(effect, h, chance)
-        for effect, h, n, t in zip(of["paper"].abs(), half, seeds, by_seed, strict=True)
+        _told_by_seeds(effect, half, n) if over == SEEDS else _by_normal_law(effect, half)
+        for effect, half, n, over in zip(
+            of["paper"].abs(), (of["high"] - of["low"]) / 2, of["seeds"], of["over"], strict=True
+        )
     ]
     columns = ["least", "chance", "needed"]
     return of.assign(**pd.DataFrame(found, columns=columns, index=of.index, dtype=float))
 
 
-def _told_by_seeds(effect: float, half: float, n: float, chance: float) -> tuple[float, float, float]:
-    sd = half * np.sqrt(n) / stats.t.ppf(0.975, n - 1)
-    told = np.nan_to_num(TTestPower().power(effect / sd, n, 0.05), nan=1.0)  # beyond its range
-    least = sd * TTestPower().solve_power(nobs=n, alpha=0.05, power=chance)
-    enough = np.nan_to_num(TTestPower().power(effect / sd, 2, 0.05), nan=1.0) >= chance
-    return (
-        least,
-        told,
-        2 if enough else np.ceil(TTestPower().solve_power(effect / sd, power=chance, alpha=0.05)),
-    )
+def _told_by_seeds(effect: float, half: float, n: float) -> tuple[float, float, float]:
+    law, sd = TTestPower(), half * np.sqrt(n) / stats.t.ppf(TAIL, n - 1)
+    # no number: beyond its range
+    told, by_two = (np.nan_to_num(law.power(effect / sd, many, 0.05), nan=1.0) for many in (n, 2))
+    needed = 2 if by_two >= CHANCE else np.ceil(law.solve_power(effect / sd, power=CHANCE, alpha=0.05))
+    return sd * law.solve_power(nobs=n, alpha=0.05, power=CHANCE), told, needed
 
 
-def _by_normal_law(effect: float, half: float, chance: float) -> tuple[float, float, float]:
-    told = stats.norm.sf(stats.norm.ppf(0.975) * (1 - effect / half))
-    least = half * (1 + stats.norm.ppf(chance) / stats.norm.ppf(0.975))
+def _by_normal_law(effect: float, half: float) -> tuple[float, float, float]:
+    told = stats.norm.sf(stats.norm.ppf(TAIL) * (1 - effect / half))
+    least = half * (1 + stats.norm.ppf(CHANCE) / stats.norm.ppf(TAIL))
     return least, told, (least / effect) ** 2
 
 
@@ -151,19 +144,14 @@ def settle(claims: pd.DataFrame, shown: pd.DataFrame, left: pd.DataFrame) -> pd.
     whole = left[left["part"] == ""].set_index("claim")["why"]
     parts = left[left["part"] != ""]
     lines_of = shown.groupby("claim")["verdict"].agg(set) if len(shown) else pd.Series(dtype=object)
-    told = {name: set(lines_of.get(name, set())) for name in claims.index}
+    told = {name: lines_of.get(name, set()) for name in claims.index}
     if odd := (set(lines_of.index) | set(left["claim"])) - set(claims.index) - {""}:
         raise ValueError(f"no statement of claims.csv that a run can test is called {', '.join(sorted(odd))}")
     if forgot := [n for n in claims.index if not told[n] and n not in set(left["claim"])]:
         raise ValueError(f"neither shown nor in not_attempted.csv: {', '.join(forgot)}")
     why = parts.groupby("claim").apply(lambda x: "; ".join(x["part"] + ": " + x["why"])) if len(parts) else {}
-    found = {
-        name: (LEFT, whole[name])
-        if name in whole.index
-        else (combined(told[name], partly=name in why), why.get(name, ""))
-        for name in claims.index
-    }
-    return claims.assign(verdict=[v for v, _ in found.values()], why=[w for _, w in found.values()])
+    verdict = [LEFT if n in whole else combined(told[n], partly=n in why) for n in claims.index]
+    return claims.assign(verdict=verdict, why=[whole.get(n, why.get(n, "")) for n in claims.index])
 
 
 def combined(verdicts: set[str], *, partly: bool = False) -> str:
@@ -183,12 +171,10 @@ def p_value(line: pd.Series) -> float:
     arm = abs(line["estimate"] - (line["low"] if line["estimate"] > 0 else line["high"]))
     if np.isnan(arm):
         return np.nan
+    if arm == 0:
+        return float(line["estimate"] == 0)
     law = stats.t(line["seeds"] - 1) if line["over"] == SEEDS else stats.norm()
-    return (
-        float(2 * law.sf(abs(line["estimate"]) / arm * law.ppf(0.975)))
-        if arm > 0
-        else float(line["estimate"] == 0)
-    )
+    return float(2 * law.sf(abs(line["estimate"]) / arm * law.ppf(TAIL)))
 
 
 def _held_together(found: pd.DataFrame) -> pd.DataFrame:
@@ -203,43 +189,43 @@ def _held_together(found: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _line(row: Mapping[str, np.ndarray], over: str, fisher: bool, level: float) -> list[float]:
+def _line(row: Mapping[str, np.ndarray], over: str, fisher: bool) -> list[float]:
     values = row.get("seed", np.empty(0))
     values = values[np.isfinite(values)]
     sd = float(values.std(ddof=1)) if len(values) > 1 else np.nan
     draws = row.get("draw", np.array([np.nan]))
     if over == SEEDS:
-        low, high = _over_seeds(values, fisher, level)
+        low, high = _over_seeds(values, fisher)
     elif not np.isfinite(draws).all():
         low, high = np.nan, np.nan
     else:
-        low, high = _over_people(row, level) if over == PEOPLE else _over_both(row, level)
+        low, high = _over_people(row) if over == PEOPLE else _over_both(row)
     return [row["all"][0], sd, len(values), low, high]
 
 
-def _over_seeds(values: np.ndarray, fisher: bool, level: float) -> tuple[float, float]:
+def _over_seeds(values: np.ndarray, fisher: bool) -> tuple[float, float]:
     if len(values) < 2 or (fisher and (np.abs(values) == 1).any()):  # z of a perfect correlation is infinite
         return np.nan, np.nan
     x = np.arctanh(values) if fisher else values
-    half = stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+    half = stats.t.ppf(TAIL, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     low, high = x.mean() - half, x.mean() + half
     return (np.tanh(low), np.tanh(high)) if fisher else (low, high)
 
 
-def _over_people(row: Mapping[str, np.ndarray], level: float) -> tuple[float, float]:
+def _over_people(row: Mapping[str, np.ndarray]) -> tuple[float, float]:
     g = int(row["units"][0])
-    tail = stats.norm.cdf(np.sqrt(g / (g - 1)) * stats.t.ppf((1 - level) / 2, g - 1))
+    tail = stats.norm.cdf(np.sqrt(g / (g - 1)) * stats.t.ppf(1 - TAIL, g - 1))
     low, high = np.quantile(row["draw"], [tail, 1 - tail])
     return float(low), float(high)
 
 
-def _over_both(row: Mapping[str, np.ndarray], level: float) -> tuple[float, float]:
+def _over_both(row: Mapping[str, np.ndarray]) -> tuple[float, float]:
     without = [row[kind][np.isfinite(row[kind])] for kind in ("without unit", "without seed")]
     if len(without[0]) != int(row["units"][0]):
         return np.nan, np.nan
-    low, middle, high = np.quantile(row["draw"], [(1 - level) / 2, 0.5, (1 + level) / 2])
+    low, middle, high = np.quantile(row["draw"], [1 - TAIL, 0.5, TAIL])
     u, s = (((len(x) - 1) * np.var(x), len(x) - 1) for x in without)
     spread = u[0] ** 2 / u[1] + s[0] ** 2 / s[1]
     df = (u[0] + s[0]) ** 2 / spread if spread else u[1] + s[1]
-    stretch = stats.t.ppf((1 + level) / 2, df) / stats.norm.ppf((1 + level) / 2)
+    stretch = stats.t.ppf(TAIL, df) / stats.norm.ppf(TAIL)
     return middle - stretch * (middle - low), middle + stretch * (high - middle)

@@ -66,9 +66,8 @@ def report(before: Mapping[str, pd.DataFrame], now: Mapping[str, pd.DataFrame]) 
             said.append(f"{page}: not made here")
             continue
         found = compare(before.get(page, now[page].iloc[:0]), now[page])
-        said.append(
-            f"{page}: " + ", ".join(f"{n} {what}" for what, n in found["outcome"].value_counts().items())
-        )
+        counts = found["outcome"].value_counts()
+        said.append(f"{page}: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
         changed = found[found["outcome"] != SAME]
         differing += [f"  {page}: {x.outcome}: {x.line} {x.what}".rstrip() for x in changed.itertuples()]
         whole &= bool(found["outcome"].isin([SAME, WITHIN]).all())
@@ -77,9 +76,8 @@ def report(before: Mapping[str, pd.DataFrame], now: Mapping[str, pd.DataFrame]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make verify", description=__doc__)
-    parser.add_argument(
-        "folder", nargs="?", default="", help="figures of another place; by default the last commit's"
-    )
+    words = "figures of another place; by default the last commit's"
+    parser.add_argument("folder", nargs="?", default="", help=words)
     folder = parser.parse_args().folder
     try:
         if folder and not Path(folder).is_dir():
@@ -96,10 +94,8 @@ def main() -> None:
 
 def _named(ledger: pd.DataFrame) -> pd.DataFrame:
     keys = [c for c in ledger if c not in FIELDS]
-    words = ledger[keys].fillna("").astype(str)
-    name = (
-        words.apply(lambda row: ", ".join(filter(None, row)), axis=1) if len(ledger) else pd.Series(dtype=str)
-    )
+    words = ledger[keys].fillna("").astype(str).to_numpy()
+    name = pd.Series([", ".join(filter(None, row)) for row in words], index=ledger.index, dtype=str)
     turn = name.groupby(name).cumcount()
     return ledger.drop(columns=keys).set_index(name.where(turn == 0, name + " #" + (turn + 1).astype(str)))
 
@@ -120,14 +116,12 @@ def _read(text: str) -> pd.DataFrame:
 
 def _git(repository: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=True
+        return subprocess.check_output(
+            ["git", "-C", str(repository), *arguments], stderr=subprocess.PIPE, text=True
         )
     except (OSError, subprocess.CalledProcessError) as error:
-        raise RuntimeError(
-            f"git cannot say what was committed: {getattr(error, 'stderr', '') or error}"
-        ) from None
-    return done.stdout
+        why = getattr(error, "stderr", "") or error
+        raise RuntimeError(f"git cannot say what was committed: {why}") from None
 
 
 if __name__ == "__main__":
