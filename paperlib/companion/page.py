@@ -25,7 +25,7 @@ from paperlib.companion.replicates import SEEDS, Measure
 from paperlib.companion.samples import own_methods
 from paperlib.companion.score import Scores, average, common, compare, score
 from paperlib.companion.table import At, Cell, Heading, Table, digits_of, interval, number, span
-from paperlib.companion.verdicts import LEFT, ask, combined, lines, settle
+from paperlib.companion.verdicts import LEFT, UNJUDGED, ask, combined, lines, settle
 from paperlib.files import ROOT
 
 PUBLISHED = ROOT / "data" / "published"
@@ -78,6 +78,7 @@ class Page:
             if len(found):
                 found = self._judged(found)
                 word, text = _word(found), evidence(self._named_here(found))
+                word = UNJUDGED if word == LEFT else word
             rows[said] = [Cell(word, word=word), Cell(text)]
         return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval]"], rows, corner)
 
@@ -298,7 +299,8 @@ class _Layout:
             if x["paper"] == x["paper"]:
                 places = min(len(f"{x['paper']:.10g}".partition(".")[2]), x["digits"] + 1)
                 paper = f"printed {number(x['paper'], places, '+')}"
-            cells[at] = Cell(*interval(x, x["digits"]), paper, word=x["verdict"], why=x["why"])
+            word = UNJUDGED if x["verdict"] == LEFT else x["verdict"]
+            cells[at] = Cell(*interval(x, x["digits"]), paper, word=word, why=x["why"])
         said = {k: v for k, v in fixed.items() if k not in (*down, *across) and v and v != MEAN}
         of = "; ".join(v if " less " in v else f"{k} {v}" for k, v in said.items())
         title = self.layout["title"].partition(":")[0] + ", tested" + (f" ({of})" if of else "")
@@ -325,7 +327,7 @@ class _Layout:
 def evidence(found: pd.DataFrame) -> str:
     """Up to four intervals with what they measure and what tells them apart; else how many came out how."""
     if len(found) > 4:
-        counts = found["verdict"].value_counts(sort=False)
+        counts = found["verdict"].replace(LEFT, UNJUDGED).value_counts(sort=False)
         return f"{len(found)} lines: " + ", ".join(f"{n} {word}" for word, n in counts.items())
     keys = [k for k in found if k not in FIELDS and k != "artefact" and not k.startswith("less ")]
     found = compared(found, keys)

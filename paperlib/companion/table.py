@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from paperlib.companion.verdicts import AHEAD, BEHIND, FAILED, HELD, IN_PART, LEFT, MIXED, OPEN
+from paperlib.companion.verdicts import AHEAD, BEHIND, FAILED, HELD, IN_PART, LEFT, MIXED, OPEN, UNJUDGED
 
 # Colours are see-through, so that they suit white and dark pages; the word always stands beside them.
 CSS = Path(__file__).with_name("table.css").read_text(encoding="utf-8")
 BLUE, ORANGE, GREY = "rgba(46,134,193,0.22)", "rgba(224,112,32,0.26)", "rgba(128,128,128,0.13)"
 SHADE = dict.fromkeys((HELD, AHEAD), BLUE) | dict.fromkeys((FAILED, BEHIND), ORANGE)
-SHADE |= dict.fromkeys((OPEN, IN_PART, MIXED), GREY) | {LEFT: ""}
+SHADE |= dict.fromkeys((OPEN, IN_PART, MIXED), GREY) | {LEFT: "", UNJUDGED: ""}
 # A notebook that is not trusted loses <style>, GitHub all styles: attributes carry the structure.
 LEFT_ALIGNED, RIGHT_ALIGNED = 'align="left" style="text-align:left"', 'align="right"'
 LATEX = str.maketrans({sign: f"\\{sign}" for sign in "%&_#$"} | {"−": "$-$", "–": "--"})

@@ -15,6 +15,7 @@ from paperlib.companion.replicates import PEOPLE, SEEDS, N
 from paperlib.companion.score import Scores
 
 HELD, FAILED, OPEN, LEFT = "held", "did not hold", "cannot tell", "not attempted"
+UNJUDGED = "not judged"  # what a page says beside a number of a statement that is not attempted
 IN_PART, MIXED = "held in part", "mixed"  # of a statement with several lines
 ORDER = (HELD, IN_PART, MIXED, FAILED, OPEN, LEFT)
 AHEAD, BEHIND = "ahead", "behind"  # of a question of ours
