@@ -115,7 +115,7 @@ def test_verdicts_name_every_statement_that_a_run_can_test(page):
 def test_a_line_about_what_cannot_be_tested_here_has_no_verdict(page):
     page.show("table1", claim(compare(accuracy(page), "method", "ours", "base"), "real"))
     (cell,) = page.made[0].cells.values()
-    assert (cell.word, cell.why) == ("not attempted", "no people here")
+    assert (cell.word, cell.why) == ("not judged", "no people here")
 
 
 def test_a_page_that_forgot_a_statement_is_refused(page):
