@@ -86,24 +86,7 @@ def problem(track: Track, kind: str, split: str = "as given") -> Problem:
     faces = track.of_kind(kind)
     if faces is None:
         raise ValueError(f"track {track.name} has no {kind}")
-    parameters, judged = None, faces.affect
-    if kind == "videos":
-        parameters = _parameters_for_videos(track)
-        classes: tuple[str, ...] = parameters.classes
-        label = posterior(parameters, faces.affect).argmax(axis=1)
-    else:
-        if faces.expression is None:
-            raise ValueError(
-                f"track {track.name} has no categories, and fusion needs them beside valence and arousal"
-            )
-        if track.name == "ferplus":
-            faces, judged = _halves(faces)
-        else:
-            faces = with_category(faces, classes=8)
-            judged = faces.affect
-        assert faces.expression is not None
-        label = faces.expression.astype(np.int64)
-        classes = EXPRESSIONS[: 8 if (label == 7).any() else 7]
+    faces, judged, label, classes, parameters = _labelled(track, kind, faces)
     train, validation, test = _split(faces, split)
     if track.name != "twin" and track.profile in MOST:
         rng = np.random.default_rng(0)
@@ -131,6 +114,30 @@ def problem(track: Track, kind: str, split: str = "as given") -> Problem:
         fingerprint=hashlib.sha256(repr(settings).encode()).hexdigest(),
         excluded=dict(faces.excluded) | ({"no valence and arousal to learn": without} if without else {}),
     )
+
+
+def _labelled(
+    track: Track, kind: str, faces: FaceSet
+) -> tuple[FaceSet, NDArray[np.float32], NDArray[np.int64], tuple[str, ...], LabelParameters | None]:
+    """The faces that have a category, what predictions of their affect are judged by, category, classes, parameters."""
+    if faces.affect is None:
+        raise ValueError(f"track {track.name} has no valence and arousal of its {kind}")
+    if kind == "videos":
+        parameters = _parameters_for_videos(track)
+        label = posterior(parameters, faces.affect).argmax(axis=1)
+        return faces, faces.affect, label, parameters.classes, parameters
+    if faces.expression is None:
+        raise ValueError(
+            f"track {track.name} has no categories, and fusion needs them beside valence and arousal"
+        )
+    if track.name == "ferplus":
+        faces, judged = _halves(faces)
+    else:
+        faces = with_category(faces, classes=8)
+        judged = np.asarray(faces.affect)
+    assert faces.expression is not None
+    label = faces.expression.astype(np.int64)
+    return faces, judged, label, EXPRESSIONS[: 8 if (label == 7).any() else 7], None
 
 
 def _halves(faces: FaceSet) -> tuple[FaceSet, NDArray[np.float32]]:
