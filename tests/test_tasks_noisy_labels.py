@@ -136,7 +136,10 @@ def test_neighbours_are_of_the_training_rows_by_where_they_lie(on, faces):
     assert itself[:, 0].tolist() == list(range(len(place))) and (one == 1).all()
 
 
-def test_pseudo_places_come_from_the_held_out_faces_alone_whatever_the_noise(on, faces, monkeypatch):
+def test_pseudo_places_come_from_the_held_out_faces_alone_whatever_the_noise(
+    on, faces, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("paperlib.files.CACHE", tmp_path)  # an earlier test may have kept the regressor
     fitted, fit = [], task.fit
     monkeypatch.setattr(
         task, "fit", lambda m, loss, rows, *a, **k: fitted.append(rows) or fit(m, loss, rows, *a, **k)
