@@ -128,6 +128,15 @@ def test_saved_parameters_come_back_to_the_bit(tmp_path, rng):
         assert_array_equal(getattr(after, name), value, strict=isinstance(value, np.ndarray))
 
 
+def test_parameters_that_are_not_numbers_leave_the_saved_ones_as_they_are(tmp_path):
+    path = tmp_path / "parameters.json"
+    gaussians(CORNERS).save(path)
+    whole = path.read_bytes()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(gaussians(CORNERS), prior=np.full(4, np.nan)).save(path)
+    assert path.read_bytes() == whole and list(tmp_path.iterdir()) == [path]
+
+
 NO_PARAMETERS = "parameters.json holds no label parameters .*write it anew"
 NOT_THESE = "parameters.json: priors must be positive and sum to one.*belong to its 2 classes; write it anew"
 ROUND = [[0.1, 0.0], [0.0, 0.1]]

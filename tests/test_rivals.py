@@ -61,6 +61,12 @@ def logits_with_margin(weight, margin):
     return torch.stack([torch.zeros(N), apart, torch.full((N,), -1e4)], dim=1)
 
 
+def test_scn_rank_loss_pushes_the_groups_apart():
+    x = inputs(torch.linspace(0.5, 0.52, N), torch.zeros(N, CLASSES)).requires_grad_()
+    scn()(x, LABELS, ROWS).backward()
+    assert (x.grad[:3, 0] > 0).all() and (x.grad[3:, 0] < 0).all()
+
+
 def test_scn_relabels_only_the_low_group_only_late_and_for_good():
     net, x = scn(relabel_after=1), inputs(WEIGHT, logits_with_margin(WEIGHT, 0.3))
     net(x, LABELS, ROWS)
@@ -141,3 +147,10 @@ def test_rul_names_a_picture_by_its_own_mean(monkeypatch):
 def test_rul_drops_what_it_is_told():
     net = RelativeUncertaintyNet(nn.Identity(), 3, n=4, classes=CLASSES, dropout=0.1)
     assert [m.p for m in net.modules() if isinstance(m, nn.Dropout)] == [0.1, 0.1]
+
+
+def test_rul_learns_the_uncertainty_head():
+    net = RelativeUncertaintyNet(nn.Linear(4, 6), 6, n=8, classes=CLASSES)
+    net(torch.randn(8, 4), torch.arange(8) % CLASSES, torch.arange(8)).backward()
+    assert net.log_variance_head[2].weight.grad.any() and net.mean_head[2].weight.grad.any()
+    assert not net.uncertainty.requires_grad and (net.uncertainty > 0).all()

@@ -15,10 +15,11 @@ from paperlib.companion.measures import between, ccc
 from paperlib.companion.plan import read_plan
 from paperlib.companion.runs import Result, run_missing
 from paperlib.companion.samples import toisoul2021 as samples
-from paperlib.labels import is_noisy
+from paperlib.labels import EXPRESSIONS, is_noisy
 from paperlib.tasks import emofan
 from paperlib.tracks import Track
 from paperlib.twin import make_faces
+from paperlib.twin.prototypes import CIRCUMPLEX
 
 SMOKE = Track(profile="smoke")
 
@@ -194,3 +195,8 @@ def test_afew_va_is_split_by_actor_and_cross_validated_after_affectnet(made, tmp
     assert set(clips["network"]) == {"ResNet-18", "ResNet-18, first on more faces", "Ours"}
     assert clips["prediction"].notna().all() and set(clips["fold"]) == set(range(5))
     assert clips.groupby("unit")["fold"].nunique().eq(1).all()
+
+
+def test_votes_are_told_by_their_place():
+    places = np.array([CIRCUMPLEX[name] for name in EXPRESSIONS], np.float32)
+    assert_array_equal(samples.voted(places), np.arange(8))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats as sp
 
-from paperlib.companion.measures import accuracy, ccc, mean, pcc, rmse, sagr, spearman
+from paperlib.companion.measures import accuracy, ccc, mean, pcc, rmse, rmse_in_sd, sagr, spearman
 from paperlib.companion.replicates import ALL, Measure, ranks
 from paperlib.companion.score import ahead, average, beside, common, compare, pick, put, score, together
 from paperlib.companion.verdicts import lines
@@ -98,6 +98,8 @@ def test_a_difference_turns_so_that_positive_is_better():
     again = compare(put("where", {"here": gap, "there": gap.map(lambda v: v / 2)}), "where", "here", "there")
     # a difference of differences is not turned again
     assert_allclose([again.numbers.item(), again.paper.item()], [0.5, 0.25])
+    labelled = table.assign(label=[0.0, 1.0, 0.0, 1.0])
+    assert compare(score(labelled, rmse_in_sd("x"), "method"), "method", "good", "bad").numbers.item() > 0
 
 
 def test_subsets_of_the_same_people_are_drawn_together():

@@ -118,6 +118,33 @@ def test_mean_and_deviation_by_hand(faces):
 # networks
 
 
+def test_a_rater_is_drawn_by_the_seed_and_is_one_who_rated(on, faces):
+    parts = task.problem(on())
+    first, again, other = (task.rating(parts, seed) for seed in (0, 0, 1))
+    assert_array_equal(first, again)
+    assert not np.array_equal(first, other) and np.isfinite(first).all()
+    assert (faces.ratings[parts.train] == first[:, None]).all(axis=2).any(axis=1).all()
+
+
+def test_fused_labels_by_hand(rng):
+    """Half the label; the other half is Bayes with classes as frequent as their labels."""
+    label = np.repeat(np.arange(7), [20, 10, 10, 10, 10, 10, 30])
+    centre = np.array([CIRCUMPLEX[e] for e in EXPRESSIONS[:7]])
+    affect = (centre[label] + rng.normal(0, 0.2, (100, 2))).astype(np.float32)
+    found = task.fused(label, affect, reading="all")
+    x, density = affect.astype(float), np.zeros((100, 7))
+    for k in range(7):
+        own = x[label == k]
+        inverse = np.linalg.inv(np.cov(own.T))
+        apart = x - own.mean(axis=0)
+        distance = np.einsum("ni,ij,nj->n", apart, inverse, apart)
+        density[:, k] = len(own) * np.sqrt(np.linalg.det(inverse)) * np.exp(-distance / 2)
+    expected = density / density.sum(axis=1, keepdims=True) / 2
+    expected[np.arange(100), label] += 0.5
+    assert_allclose(found, expected, atol=1e-9)
+    assert_allclose(found.sum(axis=1), 1)
+
+
 def network(track, method, seed=0):
     return task._method(task.problem(track), SETTINGS | {"method": method}, seed)
 

@@ -151,6 +151,38 @@ def test_each_step_uses_its_learning_rate():
     assert -model.weight.item() == pytest.approx(sum(rates), rel=1e-5)
 
 
+def test_linear_regression_is_recovered():
+    rows, model = regression(200), nn.Linear(4, 1)
+    fit(model, squared_error, rows, Schedule(epochs=60, batch=20, learning_rate=0.05), seed=0)
+    x, y = (a.astype(np.float64) for a in rows.arrays)
+    exact = np.linalg.lstsq(np.hstack([x, np.ones((200, 1))]), y, rcond=None)[0].ravel()
+    assert np.abs(weights(model).numpy() - exact).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("schedule", "gradient", "expected"),
+    [
+        # velocities 1, 1 + 1/2, 1 + 1/2 + 1/4, 1 + 1/2 + 1/4 + 1/8
+        ({"optimiser": "sgd", "momentum": 0.5, "learning_rate": 0.1}, 1, 1 - 0.1 * (1 + 1.5 + 1.75 + 1.875)),
+        ({"optimiser": "adamw", "weight_decay": 0.5, "learning_rate": 0.1}, 0, (1 - 0.1 * 0.5) ** 4),
+    ],
+)
+def test_momentum_and_weight_decay_by_hand(schedule, gradient, expected):
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(model.weight)
+    four = Schedule(epochs=1, batch=5, decay_every=1, **schedule)
+    fabric = make_fabric(accelerator="cpu", precision="32-true")
+    fit(
+        model,
+        lambda m, batch: gradient * m(torch.ones(1, 1)).sum(),
+        regression(20),
+        four,
+        seed=0,
+        fabric=fabric,
+    )
+    assert model.weight.item() == pytest.approx(expected, rel=1e-6)
+
+
 def test_early_stopping_goes_back_to_the_best_weights():
     values = iter([3.0, 1.0, 2.0, 1.0, 0.5])
     kept = []
