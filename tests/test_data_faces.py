@@ -104,6 +104,13 @@ def test_a_list_without_header_is_read_and_its_rows_counted_from_one(put):
         load(folder)
 
 
+def test_a_list_that_was_saved_with_its_row_numbers_has_a_header_still(put):
+    folder = put("affectnet-csv")
+    expected, path = load(folder).fingerprint, folder / "training.csv"
+    pd.read_csv(path).to_csv(path)  # its first column has no name
+    assert load(folder).fingerprint == expected
+
+
 # AffectNet
 
 

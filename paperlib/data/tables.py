@@ -272,8 +272,8 @@ def read_table(
 ) -> Table:
     """The named columns of a CSV (gzip by its suffix), or all; `optional` ones only where the file has them.
 
-    A file without header, that is with a number in its first row, may have the columns `headless`. Messages call the
-    file `name`, or by its own name.
+    A file without header, that is with a number and no column's name in its first row, may have the columns `headless`.
+    Messages call the file `name`, or by its own name.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -285,7 +285,7 @@ def read_table(
         form, header = _head(path, name, width=len(headless))
         first = pd.Series(header)
         values = np.isfinite(parse_numbers(first, form.separator)) | is_missing(first)
-        headed = not headless or not values.any()
+        headed = not values.any() or not headless or bool({*header} & {*headless})
         if not headed and len(header) != len(headless):
             said = f"{len(header)} cells, not {', '.join(headless)}"
             raise ValueError(f"{name}, row 1: {said}. Restore the file from the release.")
