@@ -19,8 +19,19 @@ from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset, te
 Load = TypeVar("Load", bound=Callable[..., Any])
 
 TRACKS = (
-    *("twin", "ferplus", "affectnet", "affwild", "afewva", "morphset", "rafdb", "sfew"),
-    *("amigos", "sewa", "recordings", "studyforrest", "manifest"),
+    "twin",
+    "ferplus",
+    "affectnet",
+    "affwild",
+    "afewva",
+    "morphset",
+    "rafdb",
+    "sfew",
+    "amigos",
+    "sewa",
+    "recordings",
+    "studyforrest",
+    "manifest",
 )
 PROFILES = ("smoke", "full", "paper")
 

@@ -64,8 +64,8 @@ def screen(found: pd.DataFrame) -> list[str]:
     for _, row in found[found["verdict"] == OUTSIDE].iterrows():
         lines.append(f"outside: {row.paper}, {row.which}: {row.here:.3f} here, {row.stored:.3f} stored")
     if (found["verdict"] != SAME).any():
-        lines.append(f"Within the spread: where {LEVEL:.0%} of trainings of the stored kind would lie")
-        lines[-1] += " (prediction interval)."
+        where = f"where {LEVEL:.0%} of trainings of the stored kind would lie (prediction interval)"
+        lines.append(f"Within the spread: {where}.")
     return lines
 
 

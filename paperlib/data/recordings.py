@@ -344,7 +344,9 @@ def read_wave(path: Path, *, name: str, counts: Counter[str]) -> tuple[NDArray[n
             warnings.filterwarnings("ignore", "Chunk", wavfile.WavFileWarning)
             rate, samples = wavfile.read(path)
     except Exception as error:  # scipy meets a broken header with many kinds, ZeroDivisionError among them
-        raise ValueError(f"{name} is not a whole .wav file ({error!r}). Save it again as PCM.") from error
+        cut_off = isinstance(error, UnboundLocalError | ZeroDivisionError) or not str(error)
+        problem = "its header is not finished, as when a recorder was cut off" if cut_off else str(error)
+        raise ValueError(f"{name} is not a whole .wav file ({problem}). Save it again as PCM.") from error
     if not len(samples) or rate < 1:
         raise ValueError(f"{name} holds no sound. Save it again, or take its recording out.")
     if samples.dtype.kind == "i":
