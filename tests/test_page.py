@@ -76,6 +76,12 @@ def test_a_difference_has_its_own_table_with_interval_word_and_print(page):
     assert "background-color" in table.html() and "held" in table.text()
 
 
+def test_of_a_tested_heading_it_is_said_what_stands_in_for_it(page):
+    gap = compare(accuracy(page), "noise", "10 %", "10 %")  # nothing, of each method
+    page.show("table1", claim(gap, "better"))
+    assert page.made[0].marks == {("base",): "here small net"}
+
+
 def test_in_short_says_one_word_and_the_evidence(page):
     gap = compare(accuracy(page), "method", "ours", "base")
     table = page.short({"Ours is better.": claim(gap, "better"), "No data": claim(gap[[False]], "better")})

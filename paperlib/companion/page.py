@@ -302,7 +302,7 @@ class _Layout:
             word = UNJUDGED if x["verdict"] == LEFT else x["verdict"]
             cells[at] = Cell(*interval(x, x["digits"]), paper, word=word, why=x["why"])
         said = {k: v for k, v in fixed.items() if k not in (*down, *across) and v and v != MEAN}
-        of = "; ".join(v if " less " in v else f"{k} {v}" for k, v in said.items())
+        of = "; ".join(v if " less " in v else f"{k} {self.page.here.get(v, v)}" for k, v in said.items())
         title = self.layout["title"].partition(":")[0] + ", tested" + (f" ({of})" if of else "")
         corner, title = replace(self, down=down, across=across)._headed(table, title)
         under = [f"{counted(x)}: {x['verdict']}." for x in counts.to_dict("records")]
@@ -313,7 +313,10 @@ class _Layout:
             under.append("Differences are turned so that positive is better.")
         under.append(f"In brackets: 95 % interval over {over}.")
         rows, columns = order(table, down, self.printed), order(table, across, self.printed)
-        made = Table(title=title, corner=corner, rows=rows, columns=columns, cells=cells)
+        marks = {
+            s: f"here {self.page.here[s[-1]]}" for s in starts([*rows, *columns]) if s[-1] in self.page.here
+        }
+        made = Table(title=title, corner=corner, rows=rows, columns=columns, cells=cells, marks=marks)
         return replace(made, under=" ".join(under))
 
     def _headed(self, table: pd.DataFrame, title: str) -> tuple[list[str], str]:
