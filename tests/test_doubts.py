@@ -1,5 +1,7 @@
 """Measures of a doubt, and the samples of the page that asks them, by known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -119,6 +121,8 @@ def test_samples_hold_each_network_and_an_ensemble_of_three():
         return Result(run=run, key="", seconds=1.0, arrays=arrays)
 
     planned = [(block.labels, [result(run) for run in block.runs]) for block in blocks]
+    of_more = replace(blocks[0].runs[0], settings={**blocks[0].runs[0].settings, "every_face": True})
+    planned.append(({"method": "every face"}, [result(of_more)]))
     of = {labels["method"]: results for labels, results in planned}
     assert [r.run.seed for r in of["ensemble of three"]] == [100, 200, 101, 201]
     tables = build(track, planned)
@@ -131,3 +135,8 @@ def test_samples_hold_each_network_and_an_ensemble_of_three():
     assert by_half.nunique().tolist() == [1, 1] and by_half.first().nunique() == 2
     alone = tables["training"].query("method == 'no network'")
     assert set(alone["not what one rater says"]) == {0, 1} and alone["loss"].isna().all()
+    # what learnt more faces than the others has no doubts of the same labels
+    assert (tables[""]["method"] == "every face").sum() == m
+    assert "every face" not in set(tables["training"]["method"])
+    alone = build(track, planned[-1:])
+    assert len(alone[""]) == m and not len(alone["training"])

@@ -76,6 +76,13 @@ def test_a_label_is_the_first_source_s_and_wrong_where_most_raters_differ(on, fa
     assert (len(parts.train), len(parts.test), parts.label.dtype) == (TRAIN, TEST, np.int64)
 
 
+def test_every_face_is_learnt_where_that_is_asked_and_the_same_are_tested(on, monkeypatch):
+    monkeypatch.setattr(task, "MOST", {"smoke": (50, 20)})
+    few, every = (task.problem(on(), every_face) for every_face in (False, True))
+    assert (len(few.train), len(every.train)) == (50, TRAIN) and set(few.train) < set(every.train)
+    assert_array_equal(few.test, every.test)
+
+
 @pytest.mark.parametrize("lacking", ["original", "votes", "ratings"])
 def test_a_track_without_a_second_source_votes_or_ratings_has_no_problem(on, lacking):
     assert task.problem(on(**{lacking: None})) is None

@@ -388,7 +388,8 @@ def last_screen(pages: Sequence[Page]) -> str:
     said, counts = places(pages), {}
     for page in pages:
         if page.key != SCOREBOARD and (path := page.outputs / "verdicts.csv").is_file():
-            counts[page.variant, page.key] = pd.read_csv(path)["verdict"].value_counts()
+            if len(found := pd.read_csv(path)["verdict"]):
+                counts[page.variant, page.key] = found.value_counts()
     if counts:
         from paperlib.companion.verdicts import ORDER  # here, because statsmodels takes a second
 

@@ -51,14 +51,18 @@ class Problem:
     wrong: NDArray[np.bool_]  # (n,) most raters name another category
 
 
-@lru_cache(maxsize=1)
-def problem(track: Track) -> Problem | None:
-    """How the track's faces are divided; None where it lacks a second source of labels, votes or ratings."""
+@lru_cache(maxsize=2)
+def problem(track: Track, every_face: bool = False) -> Problem | None:
+    """How the track's faces are divided; None where it lacks a second source of labels, votes or ratings.
+
+    With `every_face` all training faces are learnt, and not as many as `MOST` says; the test faces are the same.
+    """
     faces = track.categories()
     if faces is None or faces.original is None or faces.votes is None or faces.ratings is None:
         return None
     assert faces.expression is not None
     most = MOST.get(track.profile, (len(faces), len(faces)))
+    most = (len(faces), most[1]) if every_face else most
     train, test = (
         np.sort(np.random.default_rng(0).permutation(np.flatnonzero(faces.split == name))[:k])
         for name, k in zip(("train", "test"), most, strict=True)
@@ -82,14 +86,14 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     """Train a method and ask it about the test faces, and about the labels it was trained on.
 
     Settings: `method`, see `_method`; `backbone`; `schedule`; for LDLVA `options`, in place of the paper's; for fused
-    labels `reading`, see `fusion.READINGS`.
+    labels `reading`, see `fusion.READINGS`; perhaps `every_face`, see `problem`.
 
     Returns:
         probability (m, 7) of the test faces; "score: ..." (m,), its measures of not being sure; doubt (n,), the
         method's own of the given labels, and loss (n,), that of each label averaged over training; all in half
         precision. seconds (1,) of the processor, in training.
     """
-    parts = problem(track)
+    parts = problem(track, settings.get("every_face", False))
     assert parts is not None
     return _learnt(parts, settings, seed, checkpoint)
 
@@ -102,7 +106,7 @@ def train_on_majority(
     So it is a plain network on the majority's label in the given one's place: what the vote distribution has beyond it
     is due to the distribution. Settings are `train`'s without `method`; returns what `train` does.
     """
-    parts = problem(track)
+    parts = problem(track, settings.get("every_face", False))
     assert parts is not None and parts.faces.expression is not None
     votes = np.eye(len(EXPRESSIONS), dtype=np.int16)[parts.faces.expression]
     united = replace(parts, faces=replace(parts.faces, votes=votes))

@@ -49,14 +49,16 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     votes = faces.filter(like="votes ").to_numpy(float)
     half = faces["half"].to_numpy()
     train = {**_keys(parts, parts.train), "wrong": parts.wrong}
-    said, doubted, seconds = [], [], []
+    said, doubted, seconds = [], [pd.DataFrame()], []
     for method, seed, of in _networks(planned):
         key = {"method": method, "seed": np.int8(seed)}
         scores = _said(of)
         fitted = _temperatures(scores, faces["category"].to_numpy(), votes, half)
         said.append(pd.DataFrame({**faces[["item", "unit", "category", "half"]], **key, **scores, **fitted}))
-        doubted.append(pd.DataFrame({**train, **key, **_doubted(method, of)}))
         seconds.append({**key, "seconds": sum(float(r["seconds"][0]) for r in of)})
+        if of[0].run.settings.get("every_face"):
+            continue  # its labels are more than the others'
+        doubted.append(pd.DataFrame({**train, **key, **_doubted(method, of)}))
         if method == PLAIN:
             other = said_by(rating(parts, of[0].run.seed)) != parts.label
             found = {"not what one rater says": other.astype(np.float32)}
