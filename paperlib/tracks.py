@@ -39,7 +39,7 @@ PROFILES = ("smoke", "full", "paper")
 TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "full": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
 # twin: training faces of "faces", videos and their frames, faces of "morphs"
 TWIN_KINDS = {"smoke": (250, 30, 8, 350), "full": (3_000, 252, 12, 3_000), "paper": (15_000, 252, 60, 20_000)}
-TWIN_CHATS = {"smoke": (4, 15.0), "full": (24, 50.0), "paper": (32, 164.0)}  # pairs of people, seconds each
+TWIN_CHATS = {"smoke": (4, 15.0), "full": (75, 50.0), "paper": (32, 164.0)}  # pairs of people, seconds each
 CLIP_STEP = {"smoke": 10, "full": 3, "paper": 1}  # of AFEW-VA's frames
 FRAME_STEP = 10  # every tenth frame of Aff-Wild: neighbours in time are all but the same picture
 TWIN_PORTRAITS = {"smoke": (600, 64), "full": (6_000, 96), "paper": (60_000, 256)}  # and pixels
