@@ -156,9 +156,7 @@ def fit(
             best, best_weights = validation, copy.deepcopy(model.state_dict())
         if checkpoint is not None:
             state = {"history": vars(history), "epoch": epoch + 1, "best": best, "best_weights": best_weights}
-            partial = checkpoint.with_name(f"{checkpoint.name}.{os.getpid()}")
-            fabric.save(partial, {"model": network, "optimiser": optimiser, **state})
-            os.replace(partial, checkpoint)
+            _save(fabric, checkpoint, {"model": network, "optimiser": optimiser, **state})
     if best_weights is not None:
         model.load_state_dict(best_weights)
     model.eval()
@@ -170,6 +168,12 @@ def _optimiser(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
     if schedule.optimiser == "sgd":
         kwargs["momentum"] = schedule.momentum
     return OPTIMISERS[schedule.optimiser](model.parameters(), **kwargs)  # type: ignore[arg-type]
+
+
+def _save(fabric: Fabric, checkpoint: Path, state: dict[str, Any]) -> None:
+    partial = checkpoint.with_name(f"{checkpoint.name}.{os.getpid()}")
+    fabric.save(partial, state)
+    os.replace(partial, checkpoint)
 
 
 def _resumed(fabric: Fabric, checkpoint: Path, state: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -148,24 +148,12 @@ def _list_faces(root: Path, *, every: int) -> Faces:
     excluded: Counter[str] = Counter()
     kept: list[_Frame] = []
     subject: list[str] = []
-    gone = []
+    gone: list[FileNotFoundError] = []
     for clip in _list_clips(root)[0]:
         actor, frames = _read_clip(root, clip)
-        found, others = list_pictures(root / clip)
-        pictures = {path.name.lower(): path for path in found}
-        gone += [
-            FileNotFoundError(
-                f"{frame.where}: there is no picture {clip}/{frame.picture.name}. Restore it, or take the "
-                "frame out of the file."
-            )
-            for frame in frames
-            if frame.picture.name not in pictures
-        ]
-        frames = [replace(frame, picture=pictures.get(frame.picture.name, frame.picture)) for frame in frames]
+        frames = _with_pictures(root / clip, frames, gone, excluded)
         faces = [frame for frame in frames if frame.landmarks is not None]
         stay = [frame for frame in faces if frame.number % every == 0]
-        excluded["picture without annotation"] += len(found) - len(frames)
-        excluded["file that is neither picture nor annotation"] += len(others) - 1
         excluded["frame without face"] += len(frames) - len(faces)
         excluded[f"thinned out (every={every})"] += len(faces) - len(stay)
         kept += stay
@@ -188,6 +176,25 @@ def _list_faces(root: Path, *, every: int) -> Faces:
         landmarks=landmarks - np.array([box[:2] for box in boxes])[:, None],
         excluded=excluded,
     )
+
+
+def _with_pictures(
+    folder: Path, frames: Sequence[_Frame], gone: list[FileNotFoundError], excluded: Counter[str]
+) -> list[_Frame]:
+    """A clip's frames with the files of their pictures; those that lack one are noted in `gone`."""
+    found, others = list_pictures(folder)
+    pictures = {path.name.lower(): path for path in found}
+    gone += [
+        FileNotFoundError(
+            f"{frame.where}: there is no picture {folder.name}/{frame.picture.name}. Restore it, or take the "
+            "frame out of the file."
+        )
+        for frame in frames
+        if frame.picture.name not in pictures
+    ]
+    excluded["picture without annotation"] += len(found) - len(frames)
+    excluded["file that is neither picture nor annotation"] += len(others) - 1
+    return [replace(frame, picture=pictures.get(frame.picture.name, frame.picture)) for frame in frames]
 
 
 def _read_clip(root: Path, clip: str) -> tuple[str, list[_Frame]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,23 +82,13 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
     groups = keys.groupby("recording", sort=False).indices
     excluded["file that is not named as a recording's"] = others
     excluded["recording of action units without ratings"] = len(set(files) - set(groups))
+    start = (index - min(1, index.min())) * FRAMES
     for name, rows in tqdm(groups.items(), desc="reading action units", delay=5):
         if name not in files:
             excluded["no action units for the recording"] += len(rows)
             continue
-        intensities, found = _action_units(files[str(name)], action_units)
-        adjusted["frames without a face: last intensities held"] += (~found).sum()
-        adjusted[STILL] += (np.ptp(intensities, axis=0) == 0).sum()
-        for row in rows:
-            start = (index[row] - min(1, index.min())) * FRAMES
-            segment = intensities[start : start + FRAMES]
-            if len(segment) < FRAMES // 2:
-                excluded["less than half of the segment on film"] += 1
-            elif not found[start : start + FRAMES].any():
-                excluded["no face found in the segment"] += 1
-            else:
-                adjusted["last segments filled up to 20 s"] += len(segment) < FRAMES
-                features[row] = np.pad(segment, ((0, FRAMES - len(segment)), (0, 0)), mode="edge")
+        filmed = _action_units(files[str(name)], action_units)
+        features |= _segments(*filmed, {row: start[row] for row in rows}, excluded, adjusted)
     if not features:
         none = f"{root / FOLDER} holds no action units for any recording of {ANNOTATIONS}"
         raise FileNotFoundError(f"{none}. Name files there as {recording[0]}.csv, see data/README.md.")
@@ -114,6 +104,29 @@ def _convert(root: Path, action_units: Sequence[str]) -> Conversion:
     }
     adjusted["ratings clipped to -1 to 1"] = clipped
     return arrays, {"excluded": excluded, "adjusted": +adjusted}
+
+
+def _segments(
+    intensities: NDArray[np.float32],
+    found: NDArray[np.bool_],
+    starts: Mapping[int, int],
+    excluded: Counter[str],
+    adjusted: Counter[str],
+) -> dict[int, NDArray[np.float32]]:
+    """The segments (FRAMES, units) of one recording that begin at these frames, by row, without those to exclude."""
+    adjusted["frames without a face: last intensities held"] += (~found).sum()
+    adjusted[STILL] += (np.ptp(intensities, axis=0) == 0).sum()
+    features = {}
+    for row, start in starts.items():
+        segment = intensities[start : start + FRAMES]
+        if len(segment) < FRAMES // 2:
+            excluded["less than half of the segment on film"] += 1
+        elif not found[start : start + FRAMES].any():
+            excluded["no face found in the segment"] += 1
+        else:
+            adjusted["last segments filled up to 20 s"] += len(segment) < FRAMES
+            features[row] = np.pad(segment, ((0, FRAMES - len(segment)), (0, 0)), mode="edge")
+    return features
 
 
 def _ratings(table: Table) -> tuple[NDArray[np.float32], int]:

@@ -402,16 +402,24 @@ def read_landmarks(path: Path, *, name: str, counts: Counter[str]) -> NDArray[np
         table.refuse(flat & ~lost, "both eyes have one centre", "Correct its landmarks, or empty them.")
         raise
     slot = (time * RATE + 1e-6).astype(int)
-    total = np.zeros((slot[-1] + 1, normalised.shape[1]))
-    np.add.at(total, slot[~lost], normalised)
-    number = np.bincount(slot[~lost], minlength=len(total))
+    mean, gaps = _averaged(normalised, slot[~lost], slot[-1] + 1)
+    counts["frames without landmarks: interpolated"] += gaps
+    counts[STILL] += int((np.ptp(normalised, axis=0) == 0).sum())
+    return mean
+
+
+def _averaged(
+    x: NDArray[np.floating], slot: NDArray[np.int64], slots: int
+) -> tuple[NDArray[np.float64], int]:
+    """The mean (slots, d) of the rows of each slot, and in how many slots it was interpolated, for want of rows."""
+    total = np.zeros((slots, x.shape[1]))
+    np.add.at(total, slot, x)
+    number = np.bincount(slot, minlength=slots)
     seen, gaps = np.flatnonzero(number), np.flatnonzero(number == 0)
     mean = total / np.maximum(number, 1)[:, None]
     for column in mean.T:
         column[gaps] = np.interp(gaps, seen, column[seen])
-    counts["frames without landmarks: interpolated"] += len(gaps)
-    counts[STILL] += int((np.ptp(normalised, axis=0) == 0).sum())
-    return mean
+    return mean, len(gaps)
 
 
 def _detected(table: Table) -> NDArray[np.bool_]:
@@ -510,10 +518,28 @@ def _cut(
         raise ValueError(f"{short} lasts {frames / RATE:g} s; {needed}. Take it out.")
     adjusted["recordings cut to their shortest file"] += lengths[long] > frames
     series = {name: array[:frames] for name, (_, array) in recording.series.items()}
+    given = _of_raters(recording, raters, {d: series.pop(d) for d in AFFECT}, adjusted)
+    if recording.wave:
+        from paperlib.features import speech_features
+
+        if rate > sampling_rate:
+            common = math.gcd(rate, sampling_rate)
+            samples = resample_poly(samples, sampling_rate // common, rate // common)
+            adjusted["speech resampled to the lowest sampling rate"] += 1
+            rate = sampling_rate
+        series["audio"] = speech_features(samples, rate, frames=frames)
+    return {"ratings": given, **series}
+
+
+def _of_raters(
+    recording: Recording, raters: Sequence[str], said: Mapping[str, NDArray], adjusted: Counter[str]
+) -> NDArray[np.float64]:
+    """Ratings (frames, raters, 2) of all `raters`, of what a recording's own `said` of each dimension."""
+    frames = len(said[AFFECT[0]])
     ratings = np.full((frames, len(raters), 2), np.nan)
     places = [raters.index(rater) for rater in recording.raters]
     for k, dimension in enumerate(AFFECT):
-        ratings[:, places, k] = series.pop(dimension)
+        ratings[:, places, k] = said[dimension]
         number = np.isfinite(ratings[..., k]).sum(axis=1).max()
         if number < 2:
             file, problem = recording.series[dimension][0], "by one rater at most" if number else "by nobody"
@@ -526,13 +552,4 @@ def _cut(
             adjusted["constant rater in a recording"] += bool(len(given) and given.min() == given.max())
             left = np.isnan(values[-RATE:]).all()
             adjusted["rater who leaves a recording early"] += bool(len(given) and left)
-    if recording.wave:
-        from paperlib.features import speech_features
-
-        if rate > sampling_rate:
-            common = math.gcd(rate, sampling_rate)
-            samples = resample_poly(samples, sampling_rate // common, rate // common)
-            adjusted["speech resampled to the lowest sampling rate"] += 1
-            rate = sampling_rate
-        series["audio"] = speech_features(samples, rate, frames=frames)
-    return {"ratings": ratings, **series}
+    return ratings

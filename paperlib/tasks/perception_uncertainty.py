@@ -197,10 +197,9 @@ def train(
     )
     out = {s: predict(model, x, [parts.rows(i) for i in parts.of(s)]) for s in ("validation", "test")}
     right = y[parts.frames_of("validation")]
-    scores = [_score(out["validation"][:, j], right[:, j]) for j in range(len(chosen))]
     predictions: dict[str, NDArray[np.floating]] = {s: v.astype(np.float16) for s, v in out.items()}
     return predictions | {
-        "score": np.array(scores, np.float32),
+        "score": np.array([_score(*of) for of in zip(out["validation"].T, right.T, strict=True)], np.float32),
         "history": np.array([history.loss, history.validation], np.float32).T,
     }
 
