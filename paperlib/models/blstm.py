@@ -16,11 +16,11 @@ INITIAL = 0.1  # weights start uniform in -0.1 to 0.1 (han2017, sec. 4.2)
 class BLSTM(nn.Module):
     """Two hidden layers of `cells` LSTM cells in each direction and a linear output (han2017, secs. 3.2 and 4.2).
 
-    Whether the paper's 240 cells are in each direction or in both together is not said. Features get Gaussian noise of
-    standard deviation `noise` in training only.
+    The paper's 240 cells a layer are read as those of both directions together, as its toolkit counts them (CURRENNT).
+    Features get Gaussian noise of standard deviation `noise` in training only.
     """
 
-    def __init__(self, features: int, *, targets: int, cells: int = 240, noise: float = 0.2) -> None:
+    def __init__(self, features: int, *, targets: int, cells: int = 120, noise: float = 0.2) -> None:
         super().__init__()
         self.lstm = nn.LSTM(features, cells, num_layers=2, batch_first=True, bidirectional=True)
         self.output = nn.Linear(2 * cells, targets)
