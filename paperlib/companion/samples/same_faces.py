@@ -55,7 +55,8 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
         scores = _said(of)
         fitted = _temperatures(scores, faces["category"].to_numpy(), votes, half)
         said.append(pd.DataFrame({**faces[["item", "unit", "category", "half"]], **key, **scores, **fitted}))
-        seconds.append({**key, "seconds": sum(float(r["seconds"][0]) for r in of)})
+        spent = {"seconds": sum(float(r["seconds"][0]) for r in of), "faces": len(of[0]["loss"])}
+        seconds.append({**key, **spent})
         if of[0].run.settings.get("every_face"):
             continue  # its labels are more than the others'
         doubted.append(pd.DataFrame({**train, **key, **_doubted(method, of)}))
