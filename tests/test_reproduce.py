@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -225,6 +227,17 @@ def test_one_page_is_made_once_by_two_that_want_it(executed):
     assert executed.names == ALL[:1]
 
 
+def test_an_interrupt_waits_for_no_page(executed):
+    go_on = threading.Event()
+    executed.act = lambda page: go_on.wait(60)
+    threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        reproduce.make_pages(stored_pages("twin", "toy"), jobs=1)
+    assert time.monotonic() - start < 30
+    go_on.set()
+
+
 def test_samples_that_change_while_a_page_is_made_are_not_missed(executed):
     (page,) = stored_pages("twin", "toy")
     executed.act = lambda _: samples.write({"": SAMPLES[:1]}, "toy", "twin")
@@ -249,6 +262,7 @@ def test_a_paper_alone_brings_no_scoreboard_and_the_scoreboard_comes_alone_by_na
         (["--profile", "smoke", "--paper", "toy"], "no samples of toy are stored for profile smoke"),
         (["--train", "all", "--track", "ferplus"], "DATA=<folder>"),
         (["--seeds", "-1"], "SEEDS must be 0"),
+        (["--paper", SCOREBOARD], "no page was made yet"),
     ],
 )
 def test_a_wrong_setting_ends_with_one_line(tree, tmp_path, arguments, message):
@@ -359,6 +373,23 @@ def test_runs_of_a_stored_name_with_other_settings_are_refused(planned, tmp_path
     with pytest.raises(SystemExit, match="hold a, seed 0, with other settings or data; TRAIN=all"):
         reproduce.main(MORE)
     assert trained(tmp_path) == ["a-0", "a-1"]
+
+
+def test_a_run_under_a_new_name_is_added_once_and_trained_no_more(planned, tmp_path):
+    samples.write({"": OLD}, "toy", "twin")
+    reproduce.main(MORE)
+    plan_of_toy = tmp_path / "plans" / "toy.yaml"
+    plan_of_toy.write_text(plan_of_toy.read_text().replace("method: a}", "method: renamed}"))
+    reproduce.main(MORE)
+    reproduce.main(MORE)
+    assert trained(tmp_path) == ["a-0", "a-1"]
+    assert more.trained("toy", samples_folder("twin", "full"))["what"].tolist() == [
+        "a",
+        "a",
+        "renamed",
+        "renamed",
+    ]
+    assert samples.read("toy", "twin")["method"].tolist() == [*["old"] * 2, *["a"] * 4, *["renamed"] * 4]
 
 
 def test_seeds_before_one_that_fails_are_kept(planned, tmp_path):

@@ -81,7 +81,8 @@ def _executed(notebook: Path, temporary: Path, parameters: Mapping[str, str], ma
     os.environ |= dict.fromkeys(THREADS, "1")
     # Sockets in a folder of their own: kernels that start at once would take each other's ports or names. A socket's
     # whole name may have 103 characters, for which TMPDIR can be too long.
-    short = "/tmp" if os.access("/tmp", os.W_OK) else None
+    long = len(os.fsencode(tempfile.gettempdir())) > 75
+    short = "/tmp" if long and os.access("/tmp", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="kernel-", dir=short) as own:
         papermill.execute_notebook(
             str(notebook),

@@ -137,7 +137,7 @@ def note(key: str, folder: Path, done: Planned, *, anew: bool = False) -> None:
         for r in results
     ]
     before = pd.DataFrame(columns=COLUMNS) if anew else trained(key, folder)
-    table = pd.concat([before, pd.DataFrame(lines, columns=COLUMNS)]).drop_duplicates("identity")
+    table = pd.concat([before, pd.DataFrame(lines, columns=COLUMNS)]).drop_duplicates(["what", "seed"])
     files.write_text(folder / f"{key}.trained.csv", table.to_csv(index=False))
 
 

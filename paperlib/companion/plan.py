@@ -103,10 +103,10 @@ def _unmet(entry: Part, layers: Sequence[Part], data: Any) -> list[str]:
 
 def _refuse_missing_classes(entry: Part, data: Any, track: Track) -> None:
     """ValueError if a split has no face, or none of a category that a block learns or tests."""
-    from paperlib.labels import refuse_rare  # here, because torch takes seconds
-
     if track.name == "twin" or not isinstance(data, FaceSet):
         return
+    from paperlib.labels import refuse_rare  # here, because torch takes seconds
+
     # beside valence and arousal: three points make a Gaussian
     learns = "expression" in entry.get("needs", [])
     classes = 8 if learns and (np.asarray(data.expression) == 7).any() else 7

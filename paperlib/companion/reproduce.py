@@ -14,10 +14,10 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,10 @@ def stored_pages(track: str = "", paper: str = "", profile: str = "full", seeds:
         if keys and not paper or paper == SCOREBOARD and any(ledgers):
             keys.append(SCOREBOARD)
         found += [Page(key=key, track=name, samples=folder) for key in keys]
+    if not found and paper == SCOREBOARD:
+        raise ValueError(
+            "no page was made yet whose statements a scoreboard could show; make all, without PAPER"
+        )
     if not found:
         what = " of ".join(filter(None, ["samples", paper, f"track {track}" if track else ""]))
         raise ValueError(f"no {what} are stored for profile {profile}; TRAIN=all trains and makes them")
@@ -213,8 +217,10 @@ def make_pages(pages: Sequence[Page], *, jobs: int) -> dict[str, str]:
 
     for boards in (False, True):
         turn = [page for page in pages if (page.key == SCOREBOARD) == boards]
-        with ThreadPoolExecutor(jobs) as threads:  # a page is made by a kernel, a process of its own
-            list(threads.map(attempt, turn))
+        with ThreadPool(
+            jobs
+        ) as threads:  # a page is made by a kernel, a process of its own; Ctrl-C waits for none
+            threads.map(attempt, turn, 1)
     return failed
 
 
