@@ -28,7 +28,7 @@ _SUFFIXES = (".xml", ".onnx")
 class Compiled:
     """A file of `export` on the processor. Called with a batch, it gives the network's outputs, each a tensor.
 
-    It takes as many threads as torch has now, and fp32 unless `bf16` is asked for, where the processor has it.
+    It takes as many threads as torch has when it is made, and fp32 unless `bf16` is asked for and the processor has it.
     """
 
     def __init__(self, path: Path, *, bf16: bool = False) -> None:

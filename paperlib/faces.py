@@ -27,7 +27,7 @@ from paperlib import files
 from paperlib.data.pictures import PICTURES, list_pictures, open_picture
 from paperlib.detector import find_faces
 from paperlib.emofan_checkpoint import load_kept, load_released
-from paperlib.inference import Predictor, checked, crop_face
+from paperlib.inference import Predictor, crop_face
 
 Find = Callable[[NDArray[np.uint8]], ArrayLike]
 Source = str | Path | NDArray[np.uint8]
@@ -193,7 +193,9 @@ def _name(source: Source, number: int) -> str:
 def _opened(source: Source) -> NDArray[np.uint8]:
     if not isinstance(source, np.ndarray):
         return np.asarray(open_picture(Path(source), mend="Replace it, or take it out."))
-    return checked([source])[0]
+    if source.dtype != np.uint8 or source.ndim not in (2, 3) or source.shape[2:] not in ((), (3,)):
+        raise ValueError(f"a picture must be uint8 (h, w) or (h, w, 3); got {source.dtype} {source.shape}")
+    return source
 
 
 def write(folder: Path, out: Path, network: Predictor) -> None:

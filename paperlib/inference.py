@@ -201,7 +201,7 @@ def checked(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> list[NDA
         got = f"{getattr(first, 'dtype', type(first).__name__)} {getattr(first, 'shape', '')}"
         raise ValueError(
             "pictures must be uint8 (n, h, w, 3) or (n, h, w), or a list of (h, w, 3) and (h, w); "
-            f"got {got}; of one picture, give picture[None]"
+            f"got {got}{'; of one picture, give picture[None]' if alone else ''}"
         )
     return pictures
 

@@ -66,7 +66,7 @@ def compare_correlations(r1: float, n1: int, r2: float, n2: int) -> ZTest:
 
     Correlations measured on the same rows are dependent: bootstrap their difference.
     """
-    if not (3 < min(n1, n2) <= max(n1, n2) < np.inf and abs(r1) < 1 and abs(r2) < 1):
+    if not (3 < n1 < np.inf and 3 < n2 < np.inf and abs(r1) < 1 and abs(r2) < 1):
         raise ValueError(f"Fisher's z needs more than 3 pairs and |r| < 1; got r {r1}, {r2} and n {n1}, {n2}")
     z = float(np.arctanh(r1) - np.arctanh(r2)) / np.sqrt(1 / (n1 - 3) + 1 / (n2 - 3))
     return ZTest(statistic=float(z), p=float(2 * stats.norm.sf(abs(z))))

@@ -266,9 +266,9 @@ def fit_averaged(
     model.eval()
 
 
-def native_precision() -> str:
+def native_precision(accelerator: str = "auto") -> str:
     """ "bf16-mixed" where the device has bf16 arithmetic, else "32-true" (emulated bf16 is slower than fp32)."""
-    if torch.cuda.is_available():
+    if accelerator != "cpu" and torch.cuda.is_available():
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         native = torch.cpu._is_avx512_bf16_supported()
@@ -278,7 +278,8 @@ def native_precision() -> str:
 def make_fabric(*, accelerator: str = "auto", precision: str = "") -> Fabric:
     """Fabric on one GPU if there is one; in the native precision unless another is asked for."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces bf16 at every call
-    return Fabric(accelerator=accelerator, devices=1, precision=precision or native_precision())  # type: ignore[arg-type]
+    precision = precision or native_precision(accelerator)
+    return Fabric(accelerator=accelerator, devices=1, precision=precision)  # type: ignore[arg-type]
 
 
 def _stopped(history: History, schedule: Schedule) -> bool:

@@ -116,7 +116,7 @@ def test_with_the_split_in_turn_each_pair_is_the_test_once(record, written):
             {"pair": "x"},
             "recordings.csv: 1 pairs, and a test, a development and a training part need three. Add",
         ),
-        ({}, "recordings.csv: subject 'ana' is in two splits, a in pair a and b in pair b. .* both in one"),
+        ({}, "recordings.csv: subject 'ana' is in two pairs, a in a and b in b. .* put both in one pair"),
     ],
 )
 def test_turns_that_cannot_be_are_refused(written, who, message):

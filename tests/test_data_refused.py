@@ -312,12 +312,11 @@ CASES = {
     ],
     ("amigos-openface", "action_units"): [(emptied, "holds no action units for any recording ... P01_1.csv")],
     ("amigos-json", "action_units/P01_1.json"): [
-        (keys(action_units=["AU01"] * 10), "key action_units or frames: ...is there twice...Write"),
-        (
-            keys(frames=[[0.0] * 10, [0.0] * 9]),
-            "key action_units or frames: ...one intensity for each name...Write",
-        ),
-        (keys(frames=[[0.0] * 10, [True] * 10]), "row 1: AU01 is 'True', not a number"),
+        (keys(action_units=["AU01"] * 10), "key action_units: AU01 is not there once...Write"),
+        (keys(action_units={"AU02": 1, "AU01": 0}), "key action_units: {'AU02'...Write"),
+        (keys(frames=[[0.0] * 10, [0.0] * 9]), "frame 1 (the first is 0): [0.0, ...Write"),
+        (keys(frames=[[0.0] * 10, [True] * 10]), "frame 1 (the first is 0): [True, ...Write"),
+        (keys(frames=[["1.5"] * 10]), "frame 0 (the first is 0): ['1.5', ...Write"),
         (keys(fps=10**400), "key fps: ...too large...Write fps"),
     ],
     ("sewa", "annotations/Train_02_arousal.csv"): [(gone, "annotations/Train_02_arousal.csv is not there")],

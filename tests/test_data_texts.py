@@ -111,6 +111,7 @@ def test_commas_are_decimal_where_nothing_else_is_possible(cells, numbers, tmp_p
     ("raw", "said"),
     [
         (gzip.compress(b"time,a_valence,a_arousal", mtime=0), "is an archive (gzip), not text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "is a picture, not text"),
         (b"\xef\xbb\xbf<!DOCTYPE html><html>", "is a web page, not text"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "is a workbook (xls), not text"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "is a pointer of Git LFS"),

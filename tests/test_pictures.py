@@ -1,5 +1,7 @@
 """Pictures of every mode and turn are read by one rule, by all readers and in use."""
 
+import struct
+
 import numpy as np
 import pytest
 from damage import cells
@@ -85,6 +87,17 @@ def test_a_picture_is_turned_upright_once(tmp_path, suffix, options, orientation
 def test_a_broken_tag_turns_nothing(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "x.png", exif=b"Exif\0\0MM\0*\0\0\xff\xff")
     assert_array_equal(opened(tmp_path / "x.png", mode="L"), GREY)
+
+
+def test_another_tag_that_is_broken_leaves_no_picture_on_its_side(tmp_path):
+    entries = (
+        (0x0100, 11, 1, struct.pack("<f", 1.5)),
+        (0x0112, 3, 1, struct.pack("<HH", 6, 0)),
+    )  # a width as a float
+    tags = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + tags + bytes(4)
+    Image.fromarray(GREY).save(tmp_path / "x.png", exif=exif)
+    assert_array_equal(opened(tmp_path / "x.png", mode="L"), UPRIGHT[6])
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def test_t_test_is_scipys(rng, equal_variance, alternative):
         (lambda: compare_correlations(0.3, 50, -1.0, 50), r"\|r\| < 1"),
         (lambda: compare_correlations(0.3, 50, np.nan, 50), "got r 0.3, nan"),
         (lambda: compare_correlations(0.3, np.inf, 0.2, 50), "n inf, 50"),
+        (lambda: compare_correlations(0.3, 10, 0.2, np.nan), "n 10, nan"),
         (lambda: observed_variance([0.1, 0.2]), r"\(n, K\) or .* got \(2,\)"),
         (lambda: variance_ceiling_from_ratings([[0.1, np.inf], [0.2, 0.3]], gaussian=True), "of numbers"),
     ],

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -198,17 +197,24 @@ def _read_json(path: Path, names: Sequence[str]) -> tuple[NDArray, NDArray[np.bo
     content = read_json(path, path.name, mend=mend)
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no keys. {mend}")
+    for key, kinds in {"fps": (int, float, str), "action_units": (list,), "frames": (list,)}.items():
+        if not content.get(key) or not isinstance(content[key], kinds):
+            raise ValueError(f"{path.name}, key {key}: {str(content.get(key))[:80]}. {mend}")
     try:
         fps = float(content["fps"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{path.name}, key fps: {error!r}. {mend}") from error
-    try:
-        units, rows = content["action_units"], content["frames"]
-        if {len(row) for row in rows} != {len(units)} or len(set(units)) < len(units):
-            raise ValueError("a frame has not one intensity for each name, or a name is there twice")
-        frames = pd.DataFrame(rows, columns=units)
-        values = Table(path.name, frames.astype(str), separator="", first=0)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path.name}, key action_units or frames: {error!r}. {mend}") from error
-    values.need(names)
-    return values.matrix(names, low=0, high=5, mend=mend), np.ones(len(frames), bool), fps
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path.name}, key fps: {error}. {mend}") from error
+    units = content["action_units"]
+    if wrong := [name for name in names if units.count(name) != 1]:
+        raise ValueError(f"{path.name}, key action_units: {wrong[0]} is not there once. {mend}")
+    columns = [units.index(name) for name in names]
+    for number, row in enumerate(content["frames"]):
+        whole = isinstance(row, list) and len(row) == len(units)
+        if not whole or not all(_is_intensity(row[column]) for column in columns):
+            raise ValueError(f"{path.name}, frame {number} (the first is 0): {str(row)[:200]}. {mend}")
+    values = np.array([[row[column] for column in columns] for row in content["frames"]], float)
+    return values, np.ones(len(values), bool), fps
+
+
+def _is_intensity(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 5

@@ -135,8 +135,9 @@ def convert_faces(folder: Path, faces: Faces, *, size: int, channels: int) -> Co
 
     Raises:
         FileNotFoundError: pictures are missing; the message lists them.
-        ValueError: pictures are there twice, cannot be read, or their boxes or landmarks mark no face in them: the
-            message lists them, and the others are kept for the next conversion; or `channels` is neither 1 nor 3.
+        ValueError: pictures are there twice, cannot be read, or their boxes mark no face in them: the message lists
+            them, and the others are kept for the next conversion. Or landmarks mark no face, or `channels` is neither
+            1 nor 3.
     """
     if channels not in (1, 3) or size < 1:
         raise ValueError(f"channels must be 1 or 3 and size positive; got channels={channels}, size={size}")

@@ -8,12 +8,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")  # endings, in capitals too
 SMALLEST = 4  # pixels: a face is wider or higher than that; one given in shares of the picture is not
 
 _BITS = 258  # a tag of TIFF
+_ORIENTATION = 274  # a tag of EXIF, and how a picture is turned back
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def open_picture(path: Path, *, mode: str = "RGB", where: str = "", mend: str) -> Image.Image:
@@ -49,10 +59,11 @@ def open_picture(path: Path, *, mode: str = "RGB", where: str = "", mend: str) -
 
 
 def _upright(file: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(file)
+    try:  # ImageOps.exif_transpose writes all tags anew, and so turns no picture of which another tag is broken
+        turn = _TURNS.get(file.getexif().get(_ORIENTATION, 1))
     except Exception:  # a broken tag is met with many kinds of error, and says nothing
-        return file
+        turn = None
+    return file if turn is None else file.transpose(turn)
 
 
 def _white(file: Image.Image) -> int | None:

@@ -479,9 +479,9 @@ def _as_first_spelt(recordings: Sequence[Recording]) -> list[Recording]:
 
 
 def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
-    split = [recording.split for recording in recordings]
-    if all(part == IN_TURN for part in split):
-        split = [f"pair {recording.pair}" for recording in recordings]
+    split, part = [recording.split for recording in recordings], "split"
+    if set(split) == {IN_TURN}:
+        split, part = [recording.pair for recording in recordings], "pair"
         if len(set(split)) < 3:
             raise ValueError(
                 f"{listed}: {len(set(split))} pairs, and a test, a development and a training part need three. Add "
@@ -491,7 +491,8 @@ def _refuse_splits(recordings: Sequence[Recording], listed: str) -> None:
         raise ValueError(f"{listed}: no recording is of the split train. Add one.")
     for who in ("subject", "pair"):
         names = [getattr(recording, who) for recording in recordings]
-        refuse_two_splits(listed, who, names=names, split=split, items=[r.name for r in recordings])
+        items = [recording.name for recording in recordings]
+        refuse_two_splits(listed, who, names=names, split=split, items=items, part=part)
 
 
 def _cut(

@@ -106,7 +106,13 @@ def as_first_spelt(names: Iterable[str]) -> list[str]:
 
 
 def refuse_two_splits(
-    listed: str, who: str, *, names: Sequence[str], split: Sequence[str], items: Sequence[str]
+    listed: str,
+    who: str,
+    *,
+    names: Sequence[str],
+    split: Sequence[str],
+    items: Sequence[str],
+    part: str = "split",
 ) -> None:
     """ValueError if one of `names` (n,), such as a person's, has items (n,) in two splits; `listed` is their file."""
     first: dict[str, int] = {}
@@ -114,8 +120,8 @@ def refuse_two_splits(
         other = first.setdefault(name, row)
         if split[other] != split[row]:
             raise ValueError(
-                f"{listed}: {who} {name!r} is in two splits, {items[other]} in {split[other]} and {items[row]} in "
-                f"{split[row]}. Who is tested must be unknown in training: put both in one split."
+                f"{listed}: {who} {name!r} is in two {part}s, {items[other]} in {split[other]} and {items[row]} in "
+                f"{split[row]}. Who is tested must be unknown in training: put both in one {part}."
             )
 
 

@@ -31,7 +31,15 @@ _NOT_CSV = (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeD
 _NO_TEXT = {
     b"PK\x03\x04": "an archive or a workbook (zip)",
     b"\x1f\x8b": "an archive (gzip)",
+    b"BZh": "an archive (bzip2)",
+    b"\xfd7zXZ": "an archive (xz)",
+    b"7z\xbc\xaf": "an archive (7z)",
+    b"Rar!": "an archive (rar)",
     b"\xd0\xcf\x11\xe0": "a workbook (xls)",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x93NUMPY": "an array of numpy",
     b"<": "a web page",
     b"version https://git-lfs": "a pointer of Git LFS, which has not fetched the file",
 }

@@ -198,8 +198,9 @@ class EmoFAN(nn.Module):
             or size % (STRIDE * 2**depth)
         ):
             raise ValueError(
-                f"classes must be one of {', '.join(map(str, CLASSES))}, width a multiple of 16 and size one of "
-                f"{STRIDE} * 2^depth; got {classes=}, {width=}, {depth=}, {modules=}, {size=}"
+                f"classes must be one of {', '.join(map(str, CLASSES))}, width a multiple of 16, depth and modules 1 "
+                f"or more, and size a multiple of {STRIDE} * 2^depth; "
+                f"got {classes=}, {width=}, {depth=}, {modules=}, {size=}"
             )
         self.classes, self.attention, self.size = classes, attention, size
         self.fan = FAN(width=width, depth=depth, modules=modules)
