@@ -20,7 +20,7 @@ def compact(**options) -> EmoFAN:
         ({"classes": 6}, "classes must be one of 8, 7, 5, .* got classes=6"),
         ({"size": 80}, r"size a multiple of 4 \* 2\^depth; got .* depth=3, .* size=80"),
         ({"size": 0}, "size=0"),
-        ({"width": 24}, "width a multiple of 16 .* width=24"),
+        ({"width": 24}, "width a multiple of 16, .* width=24"),
         ({"depth": 0}, "depth and modules 1 or more.* depth=0"),
     ],
 )
