@@ -88,6 +88,9 @@ def test_in_short_says_one_word_and_the_evidence(page):
     (word, said), (none, _) = ([table.cells[row, c] for c in table.columns] for row in table.rows)
     assert word.large == "held" and re.match(r"accuracy, points, ours less small net: \+\d", said.large)
     assert none.large == "not attempted"
+    page.left = pd.DataFrame({"claim": ["better"], "part": ["on another set"], "why": ["not at hand"]})
+    table = page.short({"Ours is better.": claim(gap, "better")})
+    assert table.cells[table.rows[0], table.columns[0]].large == "held in part"
 
 
 def test_evidence_names_a_difference_and_counts_by_sign(page):

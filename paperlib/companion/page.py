@@ -25,7 +25,7 @@ from paperlib.companion.replicates import SEEDS, Measure
 from paperlib.companion.samples import own_methods
 from paperlib.companion.score import Scores, average, common, compare, score
 from paperlib.companion.table import At, Cell, Heading, Table, digits_of, interval, number, span
-from paperlib.companion.verdicts import LEFT, UNJUDGED, ask, combined, lines, settle
+from paperlib.companion.verdicts import HELD, LEFT, UNJUDGED, ask, combined, lines, settle
 from paperlib.files import ROOT
 
 PUBLISHED = ROOT / "data" / "published"
@@ -77,7 +77,7 @@ class Page:
             word, text = LEFT, "not tested on these data"
             if len(found):
                 found = self._judged(found)
-                word, text = _word(found), evidence(self._named_here(found))
+                word, text = self._word(found), evidence(self._named_here(found))
                 word = UNJUDGED if word == LEFT else word
             rows[said] = [Cell(word, word=word), Cell(text)]
         return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval]"], rows, corner)
@@ -142,6 +142,12 @@ class Page:
         cannot = table["claim"].isin(whole.index)
         why = table["claim"].map(whole).where(cannot, table["why"])
         return table.assign(verdict=table["verdict"].mask(cannot, LEFT), why=why)
+
+    def _word(self, found: pd.DataFrame) -> str:
+        """One word for lines that a reader's sentence rests on; of a statement whose parts are given up, in part."""
+        words = set(found["verdict"])
+        partly = found["claim"].isin(self.left.loc[self.left["part"] != "", "claim"]).any()
+        return words.pop() if len(words) == 1 and words != {HELD} else combined(words, partly=partly)
 
     def _layout(self, name: str, title: str, down: str, across: str) -> dict[str, str]:
         if name in self.layouts.index:
@@ -417,12 +423,6 @@ def order(table: pd.DataFrame, keys: list[str], like: pd.DataFrame) -> list[Head
         first.setdefault(start, at)
     shown = {*paths(table, keys), *(printed if table["verdict"].eq("").all() else ())}
     return sorted(shown, key=lambda h: [(s[-1] == MEAN, first[s]) for s in starts([h])])
-
-
-def _word(found: pd.DataFrame) -> str:
-    """One word for lines that a reader's sentence rests on."""
-    words = set(found["verdict"])
-    return words.pop() if len(words) == 1 else combined(words)
 
 
 def _digits(table: pd.DataFrame, tested: pd.Series, printed: pd.DataFrame) -> pd.Series:
