@@ -110,6 +110,13 @@ def test_fusion_is_least_squares_on_development_of_both(tables):
     assert_allclose(wide["prediction"].agg(["mean", "std"]), wide["label"].agg(["mean", "std"]), rtol=1e-4)
 
 
+def test_what_table_1_shows_is_kept_of_development_too_and_the_rest_of_the_test(tables):
+    kept = tables[""].groupby(["modality", "task"], observed=True)["partition"].agg(lambda of: set(of))
+    for (modality, task), partitions in kept.items():
+        shown = task in ("single", "multi") and modality in ("audio", "video", "audio+video")
+        assert partitions == ({"dev", "test"} if shown else {"test"})
+
+
 def test_the_true_uncertainty_has_developments_scale(tables):
     dev = cell(tables, "audio", "single", "arousal", "σ", "dev").dropna(subset="label")
     assert_allclose(dev["true"].agg(["mean", "std"]), dev["label"].agg(["mean", "std"]), rtol=1e-4)

@@ -219,7 +219,7 @@ def make_pages(pages: Sequence[Page], *, jobs: int) -> dict[str, str]:
         turn = [page for page in pages if (page.key == SCOREBOARD) == boards]
         with ThreadPool(
             jobs
-        ) as threads:  # a page is made by a kernel, a process of its own; Ctrl-C waits for none
+        ) as threads:  # kernels do the work; an executor of futures would wait for them at Ctrl-C
             threads.map(attempt, turn, 1)
     return failed
 

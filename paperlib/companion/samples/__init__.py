@@ -53,7 +53,7 @@ def write(tables: Mapping[str, pd.DataFrame], key: str, track: str, *, folder: s
         texts = [c for c in table if isinstance(table[c].dtype, pd.CategoricalDtype)]
         packed = {c: _ENCODINGS[table[c].dtype.kind] for c in table if table[c].dtype.kind in _ENCODINGS}
         how: dict[str, Any] = {"use_dictionary": texts, "column_encoding": packed, **_PAGES}
-        table.to_parquet(partial, index=False, compression="zstd", compression_level=15, **how)
+        table.to_parquet(partial, index=False, compression="zstd", compression_level=22, **how)
         os.replace(partial, path)
         paths.append(path)
     return paths

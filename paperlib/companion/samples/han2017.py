@@ -154,8 +154,8 @@ class Predicted:
     final: Traces
 
     def table(self, gold: Gold) -> pd.DataFrame:
-        """A row a frame; a network that is not searched for, "w = 1" or "multi by MSE", is read on the test alone."""
-        parts, whole = [], self.task in ("single", "multi")
+        """A row a frame; what Table 1 does not show ("w = 1", "multi by MSE", ", fitted") is read on the test alone."""
+        parts, whole = [], self.task in ("single", "multi") and "," not in self.modality
         for partition in SCORED if whole else ("test",):
             there = gold.partition == partition
             centred = self.by_step["centring"][partition] if self.by_step and whole else np.nan
@@ -167,11 +167,8 @@ class Predicted:
         keys = {k: getattr(self, k) for k in ("modality", "task", "dimension", "target")}
         out = pd.concat(parts, ignore_index=True)
         out = out.astype({"item": np.int32, **dict.fromkeys(said, np.float32)})
-        for column in (
-            "prediction",
-            "centred",
-        ):  # half the file, and no number of the page moves by a thousandth
-            out[column] = (out[column] * GRID).round() / GRID
+        exact = out[["prediction", "centred"]]  # rounded: half the file, and no number moves by a thousandth
+        out = out.assign(**{name: (exact[name] * GRID).round() / GRID for name in exact})
         return pd.DataFrame({**keys, "seed": np.int8(self.seed), **out})
 
     def gains(self, gold: Gold) -> Iterator[dict[str, Any]]:
