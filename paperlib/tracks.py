@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib import files
-from paperlib.data.records import FaceSet, RecordingSet, SequenceSet, subset, tested_in_turn
+from paperlib.data.records import (
+    FaceSet,
+    RecordingSet,
+    SequenceSet,
+    concatenated,
+    subset,
+    tested_in_turn,
+)
 
 Load = TypeVar("Load", bound=Callable[..., Any])
 
@@ -37,6 +44,9 @@ PROFILES = ("smoke", "full", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
 TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "full": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
+# twin: further test faces, of 400 people whom nobody has seen, as many of each seed
+TWIN_OTHERS = {"smoke": 100, "full": 2_500, "paper": 5_000}
+OTHERS_SEEDS = (6, 7)
 # twin: training faces of "faces", videos and their frames, faces of "morphs"
 TWIN_KINDS = {"smoke": (250, 30, 8, 350), "full": (3_000, 252, 12, 3_000), "paper": (15_000, 252, 60, 20_000)}
 TWIN_CHATS = {"smoke": (4, 15.0), "full": (75, 50.0), "paper": (32, 164.0)}  # pairs of people, seconds each
@@ -99,7 +109,8 @@ class Track:
         match self.name:
             case "twin":
                 n, size, channels, _ = TWIN_SIZE[self.profile]
-                return twin.make_faces(n, seed=0, size=size, channels=channels)
+                own = twin.make_faces(n, seed=0, size=size, channels=channels)
+                return with_others(own, TWIN_OTHERS[self.profile], size=size, channels=channels)
             case "ferplus":
                 return data.load_ferplus(root, protocol="named", cache=cache)
             case "affectnet" | "rafdb" | "sfew" | "manifest":
@@ -271,6 +282,19 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
         case _, "faces" | "portraits":
             return track.faces()
     return None
+
+
+def with_others(faces: FaceSet, n: int, *, size: int, channels: int) -> FaceSet:
+    """The twin's faces, and for each of OTHERS_SEEDS n more of 200 other people, all of them to test."""
+    from paperlib.twin import make_faces
+
+    for seed in OTHERS_SEEDS:
+        others = make_faces(n, seed=seed, size=size, channels=channels)
+        assert others.subject is not None
+        subject = np.char.add(f"{seed}-", others.subject)
+        others = replace(others, split=np.full(n, "test"), subject=subject)
+        faces = concatenated(faces, others)
+    return faces
 
 
 def with_landmarks(faces: FaceSet, *, cache: Path) -> FaceSet:

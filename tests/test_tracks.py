@@ -7,6 +7,7 @@ import pytest
 
 from paperlib import data, tracks
 from paperlib.tracks import Track
+from paperlib.twin import make_faces
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,22 @@ def test_a_track_that_cannot_be_says_what_can(settings, message):
 
 def test_the_twin_has_faces_and_recordings_and_is_made_once():
     track = Track(profile="smoke")
-    assert len(track.faces()) == 1_000 and len(track.sequences()) == 160
+    assert len(track.faces()) == 1_200 and len(track.sequences()) == 160
     assert track.faces() is Track(profile="smoke").faces()
+
+
+def test_the_twins_further_test_faces_are_of_people_whom_nobody_has_seen():
+    faces = Track(profile="smoke").faces()
+    own = make_faces(1_000, seed=0, size=48, channels=1)
+    other = make_faces(100, seed=tracks.OTHERS_SEEDS[1], size=48, channels=1)
+    np.testing.assert_array_equal(faces.images[:1_000], own.images)
+    np.testing.assert_array_equal(faces.split[:1_000], own.split)
+    np.testing.assert_array_equal(faces.images[1_100:], other.images)
+    np.testing.assert_array_equal(faces.truth.variance[1_100:], other.truth.variance)
+    assert set(faces.split[1_000:]) == {"test"}
+    people = [set(faces.subject[rows]) for rows in (slice(1_000), slice(1_000, 1_100), slice(1_100, None))]
+    assert len(set.union(*people)) == sum(map(len, people))
+    assert {len(column) for column in (faces.ratings, faces.votes, faces.landmarks, faces.affect)} == {1_200}
 
 
 def test_the_twins_category_is_what_most_raters_chose_and_the_annotators_its_original():

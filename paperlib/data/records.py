@@ -159,3 +159,17 @@ def subset(record: Record, rows: NDArray) -> Record:
 
     truth = replace(record.truth, **take(record.truth)) if record.truth is not None else None
     return replace(record, **take(record), truth=truth)
+
+
+def concatenated(first: FaceSet, second: FaceSet) -> FaceSet:
+    """The faces of two sets that have the same fields, the second's after the first's, under the first's name."""
+
+    def both(a: Any, b: Any) -> dict[str, Any]:
+        arrays = [f.name for f in fields(a) if isinstance(getattr(a, f.name), np.ndarray)]
+        return {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in arrays}
+
+    truth = None
+    if first.truth is not None and second.truth is not None:
+        truth = replace(first.truth, **both(first.truth, second.truth))
+    known = f"{first.fingerprint}-{second.fingerprint}"
+    return replace(first, **both(first, second), truth=truth, fingerprint=known)
