@@ -37,7 +37,10 @@ def test_a_claim_follows_its_interval():
 def test_a_reason_stops_a_verdict_and_an_allowance_moves_it():
     found = claim(scores({"up": 9}), "c", unless=lambda line: "rival too weak" if line["m"] == "up" else "")
     assert (found["verdict"].item(), found["why"].item()) == ("cannot tell", "rival too weak")
-    assert claim(scores({"down": -0.1}, spread=0.01), "c", allow=0.2)["verdict"].item() == "held"
+    (line,) = claim(scores({"down": -0.1}, spread=0.01), "c", allow=0.2).to_dict("records")
+    assert (line["verdict"], line["why"]) == ("held", "judged against −0.2") and line["low"] < line["high"] < 0
+    many = claim(scores({"a": -0.1, "b": -0.1}, spread=0.01), "c", allow=0.2, holm=True)
+    assert set(many["verdict"]) == {"held"}
     assert lines(scores({"up": 9}), within=(0, 1))["high"].item() == 1
 
 

@@ -314,7 +314,8 @@ class _Layout:
         under = [f"{counted(x)}: {x['verdict']}." for x in counts.to_dict("records")]
         over = " and ".join(self.page.here.get(x, x) for x in table["over"].unique())
         if table["claim"].ne("").any():
-            under.append("Held: the whole interval lies above zero.")
+            other = ", or above the number that a line names" * bool(table["allowed"].any())
+            under.append(f"Held: the whole interval lies above zero{other}.")
         if table.filter(regex="^less ").notna().any(axis=None):
             under.append("Differences are turned so that positive is better.")
         under.append(f"In brackets: 95 % interval over {over}.")

@@ -207,9 +207,9 @@ def compare(
 
 
 def _turned(measure: Measure) -> Measure:
-    """As of a difference that is positive where it is better: its unit says "lower" of what should be small."""
+    """As of a difference that is positive where it is better: its unit says "lower by" of what should be small."""
     unit = "points" if measure.unit == "%" else measure.unit
-    unit = unit if measure.better > 0 else f"{unit} lower".strip()
+    unit = unit if measure.better > 0 else f"{unit} lower" if unit else "lower by"
     return replace(measure, better=1, fisher=False, unit=unit)
 
 

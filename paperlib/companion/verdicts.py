@@ -23,9 +23,7 @@ LINE = ["estimate", "sd", "seeds", "low", "high"]
 TAIL, CHANCE = 0.975, 0.8  # of a 95 % interval; with which a difference should be told from none
 
 
-def lines(
-    scores: Scores, *, within: tuple[float, float] = (-np.inf, np.inf), allow: float = 0.0
-) -> pd.DataFrame:
+def lines(scores: Scores, *, within: tuple[float, float] = (-np.inf, np.inf)) -> pd.DataFrame:
     """A tidy line a cell: its levels, estimate, sd (over seeds, n - 1), seeds, low, high, paper, n, over, unit, better.
 
     The interval, of 95 %, is Student's t over seeds (of Fisher's z for a correlation); over people a percentile
@@ -33,7 +31,7 @@ def lines(
     widened by the t of its Satterthwaite degrees of freedom. It is missing where one seed or one person, or a draw
     without the rows that it needs, cannot show how the number varies.
 
-    within: bounds of the measure, at which an interval ends. allow: added to estimate, interval and paper's number.
+    within: bounds of the measure, at which an interval ends.
     """
     kinds = scores.frame.columns.get_level_values(0)
     blocks = {kind: scores.frame.loc[:, kinds == kind].to_numpy(float) for kind in kinds.unique()}
@@ -43,27 +41,34 @@ def lines(
         for i, m in enumerate(of)
     ]
     out = pd.DataFrame(found, index=scores.index, columns=LINE, dtype=float).assign(paper=scores.paper)
-    out[["estimate", "low", "high", "paper"]] += allow
     out[["low", "high"]] = out[["low", "high"]].clip(*within)
-    about = {"n": scores.frame[N].astype(int), "over": scores.over, "allowed": allow}
+    about = {"n": scores.frame[N].astype(int), "over": scores.over, "allowed": 0.0}
     about |= {"unit": [m.unit if m else "" for m in of], "better": [m.better if m else 1 for m in of]}
     return out.assign(**about).reset_index()
 
 
 def claim(
-    scores: Scores, name: str, *, unless: Callable[[Any], str] | None = None, holm: bool = False, **shown: Any
+    scores: Scores,
+    name: str,
+    *,
+    allow: float = 0.0,
+    unless: Callable[[Any], str] | None = None,
+    holm: bool = False,
+    **shown: Any,
 ) -> pd.DataFrame:
     """`lines` with the verdict on a statement of the paper, an id of claims.csv: held if the interval is above zero.
 
+    allow: a loss that counts as none: the interval is judged against -allow in place of zero.
     unless: gives the reason why a line's interval does not decide, "" where it does.
     holm: a verdict stays only where Holm's test at 5 %, over all these lines, leaves it.
     """
     found = lines(scores, **shown)
-    found["claim"], found["why"] = name, ""
-    found["verdict"] = np.select([found["low"] > 0, found["high"] < 0], [HELD, FAILED], OPEN)
+    found["claim"], found["allowed"] = name, allow
+    found["why"] = f"judged against {-allow:g}".replace("-", "−") if allow else ""
+    found["verdict"] = np.select([found["low"] > -allow, found["high"] < -allow], [HELD, FAILED], OPEN)
     if unless and len(found):
         why = pd.Series([unless(line) for _, line in found.iterrows()], index=found.index)
-        found.loc[why != "", "verdict"], found["why"] = OPEN, why
+        found["verdict"], found["why"] = found["verdict"].where(why == "", OPEN), found["why"].where(why == "", why)
     return _held_together(found) if holm and len(found) else found
 
 
@@ -169,13 +174,14 @@ def combined(verdicts: set[str], *, partly: bool = False) -> str:
 
 def p_value(line: pd.Series) -> float:
     """Two-sided p by a line's interval: of Student's t over seeds, else of the normal law; NaN without an interval."""
-    arm = abs(line["estimate"] - (line["low"] if line["estimate"] > 0 else line["high"]))
+    value = line["estimate"] + line["allowed"]
+    arm = abs(line["estimate"] - (line["low"] if value > 0 else line["high"]))
     if np.isnan(arm):
         return np.nan
     if arm == 0:
-        return float(line["estimate"] == 0)
+        return float(value == 0)
     law = stats.t(line["seeds"] - 1) if line["over"] == SEEDS else stats.norm()
-    return float(2 * law.sf(abs(line["estimate"]) / arm * law.ppf(TAIL)))
+    return float(2 * law.sf(abs(value) / arm * law.ppf(TAIL)))
 
 
 def _held_together(found: pd.DataFrame) -> pd.DataFrame:
