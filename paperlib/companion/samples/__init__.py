@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from paperlib.companion.runs import Result
@@ -84,3 +85,9 @@ def in_lots(n: int, lots: int) -> list[str]:
     """Names (n,) of lots that pictures are dealt into, where nobody knows whom they show; always the same."""
     lot = np.random.default_rng(0).permutation(n) % min(lots, n)
     return [f"lot {x:03d}" for x in lot]
+
+
+def rounded(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """To eleven binary digits, as half precision has, of any size: half the bytes, and errors below 0.03 %."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return ((bits + 0x800) & np.uint32(0xFFFFF000)).view(np.float32)

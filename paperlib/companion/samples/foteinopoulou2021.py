@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from paperlib import stats
 from paperlib.companion.runs import Result
-from paperlib.companion.samples import Planned, in_lots
+from paperlib.companion.samples import Planned, in_lots, rounded
 from paperlib.data.records import FaceSet, SequenceSet, subset
 from paperlib.labels import AFFECT, is_noisy, sole_winner
 from paperlib.tracks import Track
@@ -33,7 +33,7 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
         about = items[labels["part"]][KEPT]
         for method, gaussians in _methods(labels, results):
             for r, (mean, variance) in zip(results, gaussians, strict=True):
-                found = {"prediction": mean.T.ravel(), "variance": variance.T.ravel()}
+                found = {"prediction": rounded(mean.T.ravel()), "variance": rounded(variance.T.ravel())}
                 tables.append(about.assign(**{**labels, "method": method}, seed=np.int8(r.run.seed), **found))
     return {"": pd.concat(tables, ignore_index=True), "items": pd.concat(items.values(), ignore_index=True)}
 
