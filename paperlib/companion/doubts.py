@@ -13,7 +13,7 @@ from scipy.special import log_softmax
 from scipy.stats import rankdata
 
 from paperlib.companion.measures import mean, spearman
-from paperlib.companion.replicates import Measure, counted_below, sums
+from paperlib.companion.replicates import Measure, sums, up_to_each
 
 LEAST = 6e-8  # half precision's; a probability of nought would have an infinite loss
 
@@ -58,42 +58,28 @@ def _rank_correlations(*columns: NDArray, **draws: NDArray) -> NDArray:
 
 
 def _roc_areas(wrong: NDArray, doubt: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
-    """A sum over pairs of units: how often a wrong label of one is doubted more than a right one of the other."""
-    bad, g = wrong > 0, counts.shape[1]
-    _, tie = np.unique(doubt, return_inverse=True)
-    won = np.zeros(len(counts))
-    for some, below in counted_below(tie[~bad], unit[~bad], tie.max() + 1, g):
-        pairs = np.zeros((g, below.shape[1]))
-        np.add.at(pairs, unit[bad], (below[tie[bad]] + below[tie[bad] + 1]) / 2)
-        won += ((counts @ pairs) * counts[:, some]).sum(axis=1)
-    many, few = (np.bincount(unit[rows], minlength=g) for rows in (~bad, bad))
-    return won / ((counts @ few) * (counts @ many))
-
-
-def _tied(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> tuple[NDArray, NDArray]:
-    """(values, R): how many items, and how many errors, each draw has up to each value of the doubt."""
-    values, tie = np.unique(doubt, return_inverse=True)
-    items, errors = np.zeros((2, len(values), counts.shape[1]))
-    np.add.at(items, (tie, unit), 1)
-    np.add.at(errors, (tie, unit), wrong)
-    times = counts.T.astype(float)
-    return items.cumsum(axis=0) @ times, errors.cumsum(axis=0) @ times
+    """How often a wrong label is doubted more than a right one, of all pairs of them in a draw."""
+    _, (bad, good) = up_to_each(doubt, unit, counts, wrong > 0, wrong <= 0)
+    less = good - np.diff(good, axis=1, prepend=0) / 2
+    return (np.diff(bad, axis=1, prepend=0) * less).sum(axis=1) / (bad[:, -1] * good[:, -1])
 
 
 def _areas(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
-    items, errors = _tied(doubt, wrong, unit, counts)
+    _, (items, errors) = up_to_each(doubt, unit, counts, np.ones(len(doubt)), wrong)
     at = np.rint(items).astype(int)
     harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, at.max() + 1))])[at]
-    size, bad, spread = (np.diff(v, axis=0, prepend=0) for v in (items, errors, harmonic))
+    size, bad, spread = (np.diff(v, axis=1, prepend=0) for v in (items, errors, harmonic))
     rate = bad / np.where(size > 0, size, 1)
-    return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=0) / items[-1]
+    return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=1) / items[:, -1]
 
 
 def _risks(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
-    items, errors = (np.pad(v, ((1, 0), (0, 0))) for v in _tied(doubt, wrong, unit, counts))
-    answered = np.round(0.8 * items[-1])
-    at = (items < answered).sum(axis=0)[None]  # the first value up to which as many are answered
-    (i, j), (e, f) = ([np.take_along_axis(v, at - k, axis=0)[0] for k in (1, 0)] for v in (items, errors))
+    _, found = up_to_each(doubt, unit, counts, np.ones(len(doubt)), wrong)
+    items, errors = (np.pad(v, ((0, 0), (1, 0))) for v in found)
+    answered = np.round(0.8 * items[:, -1])
+    # the first value up to which as many are answered
+    at = (items < answered[:, None]).sum(axis=1)[:, None]
+    (i, j), (e, f) = ([np.take_along_axis(v, at - k, axis=1)[:, 0] for k in (1, 0)] for v in (items, errors))
     return (e + (f - e) * (answered - i) / (j - i)) / answered
 
 

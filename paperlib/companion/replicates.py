@@ -6,7 +6,7 @@ all measures, so that cells which share people are paired, draw by draw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 ALL, PAPER, N, UNITS = ("all", 0), ("paper", 0), ("n", 0), ("units", 0)
 ABOUT = (N, UNITS)  # those that are no replicates
 SEEDS, PEOPLE, BOTH = "seeds", "people", "people and seeds"
-AT_ONCE = 4_000_000  # draws times rows that a measure of many draws gets in one call
+AT_ONCE = 300_000  # draws times rows that a measure of many draws gets in one call
 
 Replicate = tuple[str, int]
 Many = Callable[..., NDArray]
@@ -62,26 +62,22 @@ def sums(terms: Callable[..., NDArray], of_sums: Callable[[NDArray], Any]) -> di
     return {"of": lambda *columns: float(of_sums(terms(*columns).sum(axis=0))), "many": many}
 
 
+def up_to_each(
+    x: NDArray, unit: NDArray, counts: NDArray, *weights: NDArray
+) -> tuple[NDArray, list[NDArray]]:
+    """Which of the values of x each row has, (n,), and (R, values) for each of `weights` (n,): its sum in each draw
+    over the rows up to each value."""
+    _, tie = np.unique(x, return_inverse=True)
+    order = np.argsort(tie, kind="stable")
+    last = np.flatnonzero(np.diff(tie[order], append=len(x)))
+    times = counts[:, unit[order]]
+    return tie, [(times * w[order]).cumsum(axis=1)[:, last] for w in weights]
+
+
 def ranks(x: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     """(R, n): the rank of each row among the rows of each draw; ties share their mean."""
-    _, tie = np.unique(x, return_inverse=True)
-    found = np.full((len(counts), len(x)), 0.5)
-    for some, below in counted_below(tie, unit, tie.max() + 1, counts.shape[1]):
-        found += counts[:, some] @ ((below[tie] + below[tie + 1]) / 2).T
-    return found
-
-
-def counted_below(tie: NDArray, unit: NDArray, values: int, units: int) -> Iterator[tuple[slice, NDArray]]:
-    """Of each unit's rows (n,), how many lie below the first, second, ... value: (values + 1, some units) at a time.
-
-    `tie` numbers the values from 0. With a unit a row, all at once would be quadratic in rows.
-    """
-    step = max(1, AT_ONCE // (values + 1))
-    for start in range(0, units, step):
-        of = (unit >= start) & (unit < start + step)
-        below = np.zeros((values + 1, min(step, units - start)))
-        np.add.at(below, (tie[of] + 1, unit[of] - start), 1)
-        yield slice(start, start + step), below.cumsum(axis=0)
+    tie, (rows,) = up_to_each(x, unit, counts, np.ones(len(x)))
+    return (rows - np.diff(rows, axis=1, prepend=0) / 2 + 0.5)[:, tie]
 
 
 def shared_people(units: Sequence[pd.Series]) -> list[NDArray]:

@@ -41,7 +41,6 @@ class LDLVAOptions:
     gamma: weight of the discriminative loss; 0 leaves it out.
     repulsion: of the centres: "sqrt", squared distances over sqrt(V), ordered pairs (eq. 10); "linear", over V, each
         pair once (release).
-    refresh: visits of a picture from one renewal of its entry in the bank to the next. 1, but to study staleness.
     """
 
     delta: float = 0.5
@@ -57,7 +56,6 @@ class LDLVAOptions:
     target_gradient: bool = True
     gamma: float = 0.1
     repulsion: str = "sqrt"
-    refresh: int = 1
 
 
 PAPER = LDLVAOptions()
@@ -263,9 +261,6 @@ class LDLVA(ExpressionNet):
         self.factor_state[row] = state
 
     def _store(self, row: Tensor, prediction: Tensor, features: Tensor) -> None:
-        due = (self.visits[row] - 1) % self.options.refresh == 0
-        row = row[due]
-        before = self.bank_prediction[row]
-        self.bank_gap[row] = (prediction[due] - before).abs().sum(dim=1) / 2
-        self.bank_prediction[row] = prediction[due]
-        self.bank_feature[row] = features[due]
+        self.bank_gap[row] = (prediction - self.bank_prediction[row]).abs().sum(dim=1) / 2
+        self.bank_prediction[row] = prediction
+        self.bank_feature[row] = features

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from paperlib.asked import Asked, product
-from paperlib.labels import EXPRESSIONS, flip_labels, local_similarity, nearest_in_affect, sole_winner
+from paperlib.labels import flip_labels, local_similarity, nearest_in_affect
 from paperlib.models.expression import ExpressionNet
 from paperlib.models.ldlva import LDLVA, PAPER, RELEASE, LDLVAOptions
 from paperlib.models.rivals import RelativeUncertaintyNet, SelfCureNet
@@ -32,16 +32,6 @@ SETTINGS = {"paper": PAPER, "release": RELEASE}
 HELD_OUT = 0.2  # of the training faces: they train the regressor of pseudo labels and nothing else
 OTHER_PEOPLE = {"n": 3_000, "seed": 1}  # twin faces that train it on the twin
 PSEUDO_GIVEN = ("rafdb", "sfew")  # nobody rated valence and arousal: the user brings pseudo labels
-# How ready the twin's second population is to say each of EXPRESSIONS, against the first.
-HABITS = {
-    "neutral": 0.5,
-    "happy": 1.0,
-    "sad": 2.0,
-    "surprise": 0.5,
-    "fear": 2.0,
-    "disgust": 0.5,
-    "anger": 2.0,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +92,7 @@ def training_labels(
     """What the training rows are labelled with, and what they should be: two arrays (n,).
 
     "consensus": of a share `noise` of exact count, a wrong one, drawn by the seed; "natural": what the data set was
-    first published with, wrong or not; "populations": the consensus for the even rows, `second_population` for the odd.
+    first published with, wrong or not.
     """
     faces, rows = track.categories(), problem(track).rows
     assert faces is not None and faces.expression is not None
@@ -113,22 +103,7 @@ def training_labels(
         case "natural":
             assert faces.original is not None
             return faces.original[rows].astype(np.int64), right
-        case "populations":
-            second = second_population(track)[rows]
-            return np.where(np.arange(len(rows)) % 2 == 0, right, second), right
-    raise ValueError(f"labels must be consensus, natural or populations; got {kind!r}")
-
-
-def second_population(track: Track) -> NDArray[np.int64]:
-    """Labels of all of track.categories() by other people: FER2013's own, or on the twin raters of other HABITS."""
-    faces = track.categories()
-    assert faces is not None and faces.expression is not None and faces.original is not None
-    if track.name != "twin":
-        return faces.original.astype(np.int64)
-    assert faces.votes is not None
-    tilted = faces.votes[:, :CLASSES] * np.array([HABITS[e] for e in EXPRESSIONS[:CLASSES]])
-    winner = sole_winner(tilted)
-    return np.where(winner >= 0, winner, faces.expression).astype(np.int64)
+    raise ValueError(f"labels must be consensus or natural; got {kind!r}")
 
 
 def train_regressor(
@@ -168,8 +143,9 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     Returns:
         probability (n_test, 7) and doubt (n,) of the given labels by the method's own measure, in half precision, and
         accuracy on the validation rows (1,). Of LDLVA also gap (1,), the mean total variation between what the bank
-        held at the end and what replaced it, and recovered (n,), the largest class of the neighbours' distribution.
-        The first seed's also have the target (n, 7) and the calibration scores (n, k), as last seen.
+        held at the end and what replaced it; recovered (n,) and named (n,), the largest class of the neighbours'
+        distribution and of the target. The first seed's also have the target (n, 7) and the calibration scores (n, k),
+        as last seen.
     """
     parts = problem(track)
     faces = track.categories()
@@ -189,6 +165,7 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     }
     if isinstance(model, LDLVA):
         whole["recovered"] = model.aggregated.argmax(dim=1).cpu().numpy().astype(np.int8)
+        whole["named"] = model.target.argmax(dim=1).cpu().numpy().astype(np.int8)
         half["gap"] = model.bank_gap.mean(dim=0, keepdim=True).cpu().numpy()
         if seed == 0:
             half |= {"target": model.target.cpu().numpy(), "calibration": model.calibrated.cpu().numpy()}

@@ -16,7 +16,7 @@ from paperlib.companion.runs import Result
 from paperlib.companion.samples import Planned, in_lots
 from paperlib.data.records import FaceSet
 from paperlib.labels import AFFECT, EXPRESSIONS, nearest_in_affect, sole_winner
-from paperlib.tasks.noisy_labels import CLASSES, Problem, problem, second_population, training_labels
+from paperlib.tasks.noisy_labels import CLASSES, Problem, problem, training_labels
 from paperlib.tracks import Track
 
 NAMES = EXPRESSIONS[:CLASSES]
@@ -27,7 +27,6 @@ DRAWN = ("Baseline", "label smoothing", "SCN", "RUL", *INSTANCES)  # whose proba
 NOISE: Mapping[str, tuple[str, float]] = {
     **{f"{share} %": ("consensus", share / 100) for share in (0, 10, 20, 30)},
     "natural": ("natural", 0.0),
-    "populations": ("populations", 0.0),
 }
 
 
@@ -68,7 +67,6 @@ def _faces(track: Track, faces: FaceSet, parts: Problem, pseudo: Result | None) 
     out["right"] = faces.expression[rows]
     if faces.original is not None:
         out["first label"] = faces.original[rows].astype(np.int8)
-        out["second population"] = second_population(track)[rows].astype(np.int8)
     if faces.votes is not None:
         votes = faces.votes[rows, :CLASSES]
         shares = votes / votes.sum(axis=1, keepdims=True)
@@ -132,7 +130,7 @@ def _other_raters(shares: NDArray, count: NDArray, test: NDArray) -> NDArray[np.
 
 
 def _tested(test: pd.DataFrame, result: Result, labels: Mapping[str, str], hard: str) -> pd.DataFrame:
-    kept = ["item", "unit", "right", "first label", "second population"]
+    kept = ["item", "unit", "right", "first label"]
     kept += [c for c in test if c.startswith("votes ")]
     out = test[[c for c in kept if c in test]].assign(seed=np.int8(result.run.seed), **labels)
     out["named"] = result["probability"].argmax(axis=1).astype(np.int8)
@@ -154,11 +152,9 @@ def _trained(
         one = faces.assign(seed=np.int8(result.run.seed), **labels, given=given.astype(np.int8))
         one["doubt"] = result["doubt"].astype(np.float32)
         if labels["method"] == "LDLVA":
-            one["neighbours name"] = result["recovered"]
-            if "target" in result.arrays:
-                one["d names"] = result["target"].argmax(axis=1).astype(np.int8)
-                found = _named("d", result["target"].astype(np.float32)) if labels["noise"] == hard else {}
-                one = one.assign(**found)
+            one["neighbours name"], one["d names"] = result["recovered"], result["named"]
+            if "target" in result.arrays and labels["noise"] == hard:
+                one = one.assign(**_named("d", result["target"].astype(np.float32)))
         yield one
 
 
