@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from paperlib.data.records import FaceSet
-from paperlib.labels import EXPRESSIONS
 from paperlib.models.backbones import build_backbone
 from paperlib.models.ldlva import PAPER, RELEASE
 from paperlib.tasks import noisy_labels as task
@@ -100,21 +99,6 @@ def test_where_nobody_rated_the_user_gives_places(on, faces, name):
     affect[np.flatnonzero(train)[:3]] = np.nan
     with pytest.raises(ValueError, match=f"track {name} has no .* for 3 of 84 .*valence_arousal.csv"):
         task.problem(on(name, affect=affect))
-
-
-# labels
-
-
-def test_the_twins_second_population_differs_where_its_habits_outweigh_the_votes(on, faces):
-    def votes(**cast):
-        return [cast.get(e, 0) for e in EXPRESSIONS]
-
-    cast = [votes(neutral=6, sad=4), votes(happy=6, sad=2), votes(happy=6, sad=3), votes(neutral=10)]
-    expected = ["sad", "happy", "happy", "neutral"]  # 3 : 8, 6 : 4, a tie (the consensus), 5 : 0
-    right = np.array([EXPRESSIONS.index(e) for e in ("neutral", "happy", "happy", "neutral")] * 35, np.int8)
-    track = on("twin", votes=np.array(cast * 35, np.int16), expression=right)
-    named = task.second_population(track)
-    assert [EXPRESSIONS[i] for i in named] == expected * 35
 
 
 # neighbours

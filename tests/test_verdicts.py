@@ -38,7 +38,9 @@ def test_a_reason_stops_a_verdict_and_an_allowance_moves_it():
     found = claim(scores({"up": 9}), "c", unless=lambda line: "rival too weak" if line["m"] == "up" else "")
     assert (found["verdict"].item(), found["why"].item()) == ("cannot tell", "rival too weak")
     (line,) = claim(scores({"down": -0.1}, spread=0.01), "c", allow=0.2).to_dict("records")
-    assert (line["verdict"], line["why"]) == ("held", "judged against −0.2") and line["low"] < line["high"] < 0
+    assert (line["verdict"], line["why"]) == ("held", "judged against −0.2") and line["low"] < line[
+        "high"
+    ] < 0
     many = claim(scores({"a": -0.1, "b": -0.1}, spread=0.01), "c", allow=0.2, holm=True)
     assert set(many["verdict"]) == {"held"}
     assert lines(scores({"up": 9}), within=(0, 1))["high"].item() == 1

@@ -68,7 +68,10 @@ def claim(
     found["verdict"] = np.select([found["low"] > -allow, found["high"] < -allow], [HELD, FAILED], OPEN)
     if unless and len(found):
         why = pd.Series([unless(line) for _, line in found.iterrows()], index=found.index)
-        found["verdict"], found["why"] = found["verdict"].where(why == "", OPEN), found["why"].where(why == "", why)
+        found["verdict"], found["why"] = (
+            found["verdict"].where(why == "", OPEN),
+            found["why"].where(why == "", why),
+        )
     return _held_together(found) if holm and len(found) else found
 
 
