@@ -52,3 +52,10 @@ def test_the_readme_counts_as_the_audit_does(audited):
     decided = counts.drop(["not checkable", "question of ours"]).sum()
     told = f"Of {decided} checks that printed numbers alone decide, {counts['does not match']} do not match"
     assert f"{told} and {counts['impossible as printed']} are impossible" in " ".join(text.split())
+
+
+def test_a_markdown_table_has_a_line_a_row():
+    for page in PAGES:
+        for text in prose(page):
+            rules = [line for line in text.splitlines() if re.search(r"\| *-{3,} *\|", line)]
+            assert all(re.fullmatch(r"\s*\|( *:?-{3,}:? *\|)+\s*", line) for line in rules), (page, rules)
