@@ -153,9 +153,11 @@ def test_every_method_predicts_the_test_faces_and_repeats_itself(on, tmp_path, n
     assert len(out["doubt"]) == n and out["doubt"].min() >= 0
     assert (28 * out["validation"][0]).round(6).is_integer()
     ours = METHODS[name]["method"] == "LDLVA"
-    assert ({"gap", "recovered", "target", "calibration"} <= set(out)) == ours
+    assert ({"gap", "recovered", "named", "target", "calibration"} <= set(out)) == ours
     if ours:
         assert out["gap"] == pytest.approx(0.5)  # of one epoch: nothing stood there before
+        largest = out["target"][np.arange(n), out["named"]]
+        np.testing.assert_allclose(largest.astype(float), out["target"].max(axis=1).astype(float), atol=1e-3)
         assert set(out["recovered"]) <= set(range(7)) and out["calibration"].shape == (n, 4)
         np.testing.assert_allclose(out["target"].astype(float).sum(axis=1), 1, atol=4e-3)
 
