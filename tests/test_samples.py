@@ -51,10 +51,14 @@ def test_every_column_that_is_stored_is_explained():
 
 
 def test_an_ensemble_is_the_mixture_of_all_networks_but_one():
-    mean, variance = np.array([[0.0], [2.0], [4.0]]), np.array([[1.0], [3.0], [5.0]])
-    found = ensembles(list(zip(mean[:, None], variance[:, None], strict=True)))
-    assert_allclose([m.item() for m, _ in found], [3, 2, 1])
-    assert_allclose([v.item() for _, v in found], [4 + 1, 3 + 4, 2 + 1])
+    mean, variance = {0: 0.0, 1: 2.0, 2: 4.0}, {0: 1.0, 1: 3.0, 2: 5.0}
+    rows = [("faces", item, "valence", s, mean[s] + item, variance[s]) for s in (0, 1, 2) for item in (7, 3)]
+    networks = pd.DataFrame(rows, columns=["part", "item", "dimension", "seed", "prediction", "variance"])
+    found = ensembles(networks)
+    assert found[["item", "seed"]].values.tolist() == networks[["item", "seed"]].values.tolist()
+    assert_allclose(found["prediction"] - found["item"], [3, 3, 2, 2, 1, 1])
+    assert_allclose(found["variance"], np.repeat([4 + 1, 3 + 4, 2 + 1], 2))
+    assert not len(ensembles(networks[networks["seed"] == 1]))
 
 
 def test_foteinopoulou2021s_samples_hold_what_was_predicted_of_each_face():
@@ -71,7 +75,6 @@ def test_foteinopoulou2021s_samples_hold_what_was_predicted_of_each_face():
     assert_allclose(found["variance"], np.exp(-2.0), rtol=2.5e-4)
     assert_allclose(found["label"], faces.affect[test, 1])
     assert found["unit"].tolist() == [f"faces {x}" for x in faces.subject[test]]
-    assert set(tables[""]["method"]) == {"Gaussian NLL", "deep ensemble"}
     items = tables["items"].query("part == 'faces' and dimension == 'valence'")
     raters = items.filter(like="rater ").filter(regex=r"\d")
     expected = raters.var(axis=1, ddof=1).where(items["raters' variance"].notna())

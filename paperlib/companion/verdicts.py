@@ -68,10 +68,9 @@ def claim(
     found["verdict"] = np.select([found["low"] > -allow, found["high"] < -allow], [HELD, FAILED], OPEN)
     if unless and len(found):
         why = pd.Series([unless(line) for _, line in found.iterrows()], index=found.index)
-        found["verdict"], found["why"] = (
-            found["verdict"].where(why == "", OPEN),
-            found["why"].where(why == "", why),
-        )
+        decided = why == ""
+        found["verdict"] = found["verdict"].where(decided, OPEN)
+        found["why"] = found["why"].where(decided, why)
     return _held_together(found) if holm and len(found) else found
 
 

@@ -22,7 +22,7 @@ Gaussians = list[tuple[NDArray, NDArray]]  # mean and variance (n, 2), one pair 
 def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     """The samples, and "items": what is known of every test item whatever was trained.
 
-    MC dropout is of the baseline's networks; a deep ensemble is of all Gaussian NLL networks but one (`ensembles`).
+    MC dropout is of the baseline's networks.
     """
     faces, items, tables = track.faces(), {}, []
     if faces is not None:
@@ -38,17 +38,23 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     return {"": pd.concat(tables, ignore_index=True), "items": pd.concat(items.values(), ignore_index=True)}
 
 
-def ensembles(members: Gaussians) -> Gaussians:
-    """Deep ensembles (Lakshminarayanan et al. 2017, section 2.4): the Gaussian of the mixture's mean and variance.
+def ensembles(networks: pd.DataFrame) -> pd.DataFrame:
+    """Deep ensembles (Lakshminarayanan et al. 2017, section 2.4) of networks that differ in their seed alone.
 
-    Of S networks, S ensembles of S - 1, each without one. They share members, so their spread is too small.
+    networks: their rows of the samples. Of S networks, S ensembles of S - 1, each without one, whose seed it gets: the
+    Gaussian of the mixture's mean and variance. They share members, so their spread is too small. Of one network none.
     """
+    if networks["seed"].nunique() < 2:
+        return networks[:0]
     found = []
-    for out in range(len(members)):
-        others = members[:out] + members[out + 1 :]
-        mean, variance = (np.stack(x) for x in zip(*others, strict=True))
-        found.append((mean.mean(axis=0), variance.mean(axis=0) + mean.var(axis=0)))
-    return found
+    for seed, left_out in networks.groupby("seed"):
+        others = networks[networks["seed"] != seed]
+        members = others.groupby(["part", "item", "dimension"], observed=True)[["prediction", "variance"]]
+        mean, spread = members.mean(), members.var(ddof=0)["prediction"]
+        mixture = mean.assign(variance=mean["variance"] + spread)
+        rest = left_out.drop(columns=["prediction", "variance"])
+        found.append(rest.join(mixture, on=["part", "item", "dimension"]))
+    return pd.concat(found, ignore_index=True)
 
 
 def _methods(labels: Mapping[str, str], results: Sequence[Result]) -> Iterator[tuple[str, Gaussians]]:
@@ -56,8 +62,6 @@ def _methods(labels: Mapping[str, str], results: Sequence[Result]) -> Iterator[t
     yield labels["method"], own
     if labels["method"] == "baseline" and all("dropout_mean" in r.arrays for r in results):
         yield "MC dropout", [(r["dropout_mean"], r["dropout_variance"]) for r in results]
-    if labels["method"] == "Gaussian NLL" and len(results) > 1:
-        yield "deep ensemble", ensembles(own)
 
 
 def _items(part: str, record: FaceSet | SequenceSet) -> pd.DataFrame:
