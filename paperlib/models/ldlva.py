@@ -36,8 +36,6 @@ class LDLVAOptions:
         nothing; a network from scratch doubts every label at first.
     factor_feels_pull: whether lambda descends the discriminative loss too, as eq. 10 has it, or the classification
         loss alone, as eqs. 7 to 9 have it. Meant for "sigmoid": a projected lambda of exactly 1 feels no pull.
-    target_gradient: whether the loss reaches the calibration network and the picture's own features through the target.
-        It must, for the network to learn anything; neighbours' predictions are constants either way (release).
     gamma: weight of the discriminative loss; 0 leaves it out.
     repulsion: of the centres: "sqrt", squared distances over sqrt(V), ordered pairs (eq. 10); "linear", over V, each
         pair once (release).
@@ -53,7 +51,6 @@ class LDLVAOptions:
     factor_rate: float = 0.3125
     factor_after: int = 0
     factor_feels_pull: bool = False
-    target_gradient: bool = True
     gamma: float = 0.1
     repulsion: str = "sqrt"
 
@@ -217,8 +214,6 @@ class LDLVA(ExpressionNet):
             self.calibrated[row] = zeta.detach()
             contribution = contribution * zeta
         aggregated = aggregate(contribution, near_prediction, one_hot)
-        if not self.options.target_gradient:
-            aggregated = aggregated.detach()
         factor = self.factor(row)
         target = (1 - factor).unsqueeze(1) * one_hot + factor.unsqueeze(1) * aggregated
         value = -(target * log_p).sum(dim=1).mean()
