@@ -6,23 +6,27 @@ Nothing is imported for them: what a block needs it has to import.
 import json
 import re
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from layouts import write_rafdb
 from PIL import Image
 from safetensors import safe_open
 from torch import nn
 
 from paperlib.companion.own import check
 from paperlib.companion.reproduce import PAPERS
-from paperlib.emofan_checkpoint import KEPT, released_name
+from paperlib.data import load_rafdb, with_category
+from paperlib.emofan_checkpoint import KEPT, load_kept, released_name
 from paperlib.models.emofan import EmoFAN
+from paperlib.twin import make_faces
 
 ROOT = Path(__file__).parent.parent
-TEXTS = ("README.md", "docs/methods.md", "docs/cite.md")
+TEXTS = ("README.md", "data/README.md", "docs/methods.md", "docs/cite.md")
 README = "\n\n".join((ROOT / name).read_text(encoding="utf-8") for name in TEXTS)
 FACES, CLASSES, BATCH = 60, 7, 8
 
@@ -60,7 +64,7 @@ def valence_arousal(rng) -> np.ndarray:
 
 
 def test_every_block_is_tested_here():
-    names = "kl_continuous LDLVA fuse multi_task_mse Predictor export shake_shake Bootstrapped".split()
+    names = "kl_continuous LDLVA fuse multi_task_mse released export shake_shake Bootstrapped open_picture".split()
     assert sorted(map(of, [*names, r"found\.table, found"])) == sorted(blocks())
 
 
@@ -109,12 +113,24 @@ def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, m
     for name in ("photo.jpg", "faces/0001.png"):
         Image.fromarray(astronaut).save(name)
     assert len(run(r"found\.table, found")["found"].table) == 1
-    found = run("Predictor")
+    found = run("released")
     eyes_and_mouth = np.array([[203, 101], [248, 103], [223, 145]])  # in its pixels, by eye
     points = found["found"].landmarks[0]
     marks = [points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), slice(48, 68))]
     np.testing.assert_allclose(marks, eyes_and_mouth, atol=8)
     assert found["found"].table["valence"].between(-1, 1).all() and Path("found.png").stat().st_size
+
+
+def test_a_table_of_pseudo_labels_for_rafdb_is_one_that_its_reader_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("paperlib.emofan_checkpoint.load_released", lambda path: load_kept())
+    made = with_category(make_faces(60, seed=0, size=48, channels=3))
+    made = replace(made, split=np.where(made.split == "test", "test", "train"))
+    write_rafdb(made, tmp_path / "rafdb")
+    Path("rafdb/valence_arousal.csv").unlink()
+    run("open_picture")
+    faces = load_rafdb(tmp_path / "rafdb", size=48, channels=1, cache=tmp_path / "cache")
+    assert np.abs(faces.affect).max() <= 1 and faces.affect.std(axis=0).min() > 0
 
 
 def test_the_share_that_the_kept_network_names_right_is_its_own():

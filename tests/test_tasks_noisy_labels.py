@@ -24,7 +24,7 @@ SETTINGS = {
 OURS = SETTINGS | {
     "method": "LDLVA",
     "k": 4,
-    "places": "raters",
+    "places": "random",
     "online": False,
     "options": {"setting": "paper", "factor_start": 0.5},
     "regressor": SCHEDULE,
@@ -105,16 +105,16 @@ def test_where_nobody_rated_the_user_gives_places(on, faces, name):
 
 
 def test_neighbours_are_of_the_training_rows_by_where_they_lie(on, faces):
-    track = on()
+    track, paper = on("rafdb"), OURS | {"places": "pseudo"}  # there the user gives the places
     place = faces.affect[task.problem(track).rows].astype(float)
-    near, s = task.neighbourhood(track, OURS, PAPER)
+    near, s = task.neighbourhood(track, paper, PAPER)
     squared = np.square(place[:, None] - place[None]).sum(axis=2)
     np.fill_diagonal(squared, np.inf)
     np.testing.assert_array_equal(near, np.argsort(squared)[:, :4])
     np.testing.assert_allclose(s, np.exp(-np.sort(squared)[:, :4] / 0.25))
-    released = task.neighbourhood(track, OURS, RELEASE)[1]
+    released = task.neighbourhood(track, paper, RELEASE)[1]
     np.testing.assert_allclose(released, np.exp(-np.abs(place[near] - place[:, None]).sum(axis=2) / 0.5))
-    random, _ = task.neighbourhood(track, OURS | {"places": "random"}, PAPER)
+    random, _ = task.neighbourhood(track, OURS, PAPER)
     assert (random == near).mean() < 0.2
     itself, one = task.neighbourhood(track, OURS | {"places": "itself"}, PAPER)
     assert itself[:, 0].tolist() == list(range(len(place))) and (one == 1).all()

@@ -30,12 +30,11 @@ class LDLVAOptions:
         step, because a first positive gradient would lead from the paper's start at 0 below it. "sigmoid": a free
         value, as the release has it.
     factor_start: lambda before training (the release's free value 0.5 is lambda 0.378).
-    factor_rate: of its own gradient descent, for the loss of its own picture. 0: lambda stays as it is (Table 4, ii).
-        The release's 10 on a mean over 32 is 0.3125 here. By Adam, the paper's, every factor would step equally far.
+    factor_rate: of its own gradient descent, for the classification loss of its own picture (eqs. 7 to 9: eq. 10 holds
+        lambda too, and does not move it). 0: lambda stays as it is (Table 4, ii). The release's 10 on a mean over 32 is
+        0.3125 here. By Adam, the paper's, every factor would step equally far.
     factor_after: visits of a picture before its factor moves. The paper starts from a pretrained network and waits for
         nothing; a network from scratch doubts every label at first.
-    factor_feels_pull: whether lambda descends the discriminative loss too, as eq. 10 has it, or the classification
-        loss alone, as eqs. 7 to 9 have it. Meant for "sigmoid": a projected lambda of exactly 1 feels no pull.
     gamma: weight of the discriminative loss; 0 leaves it out.
     repulsion: of the centres: "sqrt", squared distances over sqrt(V), ordered pairs (eq. 10); "linear", over V, each
         pair once (release).
@@ -50,7 +49,6 @@ class LDLVAOptions:
     factor_start: float = 0.0
     factor_rate: float = 0.3125
     factor_after: int = 0
-    factor_feels_pull: bool = False
     gamma: float = 0.1
     repulsion: str = "sqrt"
 
@@ -217,15 +215,12 @@ class LDLVA(ExpressionNet):
         factor = self.factor(row)
         target = (1 - factor).unsqueeze(1) * one_hot + factor.unsqueeze(1) * aggregated
         value = -(target * log_p).sum(dim=1).mean()
-        pulls = pull(v, self.centres[label], factor)
         if self.options.gamma:
-            value = value + self.options.gamma * pulls.mean()
+            value = value + self.options.gamma * pull(v, self.centres[label], factor).mean()
         self.remember(logits, label, row)
         with torch.no_grad():
             self.target[row], self.aggregated[row] = target, aggregated
             gradient = -(aggregated * log_p).sum(dim=1) + (one_hot * log_p).sum(dim=1)  # eq. 9
-            if self.options.factor_feels_pull:
-                gradient -= self.options.gamma * pulls / (1 - factor).clamp_min(1e-6)
             self._step_factor(row, gradient)
             if self.options.gamma:
                 self.centres.copy_(move_centres(self.centres, v, label, factor, scale=self.options.repulsion))

@@ -202,22 +202,19 @@ def neighbourhood(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Neighbours of the training rows and their local similarity, (n, k) each.
 
-    `places` says where a row lies: "pseudo" (`pseudo_affect`: the paper); "raters", its own label of valence and
-    arousal, a bound that uses what the experiment may not know; "random", anywhere; "itself": its one neighbour is it.
+    `places` says where a row lies: "pseudo" (`pseudo_affect`: the paper); "random", anywhere; "itself": its one
+    neighbour is it.
     """
-    parts, faces = problem(track), track.categories()
-    assert faces is not None
+    n = len(problem(track).rows)
     match settings["places"]:
         case "pseudo":
             affect = pseudo_affect(track, settings)
-        case "raters":
-            affect = faces.affect[parts.rows]
         case "random":
-            affect = np.random.default_rng(0).uniform(-1, 1, (len(parts.rows), 2)).astype(np.float32)
+            affect = np.random.default_rng(0).uniform(-1, 1, (n, 2)).astype(np.float32)
         case "itself":
-            return np.arange(len(parts.rows))[:, None], np.ones((len(parts.rows), 1))
+            return np.arange(n)[:, None], np.ones((n, 1))
         case other:
-            raise ValueError(f"places must be pseudo, raters, random or itself; got {other!r}")
+            raise ValueError(f"places must be pseudo, random or itself; got {other!r}")
     near = nearest_in_affect(affect, settings["k"])
     return near, local_similarity(affect, near, delta=options.delta, form=options.similarity)
 
