@@ -85,8 +85,9 @@ def check(faces: FaceSet, settings: Mapping[str, Any]) -> None:
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """Train a method and ask it about the test faces, and about the labels it was trained on.
 
-    Settings: `method`, see `_method`; `backbone`; `schedule`; for LDLVA `options`, in place of the paper's; for fused
-    labels `reading`, see `fusion.READINGS`; perhaps `every_face`, see `problem`.
+    Settings: `method`, see `_method`; `backbone`; `schedule`; for LDLVA `options`, in place of the paper's; for SCN
+    perhaps `rival`, with `relabel_after`; for fused labels `reading`, see `fusion.READINGS`; perhaps `every_face`, see
+    `problem`.
 
     Returns:
         probability (m, 7) of the test faces; "score: ..." (m,), its measures of not being sure; doubt (n,), the
@@ -138,9 +139,11 @@ def _method(parts: Problem, settings: Mapping[str, Any], seed: int) -> Expressio
         case "MC dropout":
             return DropoutNet(backbone, features, n=n, classes=CLASSES)
         case "SCN":
-            after = round(settings["schedule"]["epochs"] / 7)  # SCN's 10 of 70 epochs
-            label = torch.from_numpy(parts.label)
-            return SelfCureNet(backbone, features, labels=label, classes=CLASSES, relabel_after=after)
+            own = {"relabel_after": round(settings["schedule"]["epochs"] / 7)}  # SCN's 10 of 70 epochs
+            own |= settings.get("rival", {})
+            return SelfCureNet(
+                backbone, features, labels=torch.from_numpy(parts.label), classes=CLASSES, **own
+            )
         case "LDLVA":
             return _ldlva(backbone, features, rating(parts, seed), settings["options"])
         case "fused labels":
