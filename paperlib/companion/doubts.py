@@ -13,7 +13,7 @@ from scipy.special import log_softmax
 from scipy.stats import rankdata
 
 from paperlib.companion.measures import mean, spearman
-from paperlib.companion.replicates import Measure, sums, up_to_each
+from paperlib.companion.replicates import Measure, in_blocks, sums, up_to_each
 
 LEAST = 6e-8  # half precision's; a probability of nought would have an infinite loss
 
@@ -57,13 +57,15 @@ def _rank_correlations(*columns: NDArray, **draws: NDArray) -> NDArray:
     return np.nan_to_num(many(*columns, **draws))
 
 
+@in_blocks
 def _roc_areas(wrong: NDArray, doubt: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     """How often a wrong label is doubted more than a right one, of all pairs of them in a draw."""
-    _, (bad, good) = up_to_each(doubt, unit, counts, wrong > 0, wrong <= 0)
+    _, (bad, good) = up_to_each(doubt, unit, counts, 1.0 * (wrong > 0), 1.0 * (wrong <= 0))
     less = good - np.diff(good, axis=1, prepend=0) / 2
     return (np.diff(bad, axis=1, prepend=0) * less).sum(axis=1) / (bad[:, -1] * good[:, -1])
 
 
+@in_blocks
 def _areas(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     _, (items, errors) = up_to_each(doubt, unit, counts, np.ones(len(doubt)), wrong)
     at = np.rint(items).astype(int)
@@ -73,6 +75,7 @@ def _areas(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> ND
     return (bad + (errors - bad - rate * (items - size)) * spread).sum(axis=1) / items[:, -1]
 
 
+@in_blocks
 def _risks(doubt: NDArray, wrong: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     _, found = up_to_each(doubt, unit, counts, np.ones(len(doubt)), wrong)
     items, errors = (np.pad(v, ((0, 0), (1, 0))) for v in found)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib import metrics
-from paperlib.companion.replicates import Measure, ranks, sums
+from paperlib.companion.replicates import Measure, in_blocks, ranks, sums
 
 Function = Callable[..., NDArray | float]
 
@@ -86,6 +86,7 @@ def between(
 def spearman(x: str, y: str, name: str = "rank correlation") -> Measure:
     """Spearman's rank correlation of two columns; ties share their mean rank."""
 
+    @in_blocks
     def many(a: NDArray, b: NDArray, *, unit: NDArray, counts: NDArray) -> NDArray:
         times, (ra, rb) = counts[:, unit].astype(float), (ranks(v, unit, counts) for v in (a, b))
         n = times.sum(axis=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 ALL, PAPER, N, UNITS = ("all", 0), ("paper", 0), ("n", 0), ("units", 0)
 ABOUT = (N, UNITS)  # those that are no replicates
 SEEDS, PEOPLE, BOTH = "seeds", "people", "people and seeds"
-AT_ONCE = 300_000  # draws times rows that a measure of many draws gets in one call
+AT_ONCE = 300_000  # draws times rows that are held together
 
 Replicate = tuple[str, int]
 Many = Callable[..., NDArray]
@@ -36,7 +36,7 @@ class Measure:
     unit: such as "%"; "" for none.
     fisher: a correlation, whose interval over seeds is made of Fisher's z and stays within 1.
     many: the same of many draws at once, (R,), given the columns, `unit` (n,) from 0 to G - 1, and `counts` (R, G), how
-        often each draw takes each unit; `sums` and `ranked` make it. Without it `of` is asked once a draw and seed.
+        often each draw takes each unit; `sums` makes it. Without it `of` is asked once a draw and seed.
     pooled: `of` gets (n, seeds) and gives one number of all networks together, such as that of their mean.
     """
 
@@ -62,6 +62,18 @@ def sums(terms: Callable[..., NDArray], of_sums: Callable[[NDArray], Any]) -> di
     return {"of": lambda *columns: float(of_sums(terms(*columns).sum(axis=0))), "many": many}
 
 
+def in_blocks(many: Many) -> Many:
+    """`many`, asked for no more draws in one call than AT_ONCE allows: for measures that hold all their rows."""
+
+    @wraps(many)
+    def asked(*columns: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
+        step = max(AT_ONCE // len(unit), 1)
+        blocks = [counts[i : i + step].astype(np.int32) for i in range(0, len(counts), step)]
+        return np.concatenate([many(*columns, unit=unit, counts=block) for block in blocks])
+
+    return asked
+
+
 def up_to_each(
     x: NDArray, unit: NDArray, counts: NDArray, *weights: NDArray
 ) -> tuple[NDArray, list[NDArray]]:
@@ -71,12 +83,12 @@ def up_to_each(
     order = np.argsort(tie, kind="stable")
     last = np.flatnonzero(np.diff(tie[order], append=len(x)))
     times = counts[:, unit[order]]
-    return tie, [(times * w[order]).cumsum(axis=1)[:, last] for w in weights]
+    return tie, [(times * w[order]).cumsum(axis=1, dtype=w.dtype)[:, last] for w in weights]
 
 
 def ranks(x: NDArray, unit: NDArray, counts: NDArray) -> NDArray:
     """(R, n): the rank of each row among the rows of each draw; ties share their mean."""
-    tie, (rows,) = up_to_each(x, unit, counts, np.ones(len(x)))
+    tie, (rows,) = up_to_each(x, unit, counts, np.ones(len(x), np.int32))
     return (rows - np.diff(rows, axis=1, prepend=0) / 2 + 0.5)[:, tie]
 
 
@@ -136,7 +148,8 @@ class _Cell:
             drawn = zip(units, of_seeds, strict=True)
             return np.array([self._rows(u[unit], np.repeat(np.arange(s), c)) for u, c in drawn])
         if self.measure.many:
-            per_seed = np.stack([self._at_once(k, unit, units) for k in range(s)], axis=1)
+            seeds = ([c[:, k] for c in self.columns] for k in range(s))
+            per_seed = np.stack([self.measure.many(*c, unit=unit, counts=units) for c in seeds], axis=1)
         else:
             per_seed = np.full((len(units), s), np.nan)
             for r, (u, c) in enumerate(zip(units, of_seeds, strict=True)):
@@ -146,13 +159,6 @@ class _Cell:
     def _rows(self, times: NDArray, seed: Any) -> float:
         rows = np.repeat(np.arange(self.n), times)
         return self.of(rows, seed) if len(rows) else np.nan
-
-    def _at_once(self, seed: int, unit: NDArray, units: NDArray) -> NDArray:
-        assert self.measure.many
-        step = max(AT_ONCE // self.n, 1)
-        blocks = [units[i : i + step] for i in range(0, len(units), step)]
-        columns = [c[:, seed] for c in self.columns]
-        return np.concatenate([self.measure.many(*columns, unit=unit, counts=b) for b in blocks])
 
 
 def _by_item(group: pd.DataFrame, measure: Measure, seeds: NDArray) -> tuple[list[NDArray], NDArray]:
