@@ -18,7 +18,6 @@ from paperlib.data.records import (
     FaceSet,
     RecordingSet,
     SequenceSet,
-    concatenated,
     subset,
     tested_in_turn,
 )
@@ -44,11 +43,14 @@ PROFILES = ("smoke", "full", "paper")
 
 # faces, their size in pixels and colour channels; segments per subject
 TWIN_SIZE = {"smoke": (1_000, 48, 1, 4), "full": (6_000, 48, 1, 16), "paper": (60_000, 128, 3, 40)}
-# twin: further test faces, of 400 people whom nobody has seen, as many of each seed
+# twin: further test faces of each of `twin_kinds.OTHERS_SEEDS`, of 200 people whom nobody has seen
 TWIN_OTHERS = {"smoke": 100, "full": 2_500, "paper": 5_000}
-OTHERS_SEEDS = (6, 7)
-# twin: training faces of "faces", videos and their frames, faces of "morphs"
-TWIN_KINDS = {"smoke": (250, 30, 8, 350), "full": (3_000, 252, 12, 3_000), "paper": (15_000, 252, 60, 20_000)}
+# twin: training faces of "faces"; videos, those to test, frames of each; faces of "morphs"
+TWIN_KINDS = {
+    "smoke": (250, 30, 6, 8, 350),
+    "full": (3_000, 502, 300, 12, 3_000),
+    "paper": (15_000, 502, 300, 60, 20_000),
+}
 TWIN_CHATS = {"smoke": (4, 15.0), "full": (75, 50.0), "paper": (32, 164.0)}  # pairs of people, seconds each
 CLIP_STEP = {"smoke": 10, "full": 3, "paper": 1}  # of AFEW-VA's frames
 FRAME_STEP = 10  # every tenth frame of Aff-Wild: neighbours in time are all but the same picture
@@ -103,14 +105,18 @@ class Track:
     @_kept(2)
     def faces(self) -> FaceSet | None:
         """The track's pictures of faces; None where it has none."""
-        from paperlib import data, twin
+        from paperlib import data, twin, twin_kinds
 
         root, cache = Path(self.root), _cache()
         match self.name:
             case "twin":
                 n, size, channels, _ = TWIN_SIZE[self.profile]
-                own = twin.make_faces(n, seed=0, size=size, channels=channels)
-                return with_others(own, TWIN_OTHERS[self.profile], size=size, channels=channels)
+                picture = {"size": size, "channels": channels}
+                more = TWIN_OTHERS[self.profile]
+                return twin_kinds.with_others(
+                    twin.make_faces(n, seed=0, **picture),
+                    lambda seed: twin.make_faces(more, seed=seed, **picture),
+                )
             case "ferplus":
                 return data.load_ferplus(root, protocol="named", cache=cache)
             case "affectnet" | "rafdb" | "sfew" | "manifest":
@@ -265,11 +271,11 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
             return make_faces(n, seed=seed, size=size, channels=channels)
         case "twin", _:
             _, size, channels, _ = TWIN_SIZE[track.profile]
-            faces, videos, frames, morphs = TWIN_KINDS[track.profile]
+            faces, videos, tested, frames, morphs = TWIN_KINDS[track.profile]
             if kind == "videos":
-                return twin_kinds.videos(videos, frames=frames, size=size, channels=channels)
+                return twin_kinds.videos(videos, tested=tested, frames=frames, size=size, channels=channels)
             make, n = (twin_kinds.morphs, morphs) if kind == "morphs" else (twin_kinds.skewed_faces, faces)
-            return make(n, size=size, channels=channels)
+            return make(n, others=TWIN_OTHERS[track.profile], size=size, channels=channels)
         case "affwild", "videos":
             return data.load_affwild(Path(track.root), every=FRAME_STEP, **place)
         case "morphset", "morphs":
@@ -282,19 +288,6 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
         case _, "faces" | "portraits":
             return track.faces()
     return None
-
-
-def with_others(faces: FaceSet, n: int, *, size: int, channels: int) -> FaceSet:
-    """The twin's faces, and for each of OTHERS_SEEDS n more of 200 other people, all of them to test."""
-    from paperlib.twin import make_faces
-
-    for seed in OTHERS_SEEDS:
-        others = make_faces(n, seed=seed, size=size, channels=channels)
-        assert others.subject is not None
-        subject = np.char.add(f"{seed}-", others.subject)
-        others = replace(others, split=np.full(n, "test"), subject=subject)
-        faces = concatenated(faces, others)
-    return faces
 
 
 def with_landmarks(faces: FaceSet, *, cache: Path) -> FaceSet:

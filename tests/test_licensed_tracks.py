@@ -39,14 +39,14 @@ def first_run(track, method, tmp_path, **labels):
 
 
 def test_aff_wild_is_labelled_by_parameters_from_elsewhere_and_learnt(track, tmp_path):
-    made = videos(15, frames=21, size=48, channels=1)
+    made = videos(15, tested=3, frames=21, size=48, channels=1)
     write_affwild(made, tmp_path)
     faces = make_faces(600, seed=0, size=48)
     fit_label_parameters(
         faces.affect, faces.expression.astype(int), classes=EXPRESSIONS, source="a test", reading="all"
     ).save(tmp_path / task.PARAMETERS)
     affwild = track("affwild")
-    parts = task.problem(affwild, "videos", "as given")
+    parts = task.problem(affwild, "videos")
     assert {b.labels["data"] for b in read_plan("neo2023", affwild)} == {"Aff-Wild"}
     assert len(parts.label) == 15 * 3  # every tenth of 21 frames
     assert not set(parts.subject[parts.train]) & set(parts.subject[parts.test])
@@ -57,11 +57,11 @@ def test_aff_wild_is_labelled_by_parameters_from_elsewhere_and_learnt(track, tmp
 
 
 def test_morphset_has_seven_classes_and_a_table_4_of_its_own(track, tmp_path):
-    write_morphset(morphs(150, size=48, channels=1), tmp_path)
+    write_morphset(morphs(150, others=20, size=48, channels=1), tmp_path)
     morphset = track("morphset")
     assert {b.labels["data"] for b in read_plan("neo2023", morphset)} == {"MorphSet"}
     assert blocks("neo2023", morphset, variant="alpha", alpha="0.3")
-    parts = task.problem(morphset, "morphs", "as given")
+    parts = task.problem(morphset, "morphs")
     assert parts.classes == EXPRESSIONS[:7] and parts.rater is None and parts.votes is None
     out = first_run(morphset, "Fusion (Euclidean)", tmp_path)
     assert out["log_probability"].shape == (len(parts.test), 7)

@@ -47,12 +47,9 @@ def faces(rng):
 def planned(faces, monkeypatch):
     """The plan's runs on these faces: right of every test face but each fifth, sure of it by three to one."""
     monkeypatch.setattr(Track, "of_kind", lambda self, kind: faces if kind == "faces" else None)
-    monkeypatch.setattr(
-        dual_domain, "product", lambda asked: {"affect": faces.affect[faces.split == "train"]}
-    )
     dual_domain.problem.cache_clear()
     track = Track(profile="smoke")
-    parts = dual_domain.problem(track, "faces", "as given")
+    parts = dual_domain.problem(track, "faces")
 
     def arrays(run):
         def log_p(rows):
@@ -83,12 +80,12 @@ def test_every_row_says_what_the_face_is_what_was_named_and_who_it_is_of(planned
     track, runs = planned
     tables = samples.build(track, runs)
     test = tables[""]
-    keys = ["data", "noise", "method", "alpha", "places", "weights", "split", "variant", "seed"]
+    keys = ["data", "noise", "method", "alpha", "places", "weights", "variant", "seed"]
     assert (
         not test.duplicated([*keys, "item"]).any()
         and (test.groupby(keys, observed=True).size() == N // 4).all()
     )
-    assert len(test.drop_duplicates(keys)) == sum(len(rs) for _, rs in runs) - 1  # but for the regressor
+    assert len(test.drop_duplicates(keys)) == sum(len(rs) for _, rs in runs)
     assert_allclose((test["named"] == test["right"]).groupby(test["seed"]).mean(), 0.8)
     assert test["unit"].nunique() <= 20 and sorted(test["unit"].unique()) == sorted(set(test["unit"]))
     table3 = test.query("variant == ''")

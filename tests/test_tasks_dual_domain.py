@@ -17,7 +17,6 @@ N = 240
 PLACES = np.array([CIRCUMPLEX[e] for e in EXPRESSIONS], np.float32)
 SETTINGS = {
     "kind": "faces",
-    "split": "as given",
     "labels": "consensus",
     "noise": 0.0,
     "affect": "as labelled",
@@ -80,14 +79,6 @@ def test_one_rater_s_place_is_one_of_the_ratings_and_not_always_the_same_rater_s
     which = (faces.ratings == rater[:, None]).all(axis=2)
     assert which.any(axis=1).all()
     assert len(set(which.argmax(axis=1))) == 4
-
-
-def test_frames_are_dealt_as_often_to_each_part_as_whole_videos(on):
-    track = on()
-    video, frame = (task.problem(track, "faces", split) for split in ("as given", "by frame"))
-    assert [len(frame.train), len(frame.test)] == [len(video.train), len(video.test)]
-    assert set(frame.test) != set(video.test) and frame.fingerprint != video.fingerprint
-    assert not set(frame.train) & set(frame.test)
 
 
 def test_videos_are_labelled_by_the_parameters_of_the_faces(on, faces):
@@ -198,12 +189,11 @@ def test_smoothing_as_soft_leaves_the_label_as_much_as_fusion_and_the_rest_evenl
     np.testing.assert_allclose(soft[~own], (1 - soft[own].mean(dtype=float)) / 7, rtol=1e-5)
 
 
-def test_weights_by_sample_and_by_class_and_none():
+def test_weights_by_sample_and_none():
     given = np.array([0, 0, 0, 1])
     np.testing.assert_array_equal(task._weights(given, 2, "sample"), [[1, 1], [1, 1], [1, 1], [3, 3]])
-    np.testing.assert_array_equal(task._weights(given, 2, "class"), np.tile([1, 3], (4, 1)))
     np.testing.assert_array_equal(task._weights(given, 2, "none"), np.ones((4, 2)))
-    with pytest.raises(ValueError, match="weights must be sample, class or none"):
+    with pytest.raises(ValueError, match="weights must be sample or none"):
         task._weights(given, 2, "some")
 
 
@@ -221,24 +211,6 @@ def test_a_run_gives_distributions_places_and_maps_and_the_same_twice(on, tmp_pa
     assert out["attention"].shape[0] == len(task.explained(parts)) and (out["attention"] >= 0).all()
     for name in out:
         np.testing.assert_array_equal(out[name], again[name])
-
-
-def test_the_regressor_predicts_every_training_face_by_a_network_that_saw_others(on, monkeypatch, tmp_path):
-    track = on()
-    parts, seen = task.problem(track, "faces"), []
-    fitted = task.fit_averaged
-
-    def spy(model, loss, rows, *args, **kwargs):
-        seen.append(rows.arrays[0])
-        fitted(model, loss, rows, *args, **kwargs)
-
-    monkeypatch.setattr(task, "fit_averaged", spy)
-    out = task.train_regressor(track, SETTINGS, 0, tmp_path / "run.ckpt")["affect"]
-    assert out.shape == (len(parts.train), 2) and (np.abs(out) <= 1).all()
-    assert sum(map(len, seen)) == len(parts.train)
-    halves = [{bytes(x) for x in images} for images in seen]
-    assert not halves[0] & halves[1]
-    assert not list(tmp_path.iterdir())  # its own checkpoints are gone
 
 
 def test_grad_cam_of_a_linear_network_is_its_class_s_weighted_map(rng):

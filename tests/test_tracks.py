@@ -8,6 +8,7 @@ import pytest
 from paperlib import data, tracks
 from paperlib.tracks import Track
 from paperlib.twin import make_faces
+from paperlib.twin_kinds import OTHERS_SEEDS
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_the_twin_has_faces_and_recordings_and_is_made_once():
 def test_the_twins_further_test_faces_are_of_people_whom_nobody_has_seen():
     faces = Track(profile="smoke").faces()
     own = make_faces(1_000, seed=0, size=48, channels=1)
-    other = make_faces(100, seed=tracks.OTHERS_SEEDS[1], size=48, channels=1)
+    other = make_faces(100, seed=OTHERS_SEEDS[1], size=48, channels=1)
     np.testing.assert_array_equal(faces.images[:1_000], own.images)
     np.testing.assert_array_equal(faces.split[:1_000], own.split)
     np.testing.assert_array_equal(faces.images[1_100:], other.images)

@@ -11,25 +11,27 @@ from paperlib.twin_kinds import AFFECTNET, SCATTER, morphs, skewed_faces, videos
 FRAMES = 13  # four key moments: frames 0, 4, 8 and 12
 SMALL = {"size": 48, "channels": 1}
 KINDS = {
-    "faces": lambda n=24, **options: skewed_faces(n, **(SMALL | options)),
-    "morphs": lambda n=24, **options: morphs(n, **(SMALL | options)),
-    "videos": lambda n=6, frames=3, **options: videos(n, frames=frames, **(SMALL | options)),
+    "faces": lambda n=24, others=9, **options: skewed_faces(n, others=others, **(SMALL | options)),
+    "morphs": lambda n=24, others=9, **options: morphs(n, others=others, **(SMALL | options)),
+    "videos": lambda n=6, tested=1, frames=3, **options: videos(
+        n, tested=tested, frames=frames, **(SMALL | options)
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def skewed():
-    return skewed_faces(300, **SMALL)
+    return skewed_faces(300, others=200, **SMALL)
 
 
 @pytest.fixture(scope="module")
 def morphed():
-    return morphs(280, **SMALL)
+    return morphs(280, others=35, **SMALL)
 
 
 @pytest.fixture(scope="module")
 def filmed():
-    return videos(40, frames=FRAMES, **SMALL)
+    return videos(40, tested=8, frames=FRAMES, **SMALL)
 
 
 def splits_of(faces):
@@ -58,13 +60,21 @@ def test_morphs_lie_on_the_way_from_neutral_to_their_apex(morphed):
     assert SCATTER < 0.1 * np.linalg.norm(morphed.affect, axis=1).max()
 
 
+def test_the_test_has_as_many_faces_of_each_class_and_further_people(skewed):
+    tested = skewed.split == "test"
+    assert len(set(np.bincount(skewed.expression[tested], minlength=8))) == 1
+    other = np.char.find(skewed.subject, "-") > 0
+    assert 100 < other.sum() < tested.sum() and tested[other].all()
+
+
 def test_morphs_of_a_person_are_in_one_split(morphed):
     assert all(len(splits) == 1 for splits in splits_of(morphed))
-    shares = [(morphed.split == split).mean() for split in ("train", "validation", "test")]
+    assert set(morphed.split[280:]) == {"test"} and len(morphed) == 280 + 2 * 35
+    shares = [(morphed.split[:280] == split).mean() for split in ("train", "validation", "test")]
     assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.06)
 
 
-def test_a_video_is_in_one_split_and_one_in_five_is_for_test(filmed):
+def test_a_video_is_in_one_split_and_as_many_as_asked_are_for_test(filmed):
     assert all(len(splits) == 1 for splits in splits_of(filmed))
     of_video = filmed.split.reshape(40, FRAMES)[:, 0]
     found = {split: int((of_video == split).sum()) for split in ("test", "validation", "train")}
@@ -75,7 +85,8 @@ def test_a_video_is_in_one_split_and_one_in_five_is_for_test(filmed):
 @pytest.mark.parametrize("kind", KINDS)
 def test_fingerprints_tell_settings_apart_and_repeat(kind):
     make = KINDS[kind]
-    changes = [{}, {"n": 25}, {"size": 49}, {"channels": 3}] + [{"frames": 4}] * (kind == "videos")
+    more = [{"frames": 4}, {"tested": 2}] if kind == "videos" else [{"others": 10}]
+    changes = [{}, {"n": 25}, {"size": 49}, {"channels": 3}, *more]
     made = [make(**change) for change in changes]
     assert len({faces.fingerprint for faces in made}) == len(made)
     again = make()

@@ -19,7 +19,6 @@ from captum.attr import LayerGradCam
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from paperlib.asked import Asked, product
 from paperlib.augmentation import augment
 from paperlib.data.cache import data_root
 from paperlib.data.categories import with_category
@@ -72,8 +71,8 @@ class Problem:
 
 
 @lru_cache(maxsize=3)
-def problem(track: Track, kind: str, split: str = "as given") -> Problem:
-    """The track's "faces", "videos" or "morphs"; `split` "by frame" deals single frames instead of whole videos.
+def problem(track: Track, kind: str) -> Problem:
+    """The track's "faces", "videos" or "morphs".
 
     FER+'s raters are dealt into two halves. One half's votes give valence and arousal; the other's sole winner is the
     category, and its votes are what predictions of valence and arousal are judged by. So nobody's vote is on both
@@ -87,7 +86,7 @@ def problem(track: Track, kind: str, split: str = "as given") -> Problem:
     if faces is None:
         raise ValueError(f"track {track.name} has no {kind}")
     faces, judged, label, classes, parameters = _labelled(track, kind, faces)
-    train, validation, test = _split(faces, split)
+    train, validation, test = _split(faces)
     if track.name != "twin" and track.profile in MOST:
         rng = np.random.default_rng(0)
         train, validation = (
@@ -96,7 +95,7 @@ def problem(track: Track, kind: str, split: str = "as given") -> Problem:
         )
     usable = np.asarray(np.isfinite(faces.affect)).all(axis=1)
     without = int((~usable[np.concatenate([train, validation])]).sum())  # type: ignore[index]
-    settings = (faces.fingerprint, kind, split, repr(parameters), len(train))
+    settings = (faces.fingerprint, kind, repr(parameters), len(train))
     return Problem(
         images=faces.images,
         classes=classes,
@@ -195,15 +194,11 @@ def _shares(votes: NDArray) -> NDArray[np.float64]:
     return np.where(total > 0, votes / np.maximum(total, 1), 1 / votes.shape[1])
 
 
-def _split(faces: FaceSet, split: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _split(faces: FaceSet) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Rows to train, validate and test on; without a validation split, a tenth of the training faces."""
-    rng = np.random.default_rng(0)
-    of = faces.split
-    if split == "by frame":
-        of = rng.permutation(of)
-    train, validation, test = (np.flatnonzero(of == s) for s in ("train", "validation", "test"))
+    train, validation, test = (np.flatnonzero(faces.split == s) for s in ("train", "validation", "test"))
     if not len(validation):
-        held = rng.random(len(train)) < 0.1
+        held = np.random.default_rng(0).random(len(train)) < 0.1
         train, validation = train[~held], train[held]
     return train, validation, test
 
@@ -213,10 +208,10 @@ def training_labels(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Given and right labels of the training rows, (n,) each.
 
-    Settings: `kind`, `split`; `labels` "consensus", of which a share `noise` of exact count is replaced by another
+    Settings: `kind`; `labels` "consensus", of which a share `noise` of exact count is replaced by another
     class, drawn by the seed, or "natural": what a single source said first.
     """
-    parts = problem(track, settings["kind"], settings["split"])
+    parts = problem(track, settings["kind"])
     right = parts.label[parts.train]
     if settings["labels"] == "natural":
         if parts.natural is None:
@@ -230,11 +225,10 @@ def training_affect(track: Track, settings: Mapping[str, Any], seed: int) -> NDA
     """Valence and arousal that the training rows are given: (n, 2).
 
     Settings: `affect` "as labelled": the data set's own, untouched by wrong categories (the paper's experiment);
-    "one rater"; "regressor": predicted by a network that learnt from one rater of other faces; "goes with the label":
-    a face whose category is wrong has the valence and arousal of some face that is right to have it, as when one
-    annotator errs in both.
+    "one rater"; "goes with the label": a face whose category is wrong has the valence and arousal of some face that is
+    right to have it, as when one annotator errs in both.
     """
-    parts = problem(track, settings["kind"], settings["split"])
+    parts = problem(track, settings["kind"])
     own = parts.affect[parts.train]
     match settings["affect"]:
         case "as labelled":
@@ -242,8 +236,6 @@ def training_affect(track: Track, settings: Mapping[str, Any], seed: int) -> NDA
         case "one rater":
             assert parts.rater is not None
             return parts.rater[parts.train]
-        case "regressor":
-            return product(regressor(track, settings))["affect"]
         case "goes with the label":
             given, right = training_labels(track, settings, seed)
             rng = np.random.default_rng([seed, 1])
@@ -253,7 +245,7 @@ def training_affect(track: Track, settings: Mapping[str, Any], seed: int) -> NDA
                 affect[wrong] = own[rng.choice(np.flatnonzero(right == k), len(wrong))]
             return affect
     raise ValueError(
-        f"affect must be as labelled, one rater, regressor or goes with the label; got {settings['affect']!r}"
+        f"affect must be as labelled, one rater or goes with the label; got {settings['affect']!r}"
     )
 
 
@@ -262,7 +254,7 @@ def label_parameters(track: Track, settings: Mapping[str, Any], seed: int) -> La
 
     Nobody who trains on wrong labels has others to fit them on. Videos use those that made their categories.
     """
-    parts = problem(track, settings["kind"], settings["split"])
+    parts = problem(track, settings["kind"])
     if parts.parameters is not None:
         return parts.parameters
     return fit_label_parameters(
@@ -281,7 +273,7 @@ def targets(track: Track, settings: Mapping[str, Any], seed: int) -> NDArray[np.
     "Euclid" (eq. 3) or "GMM" (eq. 2) makes of valence and arousal, or with the "votes" that these came from. "smoothing
     as soft" leaves the given labels as much as "Euclid" does on average, and deals the rest evenly.
     """
-    parts = problem(track, settings["kind"], settings["split"])
+    parts = problem(track, settings["kind"])
     given = training_labels(track, settings, seed)[0]
     k, method = len(parts.classes), settings["method"]
     if method in ("Euclid", "GMM"):
@@ -307,15 +299,15 @@ def targets(track: Track, settings: Mapping[str, Any], seed: int) -> NDArray[np.
 def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path) -> dict[str, NDArray]:
     """Train on the targets, predict the validation and test rows.
 
-    Settings: those of `training_labels`, `training_affect`, `label_parameters` and `targets`; `weights` "sample",
-    "class" (two readings of W_k, see losses.weighted_cross_entropy) or "none"; `l2_weighted`; `backbone`,
+    Settings: those of `training_labels`, `training_affect`, `label_parameters` and `targets`; `weights` "sample" or
+    "none", see losses.weighted_cross_entropy; `l2_weighted`; `backbone`,
     `pretrained`, `schedule`, and `average_after`, the epochs before weights are averaged.
 
     Returns:
         log_probability (n_test, K) and validation (n_validation, K), logarithms; affect (n_test, 2); attention
         (EXPLAINED, h, w): Grad-CAM of the `explained` faces for their own category. All in half precision.
     """
-    parts = problem(track, settings["kind"], settings["split"])
+    parts = problem(track, settings["kind"])
     given = training_labels(track, settings, seed)[0]
     model = _network(parts, settings, seed, classes=len(parts.classes))
     arrays = (
@@ -356,58 +348,6 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
 def explained(parts: Problem) -> NDArray[np.int64]:
     """Rows of at most EXPLAINED test faces, evenly spread over them, since neighbours may be of one video."""
     return parts.test[:: max(len(parts.test) // EXPLAINED, 1)][:EXPLAINED]
-
-
-def train_regressor(
-    track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
-) -> dict[str, NDArray]:
-    """Valence and arousal of the training rows, each predicted by a network that learnt one rater's of the other half.
-
-    Returns:
-        affect (n, 2), cut to [-1, 1]. Halves are of persons where these are known.
-    """
-    parts = problem(track, settings["kind"], settings["split"])
-    assert parts.rater is not None
-    rows = parts.train
-    groups = (
-        np.unique(parts.subject[rows], return_inverse=True)[1]
-        if parts.subject is not None
-        else np.arange(len(rows))
-    )
-    second = np.random.default_rng(0).permutation(groups.max() + 1)[groups] % 2 == 1
-    out = np.empty((len(rows), 2), np.float32)
-
-    def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        return F.mse_loss(network(distorted(as_input(batch[0])))[1], batch[1])
-
-    for half in (second, ~second):
-        model = _network(parts, settings, seed, classes=1)
-        own = checkpoint.with_suffix(f".{int(half[0])}.ckpt")
-        fit_averaged(
-            model,
-            loss,
-            Rows(parts.images[rows[half]], parts.rater[rows[half]]),
-            Schedule(**settings["schedule"]),
-            average_after=settings["average_after"],
-            inputs=lambda batch: as_input(batch[0]),
-            seed=seed,
-            checkpoint=own,
-        )
-        own.unlink(missing_ok=True)
-        out[~half] = predict(model, parts.images[rows[~half]])[1].clip(-1, 1)
-    return {"affect": out}
-
-
-def regressor(track: Track, settings: Mapping[str, Any]) -> Asked:
-    """The run behind `training_affect`'s "regressor": one for all seeds and labels."""
-    names = ("kind", "split", "backbone", "pretrained", "schedule", "average_after")
-    return Asked(
-        task=f"{__name__}:{train_regressor.__name__}",
-        track=track,
-        data=problem(track, settings["kind"], settings["split"]).fingerprint,
-        settings={name: settings[name] for name in names},
-        seed=0,
-    )
 
 
 def build(parts: Problem, settings: Mapping[str, Any], *, seed: int) -> DualDomainNet:
@@ -466,11 +406,9 @@ def _weights(given: NDArray[np.int64], classes: int, reading: str) -> NDArray[np
     if reading == "none":
         return np.ones((len(given), classes), np.float32)
     weight = class_weights(given, classes=classes).astype(np.float32)
-    if reading == "class":
-        return np.tile(weight, (len(given), 1))
     if reading == "sample":
         return np.repeat(weight[given][:, None], classes, axis=1)
-    raise ValueError(f"weights must be sample, class or none; got {reading!r}")
+    raise ValueError(f"weights must be sample or none; got {reading!r}")
 
 
 def _network(parts: Problem, settings: Mapping[str, Any], seed: int, *, classes: int) -> DualDomainNet:

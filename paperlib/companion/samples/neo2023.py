@@ -28,8 +28,8 @@ from paperlib.tracks import Track
 
 TABLE3 = ("One-hot", "Fusion (Euclidean)", "Fusion (GMM)")
 # what a run is where the plan does not say otherwise; `variant` names what differs from the runs of table 3
-USUAL = {"variant": "", "noise": "0 %", "places": "as labelled", "weights": "weighted L2", "split": ""}
-KEYS = ("data", "noise", "method", "alpha", "places", "weights", "split", "variant")
+USUAL = {"variant": "", "noise": "0 %", "places": "as labelled", "weights": "weighted L2"}
+KEYS = ("data", "noise", "method", "alpha", "places", "weights", "variant")
 CALIBRATED = ("0 %", "30 %", "natural")
 GROUPS = 200  # of faces whose people are unknown, drawn as wholes: as good as single faces, and faster
 FLOOR_DRAWS = 20  # of labels from the predicted probabilities themselves
@@ -65,8 +65,7 @@ def _labels(labels: Mapping[str, str]) -> dict[str, str]:
     """A block's labels by every key: alpha is 1 of one-hot labels, and the paper's 0.5 of fused ones."""
     x = {**USUAL, **labels}
     alpha = "1.0" if x["method"] == "One-hot" else "0.5" if x["method"] in TABLE3 else ""
-    split = "by video" if x["data"] == "Aff-Wild" else ""
-    return {k: {"alpha": alpha, "split": split, **x, **{"split": x["split"] or split}}[k] for k in KEYS}
+    return {k: {"alpha": alpha, **x}[k] for k in KEYS}
 
 
 def _tuned(track: Track) -> str:
@@ -84,7 +83,7 @@ def _compared(x: Mapping[str, str]) -> bool:
 
 def _parts(track: Track, results: Sequence[Result]) -> Problem:
     settings = results[0].run.settings
-    return problem(track, settings["kind"], settings["split"])
+    return problem(track, settings["kind"])
 
 
 def _units(parts: Problem, data: str, rows: NDArray, groups: int = 0) -> NDArray:
