@@ -35,7 +35,8 @@ def drawn(rng, n):
 
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda m: m.name)
-def test_all_draws_at_once_are_each_draw_by_itself(measure, rng):
+def test_all_draws_at_once_are_each_draw_by_itself(measure, rng, monkeypatch):
+    monkeypatch.setattr(replicates, "AT_ONCE", 3 * 60)  # three draws in a block, and two in the last
     columns = [drawn(rng, 60)[name] for name in measure.columns]
     unit = np.arange(60) % 10
     counts = rng.multinomial(10, np.full(10, 0.1), size=8)

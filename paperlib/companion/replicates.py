@@ -83,7 +83,8 @@ def up_to_each(
     order = np.argsort(tie, kind="stable")
     last = np.flatnonzero(np.diff(tie[order], append=len(x)))
     times = counts[:, unit[order]]
-    return tie, [(times * w[order]).cumsum(axis=1, dtype=w.dtype)[:, last] for w in weights]
+    taken = [times * w[order] for w in weights]
+    return tie, [t.cumsum(axis=1, dtype=t.dtype)[:, last] for t in taken]
 
 
 def ranks(x: NDArray, unit: NDArray, counts: NDArray) -> NDArray:

@@ -208,8 +208,8 @@ def training_labels(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Given and right labels of the training rows, (n,) each.
 
-    Settings: `kind`; `labels` "consensus", of which a share `noise` of exact count is replaced by another
-    class, drawn by the seed, or "natural": what a single source said first.
+    Settings: `kind`; `labels` "consensus", of which a share `noise` of exact count is replaced by another class, drawn
+    by the seed, or "natural": what a single source said first.
     """
     parts = problem(track, settings["kind"])
     right = parts.label[parts.train]
@@ -300,8 +300,8 @@ def train(track: Track, settings: Mapping[str, Any], seed: int, checkpoint: Path
     """Train on the targets, predict the validation and test rows.
 
     Settings: those of `training_labels`, `training_affect`, `label_parameters` and `targets`; `weights` "sample" or
-    "none", see losses.weighted_cross_entropy; `l2_weighted`; `backbone`,
-    `pretrained`, `schedule`, and `average_after`, the epochs before weights are averaged.
+    "none", see losses.weighted_cross_entropy; `l2_weighted`; `backbone`, `pretrained`, `schedule`, and `average_after`,
+    the epochs before weights are averaged.
 
     Returns:
         log_probability (n_test, K) and validation (n_validation, K), logarithms; affect (n_test, 2); attention
