@@ -267,8 +267,13 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
             from paperlib.twin import make_faces
 
             n, size = TWIN_PORTRAITS[track.profile]
-            n, seed = (n, 4) if kind == "portraits" else (n // 10, 5)
-            return make_faces(n, seed=seed, size=size, channels=channels)
+            picture = {"size": size, "channels": channels}
+            if kind == "clips":
+                return make_faces(n // 10, seed=5, **picture)
+            more = TWIN_OTHERS[track.profile]
+            return twin_kinds.with_others(
+                make_faces(n, seed=4, **picture), lambda seed: make_faces(more, seed=seed, **picture)
+            )
         case "twin", _:
             _, size, channels, _ = TWIN_SIZE[track.profile]
             faces, videos, tested, frames, morphs = TWIN_KINDS[track.profile]

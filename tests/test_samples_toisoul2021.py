@@ -141,6 +141,8 @@ def test_samples_hold_what_was_predicted_and_what_is_known_of_each_face(rng):
     assert_allclose(taught["off the votes"], given["off the votes"], atol=1e-9)
     assert_array_equal(taught["wrong"], truth.mislabelled[parts.train])
     assert not len(tables["clips"])
+    later = samples.build(SMOKE, planned[1:])  # further seeds have no alignment network of their own
+    assert later[""].equals(tables[""]) and later["faces"]["error of FAN"].isna().all()
 
 
 def test_affectnet_has_neither_raters_nor_truth(made, tmp_path):

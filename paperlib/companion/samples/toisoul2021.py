@@ -34,7 +34,7 @@ def build(track: Track, planned: Planned) -> dict[str, pd.DataFrame]:
     parts = problem(track)
     affect = [(of, rs) for of, rs in planned if "trained" in of and of["trained"] != "small set"]
     folded = [(of["network"], rs) for of, rs in planned if of.get("trained") == "small set"]
-    aligned = next(rs[0] for of, rs in planned if of["network"] == "alignment")
+    aligned = next((rs[0] for of, rs in planned if of["network"] == "alignment"), None)
     teachers = [(of["trained"], rs) for of, rs in affect if rs[0].run.settings.get("teaches")]
     few = clips(track)
     return {
@@ -75,7 +75,7 @@ def _predictions(parts: Problem, of: Mapping[str, str], results: Sequence[Result
             yield pd.DataFrame({**face, "dimension": dimension, **said})
 
 
-def _faces(parts: Problem, aligned: Result, *, votes_alone: bool) -> pd.DataFrame:
+def _faces(parts: Problem, aligned: Result | None, *, votes_alone: bool) -> pd.DataFrame:
     """A row a test face and dimension: raters and truth; rows without dimension have votes and landmarks' errors."""
     faces, test, label = parts.faces, parts.test, parts.label[parts.test]
     known, votes, unrated = label >= 0, _votes(parts, test), np.full((len(test), 1, 2), np.nan)
@@ -93,7 +93,7 @@ def _faces(parts: Problem, aligned: Result, *, votes_alone: bool) -> pd.DataFram
     if votes is not None:
         named |= {"two agree": two_agree(votes), "one of most": one_of_most(votes)}
         named |= {f"votes {name}": votes[:, k].astype(np.float32) for k, name in enumerate(EXPRESSIONS)}
-    if "nme" in aligned.arrays and aligned.run.data == parts.fingerprint:
+    if aligned is not None and "nme" in aligned.arrays and aligned.run.data == parts.fingerprint:
         named |= {f"error of {what}": aligned["nme"][:, k] for k, what in enumerate(("original", "FAN"))}
     tables = [pd.DataFrame(named)]
     for d, dimension in enumerate(AFFECT):
