@@ -164,4 +164,5 @@ def test_decimals_are_those_that_the_spread_allows(sd, most, digits):
 def test_a_bound_beside_zero_never_reads_as_zero():
     assert T.interval({"estimate": 0.74, "low": 0.0333, "high": 1.4545}, 1) == ("+0.7", "[0.03, 1.5]")
     assert T.interval({"estimate": 0.74, "low": -0.0333, "high": 1.4545}, 1) == ("+0.7", "[0.0, 1.5]")
+    assert T.interval({"estimate": -0.003, "low": -0.006, "high": -0.001}, 2) == ("−0.003", "[−0.01, −0.001]")
     assert (T.number(-1.26, 1), T.number(-0.004, 2, "+")) == ("−1.3", "0.00")

@@ -214,17 +214,17 @@ def digits_of(lines: pd.DataFrame, most: int) -> int:
 
 
 def interval(x: Mapping[str, Any], digits: int, sign: str = "+") -> tuple[str, str]:
-    """ "+1.2" and "[0.4, 2.0]"; where zero lies outside, a bound that would read as zero gets up to two digits more."""
-    estimate = number(x["estimate"], digits, sign) if x["estimate"] == x["estimate"] else "–"
-    if x["low"] != x["low"]:
-        return estimate, ""
+    """ "+1.2" and "[0.4, 2.0]"; where zero lies outside, what would read as zero gets up to two digits more."""
     outside = x["low"] * x["high"] > 0
 
-    def bound(b: float) -> str:
-        enough = (d for d in range(digits, digits + 3) if not outside or float(f"{b:.{d}f}"))
-        return number(b, next(enough, digits))
+    def readable(value: float, sign: str = "") -> str:
+        enough = (d for d in range(digits, digits + 3) if not outside or float(f"{value:.{d}f}"))
+        return number(value, next(enough, digits), sign)
 
-    return estimate, f"[{bound(x['low'])}, {bound(x['high'])}]"
+    estimate = readable(x["estimate"], sign) if x["estimate"] == x["estimate"] else "–"
+    if x["low"] != x["low"]:
+        return estimate, ""
+    return estimate, f"[{readable(x['low'])}, {readable(x['high'])}]"
 
 
 def span(x: pd.Series) -> str:
