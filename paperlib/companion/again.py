@@ -1,6 +1,6 @@
 """Train a part of the stored runs again on this machine, and set what comes out beside what is stored.
 
-data/plans/again.yaml says which runs: of each paper those of its first statement, one seed.
+data/plans/again.yaml says which runs: of each paper those of its first statement or a part of them, one seed.
 """
 
 from __future__ import annotations
