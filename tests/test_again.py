@@ -46,6 +46,12 @@ def test_only_test_rows_are_compared_where_samples_have_others():
     assert beside(made, stored, ["method"], "rmse").verdict.tolist() == [SAME]
 
 
+def test_a_column_without_values_is_the_same_in_any_width():
+    stored = rows().assign(named=np.float64(np.nan))
+    made = rows({0: 0.0}).assign(named=np.float32(np.nan))
+    assert beside(made, stored, ["method"], "rmse").verdict.tolist() == [SAME]
+
+
 def test_rows_without_the_measures_columns_do_not_count_and_cells_of_them_are_no_line():
     gap = rows().assign(prediction=lambda x: x["prediction"].where(x["item"] > 0))
     stored = pd.concat([gap, rows(method="b").assign(prediction=np.nan)])
