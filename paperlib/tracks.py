@@ -105,18 +105,13 @@ class Track:
     @_kept(2)
     def faces(self) -> FaceSet | None:
         """The track's pictures of faces; None where it has none."""
-        from paperlib import data, twin, twin_kinds
+        from paperlib import data
 
         root, cache = Path(self.root), _cache()
         match self.name:
             case "twin":
                 n, size, channels, _ = TWIN_SIZE[self.profile]
-                picture = {"size": size, "channels": channels}
-                more = TWIN_OTHERS[self.profile]
-                return twin_kinds.with_others(
-                    twin.make_faces(n, seed=0, **picture),
-                    lambda seed: twin.make_faces(more, seed=seed, **picture),
-                )
+                return _twin_faces(n, seed=0, profile=self.profile, size=size, channels=channels)
             case "ferplus":
                 return data.load_ferplus(root, protocol="named", cache=cache)
             case "affectnet" | "rafdb" | "sfew" | "manifest":
@@ -258,22 +253,16 @@ def as_kind(faces: FaceSet, name: str, kind: str) -> FaceSet:
 
 
 def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
-    from paperlib import data, twin_kinds
+    from paperlib import data, twin, twin_kinds
 
     size, channels = PICTURE_SIZE[track.profile]
     place: dict[str, Any] = {"size": size, "channels": channels, "cache": _cache()}
     match track.name, kind:
         case "twin", "portraits" | "clips":
-            from paperlib.twin import make_faces
-
             n, size = TWIN_PORTRAITS[track.profile]
-            picture = {"size": size, "channels": channels}
-            if kind == "clips":
-                return make_faces(n // 10, seed=5, **picture)
-            more = TWIN_OTHERS[track.profile]
-            return twin_kinds.with_others(
-                make_faces(n, seed=4, **picture), lambda seed: make_faces(more, seed=seed, **picture)
-            )
+            if kind == "portraits":
+                return _twin_faces(n, seed=4, profile=track.profile, size=size, channels=channels)
+            return twin.make_faces(n // 10, seed=5, size=size, channels=channels)
         case "twin", _:
             _, size, channels, _ = TWIN_SIZE[track.profile]
             faces, videos, tested, frames, morphs = TWIN_KINDS[track.profile]
@@ -293,6 +282,17 @@ def _loaded_of_kind(track: Track, kind: str) -> FaceSet | None:
         case _, "faces" | "portraits":
             return track.faces()
     return None
+
+
+def _twin_faces(n: int, *, seed: int, profile: str, **picture: int) -> FaceSet:
+    """n generated faces, split by person, and those of further people to test; picture: size and channels."""
+    from paperlib import twin, twin_kinds
+
+    others = TWIN_OTHERS[profile]
+    return twin_kinds.with_others(
+        twin.make_faces(n, seed=seed, **picture),
+        lambda another: twin.make_faces(others, seed=another, **picture),
+    )
 
 
 def with_landmarks(faces: FaceSet, *, cache: Path) -> FaceSet:

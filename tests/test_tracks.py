@@ -30,18 +30,24 @@ def test_the_twin_has_faces_and_recordings_and_is_made_once():
     assert track.faces() is Track(profile="smoke").faces()
 
 
-def test_the_twins_further_test_faces_are_of_people_whom_nobody_has_seen():
-    faces = Track(profile="smoke").faces()
-    own = make_faces(1_000, seed=0, size=48, channels=1)
-    other = make_faces(100, seed=OTHERS_SEEDS[1], size=48, channels=1)
-    np.testing.assert_array_equal(faces.images[:1_000], own.images)
-    np.testing.assert_array_equal(faces.split[:1_000], own.split)
-    np.testing.assert_array_equal(faces.images[1_100:], other.images)
-    np.testing.assert_array_equal(faces.truth.variance[1_100:], other.truth.variance)
-    assert set(faces.split[1_000:]) == {"test"}
-    people = [set(faces.subject[rows]) for rows in (slice(1_000), slice(1_000, 1_100), slice(1_100, None))]
+@pytest.mark.parametrize(
+    ("load", "n", "seed", "size"),
+    [(Track.faces, 1_000, 0, 48), (lambda track: track.of_kind("portraits"), 600, 4, 64)],
+    ids=["faces", "portraits"],
+)
+def test_the_twins_further_test_faces_are_of_people_whom_nobody_has_seen(load, n, seed, size):
+    faces = load(Track(profile="smoke"))
+    own = make_faces(n, seed=seed, size=size, channels=1)
+    other = make_faces(100, seed=OTHERS_SEEDS[1], size=size, channels=1)
+    np.testing.assert_array_equal(faces.images[:n], own.images)
+    np.testing.assert_array_equal(faces.split[:n], own.split)
+    np.testing.assert_array_equal(faces.images[n + 100 :], other.images)
+    np.testing.assert_array_equal(faces.truth.variance[n + 100 :], other.truth.variance)
+    assert set(faces.split[n:]) == {"test"}
+    people = [set(faces.subject[rows]) for rows in (slice(n), slice(n, n + 100), slice(n + 100, None))]
     assert len(set.union(*people)) == sum(map(len, people))
-    assert {len(column) for column in (faces.ratings, faces.votes, faces.landmarks, faces.affect)} == {1_200}
+    columns = (faces.ratings, faces.votes, faces.landmarks, faces.affect)
+    assert {len(column) for column in columns} == {n + 200}
 
 
 def test_the_twins_category_is_what_most_raters_chose_and_the_annotators_its_original():

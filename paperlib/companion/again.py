@@ -122,6 +122,8 @@ def reach(numbers: np.ndarray) -> float:
 def _same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     """Whether two tables say the same in the columns that both have, to the bit."""
     both = [c for c in a if c in b]
-    kinds = {c: float if a[c].dtype.kind in "fi" else object for c in both}  # a column without values has any width
+    kinds = {
+        c: float if a[c].dtype.kind in "fi" else object for c in both
+    }  # a column without values has any width
     a, b = (x[both].astype(kinds).reset_index(drop=True) for x in (a, b))
     return a.equals(b)
