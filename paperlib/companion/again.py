@@ -122,8 +122,7 @@ def reach(numbers: np.ndarray) -> float:
 def _same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     """Whether two tables say the same in the columns that both have, to the bit."""
     both = [c for c in a if c in b]
-    kinds = {
-        c: float if a[c].dtype.kind in "fi" else object for c in both
-    }  # a column without values has any width
+    # numbers of any width: a column without values has no width of its own
+    kinds = {c: float if a[c].dtype.kind in "fi" else object for c in both}
     a, b = (x[both].astype(kinds).reset_index(drop=True) for x in (a, b))
     return a.equals(b)
