@@ -58,7 +58,10 @@ def test_holms_test_of_all_lines_decides_where_it_is_asked():
 def test_every_needs_each_gain_and_one_loss_is_enough_against_it():
     assert every(scores({"a": 9, "b": 8}), "c")[["estimate", "verdict"]].values.tolist() == [[2.0, "held"]]
     assert every(scores({"a": 9, "b": -9}), "c")["verdict"].item() == "did not hold"
-    assert every(scores({"a": 9, "b": 0}), "c")["verdict"].item() == "cannot tell"
+    assert every(scores({"a": 9, "b": 0}), "c")["verdict"].item() == "held in part"
+    many = scores({"a": 1.7} | {f"m{i}": 0.0 for i in range(12)}, spread=0.7)
+    assert lines(many)["low"].iloc[0] > 0, "alone, but not by Holm's test of all"
+    assert every(many, "c")["verdict"].item() == "cannot tell"
 
     assert every(scores({"a": 9, "b": -9}, seeds=1), "c")["verdict"].item() == "cannot tell"
     (line,) = every(scores({"a": 9, "b": 0.01, "c": -8}), "c", "PCC").to_dict("records")

@@ -82,14 +82,17 @@ def ask(scores: Scores, **shown: Any) -> pd.DataFrame:
 def every(scores: Scores, name: str, of: str = "") -> pd.DataFrame:
     """One line on "all of these are gains": held if each interval is above zero, not if one is below by Holm's test.
 
+    In part, if some are above by that test, and no interval is below zero.
     of: which cells, in words.
     """
     found = lines(scores)
     if not len(found):
         return found
     above, behind = int((found["low"] > 0).sum()), int((found["high"] < 0).sum())
-    below = multipletests(found.apply(p_value, axis=1).fillna(1), method="holm")[0] & (found["estimate"] < 0)
-    verdict = FAILED if below.any() else HELD if above == len(found) else OPEN
+    told = multipletests(found.apply(p_value, axis=1).fillna(1), method="holm")[0]
+    below = told & (found["estimate"] < 0)
+    partly = (told & (found["estimate"] > 0)).any() and not behind
+    verdict = FAILED if below.any() else HELD if above == len(found) else IN_PART if partly else OPEN
     printed = found["paper"].dropna()
     paper = f" (printed {int((printed > 0).sum())} of {len(printed)})" if len(printed) else ""
     line = {
@@ -169,8 +172,8 @@ def combined(verdicts: set[str], *, partly: bool = False) -> str:
     """
     if not verdicts:
         return LEFT
-    if HELD in verdicts:
-        return MIXED if FAILED in verdicts else IN_PART if partly or len(verdicts) > 1 else HELD
+    if verdicts & {HELD, IN_PART}:
+        return MIXED if FAILED in verdicts else HELD if verdicts == {HELD} and not partly else IN_PART
     return FAILED if FAILED in verdicts else OPEN
 
 
