@@ -22,6 +22,7 @@ from paperlib.companion.own import check
 from paperlib.companion.reproduce import PAPERS
 from paperlib.data import load_rafdb, with_category
 from paperlib.emofan_checkpoint import KEPT, load_kept, released_name
+from paperlib.models.blstm import BLSTM
 from paperlib.models.emofan import EmoFAN
 from paperlib.twin import make_faces
 
@@ -94,10 +95,10 @@ def test_fused_labels(valence_arousal, rng):
 
 
 def test_gold_standard_and_loss_of_recordings(rng):
-    given = {"network": nn.Linear(10, 2), "features": torch.rand(3, 100, 10), "target": torch.rand(3, 100, 2)}
-    lengths = torch.tensor([100, 90, 50])
+    given = {"network": BLSTM(10, targets=2, cells=4), "features": torch.rand(1, 100, 10)}
+    lengths = torch.tensor([100])
     found = run("multi_task_mse", **given, ratings=rng.normal(size=(100, 6)), lengths=lengths)
-    assert found["state"].shape == found["sigma"].shape == (100,) and found["loss"].requires_grad
+    assert found["target"].shape == (1, 100, 2) and found["loss"].requires_grad
 
 
 def test_photographs_are_read_by_the_kept_network_and_a_released_one(tmp_path, monkeypatch):
