@@ -109,6 +109,8 @@ def test_power_over_people_is_the_normal_law_s():
         ({"held"}, False, "held"), ({"held"}, True, "held in part"), ({"held", "cannot tell"}, False, "held in part"),
         ({"held", "did not hold"}, False, "mixed"), ({"did not hold", "cannot tell"}, False, "did not hold"),
         ({"cannot tell"}, False, "cannot tell"), (set(), False, "not attempted"),
+        ({"held in part"}, False, "held in part"), ({"held in part", "cannot tell"}, False, "held in part"),
+        ({"held in part", "did not hold"}, False, "mixed"),
     ],
 )  # fmt: skip
 def test_lines_of_one_statement_together(verdicts, partly, word):
