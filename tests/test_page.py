@@ -96,7 +96,10 @@ def test_in_short_says_one_word_and_the_evidence(page):
 def test_evidence_names_a_difference_and_counts_by_sign(page):
     gaps = compare(accuracy(page), "method", "ours", ["base", "third"])
     said = P.evidence(claim(gaps, "c"))
-    assert re.fullmatch(r"accuracy, points, ours less base: \+.*; ours less third: \+.*", said)
+    part = r"\+[\d.]+ \[[\d., ]+\]"
+    assert re.fullmatch(
+        rf"accuracy, points, ours less base: {part}, printed \+5\.25; ours less third: {part}", said
+    )
     assert P.evidence(every(gaps, "c")).startswith("cells ahead: by sign 2 of 2 (printed 1 of 1); 2 of 2")
 
 

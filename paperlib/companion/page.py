@@ -80,7 +80,7 @@ class Page:
                 word, text = self._word(found), evidence(self._named_here(found))
                 word = UNJUDGED if word == LEFT else word
             rows[said] = [Cell(word, word=word), Cell(text)]
-        return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval]"], rows, corner)
+        return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval], printed"], rows, corner)
 
     def show(
         self, name: str, *tables: pd.DataFrame | Scores, title: str = "", down: str = "", across: str = ""
@@ -301,12 +301,8 @@ class _Layout:
         across = [k for k in self.across if k not in fixed] or self.across[:1]
         cells: dict[At, Cell] = {}
         for at, x in placed(table, down, across).items():
-            paper = ""
-            if x["paper"] == x["paper"]:
-                places = min(len(f"{x['paper']:.10g}".partition(".")[2]), x["digits"] + 1)
-                paper = f"printed {number(x['paper'], places, '+')}"
             word = UNJUDGED if x["verdict"] == LEFT else x["verdict"]
-            cells[at] = Cell(*interval(x, x["digits"]), paper, word=word, why=x["why"])
+            cells[at] = Cell(*interval(x, x["digits"]), small_print(x, x["digits"]), word=word, why=x["why"])
         said = {k: v for k, v in fixed.items() if k not in (*down, *across) and v and v != MEAN}
         of = "; ".join(v if " less " in v else f"{k} {self.page.here.get(v, v)}" for k, v in said.items())
         title = self.layout["title"].partition(":")[0] + ", tested" + (f" ({of})" if of else "")
@@ -347,7 +343,7 @@ def evidence(found: pd.DataFrame) -> str:
     for x in found.to_dict("records"):
         name = " ".join(str(x[k]) for k in keys if x[k] == x[k] and x[k])
         many = bool(x.get("counted")) and x["counted"] == x["counted"]
-        text = counted(x) if many else " ".join(filter(None, interval(x, _places(x))))
+        text = counted(x) if many else ", ".join(filter(None, [estimated(x), small_print(x, _places(x))]))
         name = name if many or said else ", ".join(filter(None, [_common(found), name]))
         said.append((f"{name}: " if name else "") + text + (f" ({x['why']})" if x["why"] != of_all else ""))
     return "; ".join(said) + (f" ({of_all})" if of_all else "")
@@ -371,6 +367,19 @@ def _common(found: pd.DataFrame) -> str:
 def counted(x: Mapping[str, Any]) -> str:
     """ "cells ahead: by sign 5 of 6 (printed 6 of 6); 4 of 6 with an interval above zero"."""
     return f"{x['measure']}: {x['counted']}"
+
+
+def estimated(x: Mapping[str, Any]) -> str:
+    """ "+1.2 [0.4, 2.0]"."""
+    return " ".join(filter(None, interval(x, _places(x))))
+
+
+def small_print(x: Mapping[str, Any], digits: int) -> str:
+    """ "printed +0.05", what the paper has for a line of ours, with a digit more than ours at most; else nothing."""
+    if x["paper"] != x["paper"]:
+        return ""
+    places = min(len(f"{x['paper']:.10g}".partition(".")[2]), digits + 1)
+    return f"printed {number(x['paper'], places, '+')}"
 
 
 def beneath(p: Mapping[str, str]) -> str:
