@@ -179,6 +179,13 @@ def test_over_seeds_a_number_is_the_mean_of_its_seeds_after_every_step(samples):
     assert_allclose(squared.frame[ALL], squared.seeds.mean(axis=1))
 
 
+def test_each_of_ours_is_compared_with_each_of_theirs(samples):
+    pair = ["ours", "theirs"]
+    gaps = compare(score(samples, MEAN, "method"), "method", pair, pair).numbers.to_numpy()
+    assert_allclose(gaps, [0, gaps[1], -gaps[1], 0], atol=1e-12)
+    assert gaps[1]
+
+
 def test_a_side_that_was_not_trained_leaves_no_line_if_that_is_asked_for(samples):
     scores = score(samples, MEAN, "method")
     both = compare(scores, "method", "ours", ["theirs", "fourth"], if_there=True)

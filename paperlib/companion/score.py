@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -178,9 +179,14 @@ def beside(scores: Scores, printed: pd.Series) -> Scores:
 
 
 def compare(
-    scores: Scores, level: str, ours: str, theirs: str | Iterable[str], *, if_there: bool = False
+    scores: Scores,
+    level: str,
+    ours: str | Iterable[str],
+    theirs: str | Iterable[str],
+    *,
+    if_there: bool = False,
 ) -> Scores:
-    """`ours` less each of `theirs` on one level, replicate by replicate, turned so that positive is better.
+    """Each of `ours` less each of `theirs` on one level, replicate by replicate, turned so that positive is better.
 
     The level keeps `ours`; a new level "less <level>" says what was taken away. A cell that one side lacks drops out.
     if_there: so does a whole side that was not trained on this track, and no line is left.
@@ -189,10 +195,10 @@ def compare(
         ValueError: the level or one of its values is not there; over people and seeds both sides have other seeds.
     """
     parts = []
-    for other in [theirs] if isinstance(theirs, str) else theirs:
+    for one, other in product(*([x] if isinstance(x, str) else x for x in (ours, theirs))):
         sides = [
             scores[scores.index.get_level_values(level) == name] if if_there else scores.only({level: name})
-            for name in (ours, other)
+            for name in (one, other)
         ]
         a, b = (side.frame.droplevel(level) for side in sides)
         both = a.index.intersection(b.index, sort=False)
@@ -200,9 +206,9 @@ def compare(
         known = a[ALL].notna() & b[ALL].notna()
         a, b = a[known], b[known]
         if scores.over == BOTH and len(a) and (a["seed"].notna() != b["seed"].notna()).any(axis=None):
-            raise ValueError(f"{ours} and {other} have other seeds: score common(samples, {level!r})")
+            raise ValueError(f"{one} and {other} have other seeds: score common(samples, {level!r})")
         gap = _difference(a, b, scores)
-        parts.append(pd.concat({(ours, other): gap}, names=[level, f"less {level}"]))
+        parts.append(pd.concat({(one, other): gap}, names=[level, f"less {level}"]))
     return scores.like(pd.concat(parts), measures={k: _turned(m) for k, m in scores.measures.items()})
 
 
