@@ -21,7 +21,7 @@ from paperlib.tasks.same_faces import problem
 from paperlib.tracks import Track
 from paperlib.twin.prototypes import CIRCUMPLEX
 
-MEASURES = [doubts.FOLLOWS, doubts.FINDS, doubts.AREA, doubts.RISK_80]
+MEASURES = [doubts.FOLLOWS, doubts.FINDS, doubts.ERRORS, doubts.AREA, doubts.RISK_80]
 MEASURES += [doubts.ACCURACY, doubts.TIMID, doubts.NLL, doubts.TO_VOTES]
 
 

@@ -103,6 +103,20 @@ def test_evidence_names_a_difference_and_counts_by_sign(page):
     assert P.evidence(every(gaps, "c")).startswith("cells ahead: by sign 2 of 2 (printed 1 of 1); 2 of 2")
 
 
+def test_evidence_says_of_each_measure_which_way_is_better_and_of_many_lines_how_far_they_go():
+    of = pd.DataFrame(
+        {"item": range(40), "unit": range(40), "seed": 0, "method": ["a", "b"] * 20, "x": 1.0, "y": 2.0}
+    )
+    of["x"] += np.random.default_rng(0).normal(size=40) + 5 * (of["method"] == "a")
+    both = [mean("error", "x", better=-1), mean("score", "y", unit="%")]
+    found = claim(compare(score(of, both, "method", over="people"), "method", "b", "a"), "c")
+    assert re.match(r"b less a, error, lower by: .*; score, points: 0", P.evidence(found))
+    many = pd.concat(
+        [found[found["measure"] == "error"].assign(estimate=k) for k in (4.0, 5.0, 4.5, 6.25, 5.5)]
+    )
+    assert re.fullmatch(r"5 lines: 5 held; error, lower by: \+4\.\d* to \+6\.\d*", P.evidence(many))
+
+
 def test_two_seeds_have_no_standard_deviation_where_an_interval_says_more(page):
     of = {"item": np.arange(160) // 2, "unit": np.arange(160) // 20, "seed": np.arange(160) % 2}
     of = pd.DataFrame({**of, "method": "a", "x": np.random.default_rng(1).normal(size=160)})

@@ -160,3 +160,14 @@ def test_scores_of_probabilities_are_scikit_learn_s(rng):
     assert found["ECE"] == pytest.approx(calibration.calibration_error(logs, right))
     assert found["Brier"] == pytest.approx(brier_score_loss(right, np.exp(logs), scale_by_half=False))
     assert found["NLL"] == pytest.approx(log_loss(right, np.exp(logs)))
+
+
+def test_the_calibration_error_of_all_draws_is_that_of_each_draw(rng):
+    logs, right, unit = rng.normal(size=(200, 4)), rng.integers(0, 4, 200), np.arange(200) % 20
+    counts = rng.multinomial(20, np.full(20, 0.05), size=5)
+    rows = [np.repeat(np.arange(200), times[unit]) for times in counts]
+    assert classifiers.ECE.many
+    assert_allclose(
+        classifiers.ECE.many(logs, right, unit=unit, counts=counts),
+        [calibration.calibration_error(logs[r], right[r]) for r in rows],
+    )

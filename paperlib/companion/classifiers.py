@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from paperlib import calibration
 from paperlib.companion.measures import mean
@@ -36,6 +37,20 @@ def _ece(logs: NDArray, right: NDArray) -> float:
     return calibration.calibration_error(logs, right.astype(int))
 
 
+def _gaps(logs: NDArray, right: NDArray) -> NDArray:
+    """(n, BINS + 1): a row's correctness minus its confidence in the column of its bin, and a last column of ones."""
+    p = softmax(logs, axis=1)
+    sure = p.max(axis=1)
+    edges = np.linspace(0, 1, calibration.BINS + 1)[1:-1]
+    of = np.eye(calibration.BINS)[np.digitize(sure, edges, right=True)]
+    gap = (p.argmax(axis=1) == right) - sure
+    return np.column_stack([of * gap[:, None], np.ones(len(p))])
+
+
+def _of_gaps(s: NDArray) -> Any:
+    return np.abs(s[..., :-1]).sum(axis=-1) / s[..., -1]
+
+
 def _brier(logs: NDArray, right: NDArray) -> NDArray:
     return np.square(np.exp(logs) - np.eye(logs.shape[1])[right.astype(int)]).sum(axis=1)
 
@@ -44,6 +59,6 @@ def _nll(logs: NDArray, right: NDArray) -> NDArray:
     return -logs[np.arange(len(logs)), right.astype(int)]
 
 
-ECE = Measure(name="ECE", columns=LOGS, of=_ece, better=-1)
+ECE = Measure(name="ECE", columns=LOGS, of=_ece, better=-1, many=sums(_gaps, _of_gaps)["many"])
 BRIER = mean("Brier", *LOGS, of=_brier, better=-1)
 NLL = mean("NLL", *LOGS, of=_nll, better=-1, unit="nats")

@@ -118,6 +118,7 @@ FOLLOWS = Measure(
     name="rank correlation", of=rank_correlation, columns=("score", "disagreement"), many=_rank_correlations
 )
 FINDS = Measure(name="area under the ROC curve", of=roc_area, columns=("wrong", "score"), many=_roc_areas)
+ERRORS = Measure(name="errors told apart", of=roc_area, columns=("error", "score"), many=_roc_areas)
 AREA = Measure(
     name="area under risk and coverage",
     of=lambda doubt, wrong: float(risk_over_coverage(doubt, wrong).mean()),

@@ -334,7 +334,11 @@ def evidence(found: pd.DataFrame) -> str:
     """Up to four intervals with what they measure and what tells them apart; else how many came out how."""
     if len(found) > 4:
         counts = found["verdict"].replace(LEFT, UNJUDGED).value_counts(sort=False)
-        return f"{len(found)} lines: " + ", ".join(f"{n} {word}" for word, n in counts.items())
+        text = f"{len(found)} lines: " + ", ".join(f"{n} {word}" for word, n in counts.items())
+        return "; ".join(filter(None, [text, _spread(found)]))
+    if found["unit"].nunique() > 1:
+        both = [", ".join(filter(None, each)) for each in zip(found["measure"], found["unit"], strict=True)]
+        found = found.assign(measure=both)
     keys = [k for k in found if k not in FIELDS and k != "artefact" and not k.startswith("less ")]
     found = compared(found, keys)
     keys = [k for k in keys if found[k].nunique(dropna=False) > 1]
@@ -347,6 +351,16 @@ def evidence(found: pd.DataFrame) -> str:
         name = name if many or said else ", ".join(filter(None, [_common(found), name]))
         said.append((f"{name}: " if name else "") + text + (f" ({x['why']})" if x["why"] != of_all else ""))
     return "; ".join(said) + (f" ({of_all})" if of_all else "")
+
+
+def _spread(found: pd.DataFrame) -> str:
+    """ "F1: -0.02 to +0.03", the least and the greatest estimate, if all lines have one measure."""
+    if found[["measure", "unit"]].drop_duplicates().shape[0] > 1 or found["estimate"].isna().any():
+        return ""
+    ends = found.sort_values("estimate").iloc[[0, -1]].to_dict("records")
+    low, high = (interval(x, _places(x))[0] for x in ends)
+    what = ", ".join(filter(None, [found["measure"].iloc[0], found["unit"].iloc[0]]))
+    return f"{what}: {low} to {high}"
 
 
 def _sentences(*parts: str) -> str:

@@ -112,7 +112,9 @@ def _named(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> pd.
     right = parts.label[parts.test].astype(np.int8)
 
     def of(r: Result) -> dict[str, Any]:
-        return {**common, "right": right, "named": r["log_probability"].argmax(axis=1).astype(np.int8)}
+        epochs = np.int16(r.run.settings["schedule"]["epochs"])
+        named = r["log_probability"].argmax(axis=1).astype(np.int8)
+        return {**common, "epochs": epochs, "right": right, "named": named}
 
     return _each(results, of)
 
@@ -215,7 +217,7 @@ def _training(track: Track, runs: Planned) -> Iterator[pd.DataFrame]:
 
 def _wrong(track: Track, x: Mapping[str, str], results: Sequence[Result]) -> Iterator[pd.DataFrame]:
     """What the mixed label alone names the wrongly labelled training faces of the Gaussians' runs."""
-    if x["noise"] not in CALIBRATED[1:]:
+    if x["noise"] not in CALIBRATED[1:] or x["variant"] == "epochs":  # it does not depend on the training
         return
     for r in results:
         settings, seed = r.run.settings, r.run.seed
