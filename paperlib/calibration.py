@@ -24,12 +24,22 @@ def calibration_error(log_probability: ArrayLike, label: ArrayLike, *, bins: int
 
     A confidence on the edge of two bins belongs to the lower one (Guo et al. 2017).
     """
+    gaps = calibration_gaps(log_probability, label, bins=bins)
+    return float(np.abs(gaps.sum(axis=0)).sum() / len(gaps))
+
+
+def calibration_gaps(
+    log_probability: ArrayLike, label: ArrayLike, *, bins: int = BINS
+) -> NDArray[np.float64]:
+    """(n, bins) of each row 1 or 0, as it is right or not, minus its confidence, in the column of its bin; else 0.
+
+    The calibration error is the sum of the columns' absolute sums, divided by n.
+    """
     log_p = _normalised(log_probability)
     label = _checked(log_p, label)
     confidence, right = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == label
     where = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
-    gap, n = np.bincount(where, weights=right - confidence), np.bincount(where)
-    return float(np.average(np.abs(gap[n > 0] / n[n > 0]), weights=n[n > 0]))
+    return np.eye(bins)[where] * (right - confidence)[:, None]
 
 
 def fit_temperature(log_probability: ArrayLike, label: ArrayLike) -> float:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from paperlib import calibration
 from paperlib.companion.measures import mean
@@ -33,21 +32,11 @@ def macro_f1() -> Measure:
     return Measure(name="F1", columns=("named", "right"), **sums(terms, of_sums))
 
 
-def _ece(logs: NDArray, right: NDArray) -> float:
-    return calibration.calibration_error(logs, right.astype(int))
-
-
 def _gaps(logs: NDArray, right: NDArray) -> NDArray:
-    """(n, BINS + 1): a row's correctness minus its confidence in the column of its bin, and a last column of ones."""
-    p = softmax(logs, axis=1)
-    sure = p.max(axis=1)
-    edges = np.linspace(0, 1, calibration.BINS + 1)[1:-1]
-    of = np.eye(calibration.BINS)[np.digitize(sure, edges, right=True)]
-    gap = (p.argmax(axis=1) == right) - sure
-    return np.column_stack([of * gap[:, None], np.ones(len(p))])
+    return np.column_stack([calibration.calibration_gaps(logs, right.astype(int)), np.ones(len(right))])
 
 
-def _of_gaps(s: NDArray) -> Any:
+def _error_of_gaps(s: NDArray) -> Any:
     return np.abs(s[..., :-1]).sum(axis=-1) / s[..., -1]
 
 
@@ -59,6 +48,6 @@ def _nll(logs: NDArray, right: NDArray) -> NDArray:
     return -logs[np.arange(len(logs)), right.astype(int)]
 
 
-ECE = Measure(name="ECE", columns=LOGS, of=_ece, better=-1, many=sums(_gaps, _of_gaps)["many"])
+ECE = Measure(name="ECE", columns=LOGS, better=-1, **sums(_gaps, _error_of_gaps))
 BRIER = mean("Brier", *LOGS, of=_brier, better=-1)
 NLL = mean("NLL", *LOGS, of=_nll, better=-1, unit="nats")

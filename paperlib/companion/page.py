@@ -80,7 +80,9 @@ class Page:
                 word, text = self._word(found), evidence(self._named_here(found))
                 word = UNJUDGED if word == LEFT else word
             rows[said] = [Cell(word, word=word), Cell(text)]
-        return Table.of_prose("", ["Here", "Evidence: estimate [95 % interval], printed"], rows, corner)
+        printed = any(found["paper"].notna().any() for found in statements.values() if len(found))
+        heading = "Evidence: estimate [95 % interval]" + ", printed" * printed
+        return Table.of_prose("", ["Here", heading], rows, corner)
 
     def show(
         self, name: str, *tables: pd.DataFrame | Scores, title: str = "", down: str = "", across: str = ""
